@@ -1,0 +1,201 @@
+"""Files: errors that name the file, names for what is made, and writes that happen wholly or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal[
+    "missing",
+    "empty",
+    "truncated",
+    "not-an-image",
+    "too-large",
+    "folder",
+    "unsupported",
+    "unreadable",
+    "exists",
+    "original",
+    "unwritable",
+    "disk-full",
+]
+
+_NO_LINKS = {
+    errno.EPERM,
+    errno.EACCES,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EXDEV,
+}
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be read or written: `kind` for programs, the message for people.
+
+    >>> error = PhotoError("empty", "a.jpg: the file has 0 bytes, expected a photo")
+    >>> error.kind, str(error)
+    ('empty', 'a.jpg: the file has 0 bytes, expected a photo')
+    """
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind: Kind = kind
+
+    def __reduce__(self) -> tuple[type[PhotoError], tuple[Kind, str]]:
+        # so that a worker process can hand the error back whole
+        return type(self), (self.kind, str(self))
+
+
+def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
+    """Where the cloaked version of `path` goes: beside it, into the folder `out`, or to the file `out`.
+
+    `out` is a folder when one is there, when it ends with a separator, or when it has no suffix.
+
+    >>> cloaked_path("a/photo.jpg").as_posix(), cloaked_path("a/photo.jpg", "b.jpg").as_posix()
+    ('a/photo.cloaked.jpg', 'b.jpg')
+    >>> cloaked_path("a/photo.jpg", "b/").as_posix()
+    'b/photo.cloaked.jpg'
+    """
+    source = Path(path)
+    name = f"{source.stem}.cloaked{source.suffix}"
+    if out is None:
+        return source.with_name(name)
+    target = Path(out)
+    folder = os.path.isdir(target) or not target.suffix or str(out).endswith(("/", os.sep))
+    return target / name if folder else target
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """All bytes of the file `path`, which must be a regular file of 1 to `limit` bytes.
+
+    Raises:
+        PhotoError: missing, folder, unreadable, empty, or too-large.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe must not wait for its writer
+        fd = os.open(path, os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise _unread(path, error) from error
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise PhotoError("folder", f"{path}: this is a folder, expected a photo")
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError("unsupported", f"{path}: this is a device or a pipe, expected a regular file")
+        if status.st_size == 0:
+            raise PhotoError("empty", f"{path}: the file has 0 bytes, expected a photo")
+        if status.st_size > limit:
+            got = f"{status.st_size:,} bytes"
+            raise PhotoError("too-large", f"{path}: the file has {got}, expected at most {limit:,}")
+        with open(fd, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise _unread(path, error) from error
+    finally:
+        os.close(fd)
+
+
+def _unread(path: Path, error: OSError) -> PhotoError:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return PhotoError("missing", f"{path}: there is no such file, expected a photo")
+    if isinstance(error, (IsADirectoryError, PermissionError)) and os.path.isdir(path):
+        return PhotoError("folder", f"{path}: this is a folder, expected a photo")
+    return PhotoError("unreadable", f"{path}: cannot be read ({error.strerror or error})")
+
+
+def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path:
+    """Write `data` to `path` wholly or not at all: a temporary name beside it, fsync, then the real name.
+
+    Without `overwrite` an existing file is never replaced, not even one that appears during the writing.
+
+    Raises:
+        PhotoError: exists, folder, unwritable, or disk-full; no temporary file is left behind.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomic(Path(folder) / "a.txt", b"hello").read_bytes()
+    b'hello'
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        raise PhotoError("folder", f"{path}: this is a folder, expected the name of a file to write")
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    temporary = path.with_name(f".mnd-{secrets.token_hex(6)}.tmp")
+    try:
+        try:
+            _write(temporary, data)
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                _publish(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    except OSError as error:
+        raise _unwritten(path, error, len(data)) from error
+    _sync_folder(path.parent)
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give `temporary` its real name unless that name is taken; the check and the naming are one step."""
+    try:
+        os.link(temporary, path)
+        return
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LINKS:
+            raise
+    # a file system without hard links: reserve the name, then replace our own empty file
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666))
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last a power cut, on systems where a folder can be synchronised."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _exists(path: Path) -> PhotoError:
+    return PhotoError("exists", f"{path}: the file exists already, expected a free name (or overwrite)")
+
+
+def _unwritten(path: Path, error: OSError, size: int) -> PhotoError:
+    if isinstance(error, FileExistsError):
+        return _exists(path)
+    if error.errno in _FULL:
+        return PhotoError("disk-full", f"{path}: no room for {size:,} bytes ({error.strerror or error})")
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return PhotoError("unwritable", f"{path}: there is no folder {path.parent}, expected one to write to")
+    return PhotoError("unwritable", f"{path}: cannot be written ({error.strerror or error})")

@@ -1,0 +1,156 @@
+"""Opening: from the bytes of a file to a Pillow image that is known to be whole, and to its layers."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from . import encoding
+from .encoding import Pixels
+from .files import PhotoError
+
+_EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
+_OTHERS = {
+    b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
+}  # fmt: skip
+_BROKEN = (
+    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError,
+    AssertionError, OverflowError, RuntimeError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises when it meets a damaged file."""
+_PILLOW = threading.RLock()
+
+_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+}
+
+
+def format_of(data: bytes, name: str) -> str:
+    """The format by the first bytes; the suffix of a file's name says nothing."""
+    starts = {"JPEG": (b"\xff\xd8\xff",), "PNG": (b"\x89PNG\r\n\x1a\n",), "BMP": (b"BM",),
+              "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")}  # fmt: skip
+    for form, heads in starts.items():
+        if data.startswith(heads):
+            return form
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if not data:
+        raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
+        kind = "AVIF" if data[8:10] == b"av" else "HEIC"
+        raise PhotoError(
+            "unsupported", f"{name}: a {kind} picture, {_EXPECTED} (convert it to JPEG or PNG first)"
+        )
+    for head, kind in _OTHERS.items():
+        if data.startswith(head):
+            raise PhotoError("unsupported", f"{name}: a {kind} file, {_EXPECTED}")
+    raise PhotoError("not-an-image", f"{name}: starts with {data[:8]!r}, {_EXPECTED}")
+
+
+@contextmanager
+def strict(form: str, name: str) -> Iterator[None]:
+    """Pillow without its lenience and limits; what it raises on a damaged file becomes a `PhotoError`."""
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
+        try:
+            yield
+        except PhotoError:
+            raise
+        except MemoryError as error:
+            raise PhotoError("too-large", f"{name}: a {form} too large for this machine's memory") from error
+        except _BROKEN as error:
+            reason = str(error) or type(error).__name__
+            got = f"{name}: starts as a {form} but is cut short or damaged ({reason})"
+            raise PhotoError("truncated", f"{got}, expected a whole file") from error
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+
+
+def open_picture(data: bytes, form: str, name: str, max_pixels: int) -> ImageFile.ImageFile:
+    """Read the header; a multi-picture JPEG is opened as its first picture: the others show the clean face.
+
+    Raises:
+        PhotoError: too-large, before anything is unpacked.
+    """
+    size = encoding.webp_size(data) if form == "WEBP" else None
+    if size is None:
+        try:
+            image = _OPENERS[form](io.BytesIO(data))
+        except SyntaxError as error:
+            if form == "BMP":
+                raise PhotoError("not-an-image", f"{name}: no picture ({error}), {_EXPECTED}") from error
+            raise
+        size = image.size
+    width, height = size
+    if width * height > max_pixels:
+        got = f"{width} x {height} = {width * height:,} pixels"
+        raise PhotoError("too-large", f"{name}: {got}, expected at most {max_pixels:,}")
+    return _OPENERS[form](io.BytesIO(data)) if form == "WEBP" else image
+
+
+def layers(image: ImageFile.ImageFile, name: str, depth: int = 8) -> tuple[Pixels, Pixels | None]:
+    """Grey `(h, w)` or colours `(h, w, 3)` as stored, and alpha; palettes are looked up.
+
+    Args:
+        depth: bits of a grey PNG, 1 to 8.
+
+    Raises:
+        PhotoError: unsupported: a mode that has no such form without loss.
+    """
+    key = image.info.get("transparency")
+    mode = image.mode
+    if mode in ("P", "PA"):
+        flat = image.convert("RGBA" if mode == "PA" or key is not None else "RGB")
+        colours = np.asarray(flat)
+        alpha = colours[..., 3] if flat.mode == "RGBA" else None
+        return (colours[..., 0] if is_grey(colours) else colours[..., :3]), alpha
+    if mode in ("LA", "RGBA"):
+        both = np.asarray(image)
+        return (both[..., 0] if mode == "LA" else both[..., :3]), both[..., -1]
+    if mode not in ("1", "L", "RGB"):
+        raise PhotoError(
+            "unsupported", f"{name}: a {image.format} of mode {mode}, expected 8-bit grey or RGB"
+        )
+    stored = np.asarray(image.convert("L") if mode == "1" else image)
+    if key is None or image.format != "PNG":
+        return stored, None
+    # one colour means "transparent"; as a changed pixel could become that colour, alpha is written out
+    if stored.ndim == 2:
+        # Pillow has made the key of 1-bit pictures 0 or 255, but not the key of 2 and 4 bits
+        hit = stored == int(key) * (1 if mode == "1" else 255 // (2**depth - 1))
+    else:
+        hit = (stored == np.asarray(key)).all(axis=2)
+    return stored, np.where(hit, 0, 255).astype(np.uint8)
+
+
+def is_grey(pixels: Pixels, slack: int = 0) -> bool:
+    """Whether the three colours of every pixel differ by at most `slack`."""
+    for part in (pixels[::16, ::16], pixels):  # a look at few pixels settles most photos
+        red, green, blue = (part[..., i].astype(np.int16) for i in range(3))
+        if max(np.abs(red - green).max(), np.abs(blue - green).max()) > slack:
+            return False
+    return True

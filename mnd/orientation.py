@@ -1,0 +1,55 @@
+"""Orientation: between the picture as a file stores it and the picture upright."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+"""`(x0, y0, x1, y1)`, the last two not included."""
+
+TURNS = {
+    1: (0, 0, 0),
+    2: (0, 0, 1),
+    3: (0, 1, 1),
+    4: (0, 1, 0),
+    5: (1, 0, 0),
+    6: (1, 0, 1),
+    7: (1, 1, 1),
+    8: (1, 1, 0),
+}
+"""How each orientation gets upright: swap rows and columns, mirror top and bottom, mirror left and right."""
+
+
+def turn(stored: Pixels, orientation: int) -> Pixels:
+    """The upright picture (a view) of a stored one, `(h, w)` or `(h, w, C)`."""
+    swap, vertical, horizontal = TURNS[orientation]
+    turned = stored.swapaxes(0, 1) if swap else stored
+    return turned[:: -1 if vertical else 1, :: -1 if horizontal else 1]
+
+
+def unturn(upright: Pixels, orientation: int) -> Pixels:
+    """The stored picture (a view) of an upright one: the inverse of `turn`."""
+    swap, vertical, horizontal = TURNS[orientation]
+    turned = upright[:: -1 if vertical else 1, :: -1 if horizontal else 1]
+    return turned.swapaxes(0, 1) if swap else turned
+
+
+def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """The box of the stored picture that is `box` of the upright one, whose width and height are `size`."""
+    swap, vertical, horizontal = TURNS[orientation]
+    x0, y0, x1, y1 = box
+    if horizontal:
+        x0, x1 = size[0] - x1, size[0] - x0
+    if vertical:
+        y0, y1 = size[1] - y1, size[1] - y0
+    return (y0, x0, y1, x1) if swap else (x0, y0, x1, y1)
+
+
+def window(box: Box, size: tuple[int, int], grid: int) -> Box:
+    """`box` and one block more on each side, along the grid that starts at the stored picture's top left."""
+    x0, y0, x1, y1 = box
+    left, top = max(0, x0 // grid - 1) * grid, max(0, y0 // grid - 1) * grid
+    right, bottom = (-(-x1 // grid) + 1) * grid, (-(-y1 // grid) + 1) * grid
+    return left, top, min(right, size[0]), min(bottom, size[1])

@@ -1,0 +1,298 @@
+"""Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
+
+What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
+profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
+gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
+animations, several pages) is refused.
+
+A palette cannot hold changed colours, so palette pictures are written as grey or RGB (with alpha); nothing is
+lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing, restart markers and run lengths are
+not kept.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from . import encoding, lossless
+from .encoding import Encoding, Pixels
+from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .opening import format_of, is_grey, layers, open_picture, strict
+from .orientation import Box, stored_box, turn, unturn, window
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Photo", "PhotoError", "cloaked_path", "write_atomic"]
+
+MAX_PIXELS = 200_000_000
+"""Larger pictures are refused before they are unpacked: a small file can unpack to any size."""
+
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+}
+"""The formats that can be read and written, with their suffixes."""
+
+_SMALL = 1_000_000
+"""Lossy WebP pictures of fewer pixels are round-tripped whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture file: its pixels as people see them, and all that is needed to write it again.
+
+    >>> photo = Photo.from_image(Image.new("RGB", (4, 2), "red"))
+    >>> photo.pixels.shape, photo.format, photo.grey
+    ((2, 4, 3), 'PNG', False)
+    >>> bool((photo.decode(photo.encode(photo.pixels)) == photo.pixels).all())
+    True
+    """
+
+    pixels: Pixels
+    """`(H, W, 3)` uint8 RGB, upright (the orientation applied), grey as three equal channels; read-only."""
+    path: Path | None
+    """The file that the photo was read from; never written to."""
+    format: str
+    """One of `FORMATS`."""
+    mode: str
+    """How pixels are stored in the file that is written: `L`, `LA`, `RGB` or `RGBA`."""
+    grey: bool
+    """Nothing but grey in it, however it is stored; what is written is grey too."""
+    alpha: Pixels | None
+    """`(H, W)` uint8, upright; written as it was read."""
+    orientation: int
+    """1..8, EXIF's: how the stored picture has to be turned to be upright. It is kept, and so is the tag."""
+    icc: bytes | None
+    """The ICC profile."""
+    encoding: Encoding
+
+    @classmethod
+    def read(cls, path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
+        """Read the photo at `path`; of a multi-picture JPEG (MPO) the first picture.
+
+        Raises:
+            PhotoError: `missing`, `folder`, `unreadable`, `empty`, `not-an-image`, `truncated`, `too-large`
+                or `unsupported`; the message names the file, what was got and what was expected.
+        """
+        path = Path(path)
+        data = read_bytes(path, limit=8 * max_pixels + (64 << 20))
+        return replace(cls.from_bytes(data, max_pixels, name=str(path)), path=path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, max_pixels: int = MAX_PIXELS, *, name: str = "the photo") -> Photo:
+        """The photo that a file of these bytes would be; `name` stands in errors.
+
+        Raises:
+            PhotoError: as `read`.
+        """
+        form = format_of(data, name)
+        with strict(form, name):
+            orientation = 0
+            if form == "TIFF":
+                lossless.check_tiff(data, name)
+                data, orientation = lossless.tiff_upright(data)
+            elif form == "PNG":
+                lossless.check_png(data, name)
+            image = open_picture(data, form, name, max_pixels)
+            if form == "TIFF":
+                image.info.pop("xmp", None)  # Pillow would turn the picture by it
+            image.load()
+            orientation = orientation or image.getexif().get(274, 1)
+            orientation = orientation if orientation in range(1, 9) else 1
+            how = _encoding(form, image, data, orientation, name)
+        return cls._of(image, form, orientation, how, name)
+
+    @classmethod
+    def _of(cls, image: ImageFile.ImageFile, form: str, orientation: int, how: Encoding, name: str) -> Photo:
+        depth = how.header[8] if isinstance(how, lossless.PngEncoding) else 8
+        stored, alpha = layers(image, name, depth)
+        premultiplied = 1 in getattr(image, "tag_v2", {}).get(338, ())
+        if premultiplied and alpha is not None and alpha.min() < 255:
+            raise PhotoError("unsupported", f"{name}: a TIFF with premultiplied alpha, expected plain alpha")
+        # colours that lossy WebP gives to a grey picture are off by one
+        slack = 1 if form == "WEBP" and how.grid else 0
+        mode = ("L" if stored.ndim == 2 else "RGB") + ("" if alpha is None else "A")
+        colours = np.repeat(stored[..., None], 3, axis=2) if stored.ndim == 2 else stored
+        upright = np.ascontiguousarray(turn(colours, orientation))
+        upright.flags.writeable = False
+        above = None if alpha is None else np.ascontiguousarray(turn(alpha, orientation))
+        grey = stored.ndim == 2 or is_grey(upright, slack)
+        icc = image.info.get("icc_profile") or None
+        return cls(upright, None, form, mode, grey, above, orientation, icc, how)
+
+    @classmethod
+    def from_image(cls, image: Image.Image, form: str | None = None) -> Photo:
+        """The photo of a Pillow image, to be saved in the format `form` (its own by default, else PNG).
+
+        Raises:
+            PhotoError: unsupported: an animation, or a mode or format that cannot be kept.
+        """
+        form = form or {"MPO": "JPEG"}.get(image.format or "PNG", image.format or "PNG")
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise PhotoError(
+                "unsupported", f"the image has {getattr(image, 'n_frames', 1)} frames, expected one"
+            )
+        if form not in FORMATS:
+            raise PhotoError(
+                "unsupported", f"the image's format is {form}, expected one of {', '.join(FORMATS)}"
+            )
+        carried: dict[str, Any] = {
+            key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)
+        }
+        if form == "JPEG":
+            carried["quality"] = "keep" if image.format == "JPEG" else 95
+        elif form == "WEBP":
+            carried["lossless"] = True
+        buffer = io.BytesIO()
+        try:
+            image.save(buffer, form, **carried)
+        except (OSError, ValueError) as error:
+            raise PhotoError(
+                "unsupported", f"the image of mode {image.mode} cannot be a {form}: {error}"
+            ) from error
+        photo = cls.from_bytes(buffer.getvalue(), name="the image")
+        pixels = np.ascontiguousarray(turn(np.asarray(image.convert("RGB")), photo.orientation))
+        pixels.flags.writeable = False
+        return replace(photo, pixels=pixels)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the file gives back exactly the pixels that were written."""
+        return self.encoding.grid is None
+
+    def encode(self, pixels: Pixels) -> bytes:
+        """The new file with `pixels` `(H, W, 3)`, uint8, upright, of the photo's size; all else as it was."""
+        self._check(pixels, "pixels", self.pixels.shape)
+        picture = self._picture(self._stored(self._kept(pixels)), self._stored_alpha())
+        return self.encoding.encode(picture)
+
+    def save(self, pixels: Pixels, out: Path | str, overwrite: bool = False) -> Path:
+        """Write `encode(pixels)` to `out`, wholly or not at all.
+
+        Raises:
+            PhotoError: `original` (`out` is the file that was read, under whatever name), `unsupported` (the
+                suffix is of another format), `exists`, `folder`, `unwritable` or `disk-full`. Nothing is left
+                behind.
+        """
+        out = Path(out)
+        if self.path is not None and _same_file(self.path, out):
+            raise PhotoError("original", f"{out}: this is the original photo, expected another name")
+        suffix = out.suffix.lower()
+        known = {s for suffixes in FORMATS.values() for s in suffixes}
+        own = FORMATS[self.format] + (() if self.path is None else (self.path.suffix.lower(),))
+        if suffix in known and suffix not in own:
+            got = f"the photo is a {self.format}, and keeps its format"
+            raise PhotoError(
+                "unsupported", f"{out}: {got}, expected a name that ends in {FORMATS[self.format][0]}"
+            )
+        return write_atomic(out, self.encode(pixels), overwrite)
+
+    def decode(self, data: bytes) -> Pixels:
+        """The pixels `(H, W, 3)`, upright, that a reader of the file `data` sees."""
+        return type(self).from_bytes(data, max(MAX_PIXELS, self.pixels.size)).pixels
+
+    def image(self, pixels: Pixels | None = None) -> Image.Image:
+        """The photo, or `pixels` in its place, as an upright Pillow image of the photo's mode."""
+        pixels = self.pixels if pixels is None else pixels
+        self._check(pixels, "pixels", self.pixels.shape)
+        return self._picture(self._kept(pixels), self.alpha)
+
+    def tensor(self) -> Tensor:
+        """The pixels as an image `(1, 3, H, W)`, float32 in [0, 1]."""
+        import torch
+
+        planes = np.ascontiguousarray(self.pixels.transpose(2, 0, 1)[None])
+        return torch.from_numpy(planes.copy()).float() / 255
+
+    def roundtrip(self, crop: Pixels, box: Box, around: Pixels | None = None) -> Pixels:
+        """What a reader of the saved file sees in `box` when these pixels are put there.
+
+        Exact for JPEG (blocks are coded one by one, so a window aligned to the blocks is enough) and for
+        lossless formats. Lossy WebP predicts blocks from others: photos below one million pixels are coded
+        whole, which is exact; of larger ones a window is coded, which is near.
+
+        Args:
+            crop: `(h, w, 3)` uint8, upright.
+            box: `(x0, y0, x1, y1)` in pixels of the upright photo, `x1 - x0 = w`, `y1 - y0 = h`.
+            around: `(H, W, 3)`, what surrounds the crop; the photo itself by default. Of several boxes less
+                than 32 pixels apart, each has to see the others' changes here.
+        """
+        x0, y0, x1, y1 = box
+        height, width = self.pixels.shape[:2]
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise ValueError(f"box is {box}, expected a box inside the {width} x {height} photo")
+        self._check(crop, "crop", (y1 - y0, x1 - x0, 3))
+        flat = self._kept(crop)
+        grid = self.encoding.grid
+        if grid is None:
+            return flat
+        base = self._stored(self.pixels if around is None else around)
+        size = base.shape[1], base.shape[0]
+        inner = stored_box(box, (width, height), self.orientation)
+        whole = self.format == "WEBP" and width * height < _SMALL
+        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid)
+        part = self._kept(base[top:bottom, left:right]).copy()
+        spot = slice(inner[1] - top, inner[3] - top), slice(inner[0] - left, inner[2] - left)
+        part[spot] = self._stored(flat)
+        alpha = self._stored_alpha()
+        picture = self._picture(part, None if alpha is None else alpha[top:bottom, left:right])
+        seen = self.encoding.seen(picture)[spot]
+        if seen.ndim == 2:
+            seen = np.repeat(seen[..., None], 3, axis=2)
+        return np.ascontiguousarray(turn(seen, self.orientation))
+
+    def _check(self, pixels: Pixels, what: str, shape: tuple[int, ...]) -> None:
+        if pixels.dtype != np.uint8 or pixels.shape != shape:
+            raise ValueError(f"{what}: {pixels.dtype} {pixels.shape}, expected uint8 {shape}")
+
+    def _kept(self, pixels: Pixels) -> Pixels:
+        """The pixels that are written: the luma (ITU-R BT.601) of each in a grey photo."""
+        if not self.grey:
+            return pixels
+        luma = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L"))
+        return np.repeat(luma[..., None], 3, axis=2)
+
+    def _stored(self, upright: Pixels) -> Pixels:
+        return unturn(upright, self.orientation)
+
+    def _stored_alpha(self) -> Pixels | None:
+        return None if self.alpha is None else unturn(self.alpha, self.orientation)
+
+    def _picture(self, colours: Pixels, alpha: Pixels | None) -> Image.Image:
+        layers = colours[..., :1] if self.mode in ("L", "LA") else colours
+        if alpha is not None:
+            layers = np.concatenate([layers, alpha[..., None]], axis=2)
+        return Image.fromarray(np.ascontiguousarray(layers[..., 0] if layers.shape[2] == 1 else layers))
+
+
+def _encoding(form: str, image: Any, data: bytes, orientation: int, name: str) -> Encoding:
+    """How the file `data`, opened as `image`, was written."""
+    match form:
+        case "JPEG":
+            return encoding.jpeg_encoding(image, data, name)
+        case "PNG":
+            return lossless.png_encoding(image, data)
+        case "WEBP":
+            return encoding.webp_encoding(image, data, name)
+        case "TIFF":
+            return lossless.tiff_encoding(image, data, orientation)
+        case _:
+            return lossless.bmp_encoding(data, name)
+
+
+def _same_file(source: Path, out: Path) -> bool:
+    """Whether two names, through links or not, are one file."""
+    try:
+        return out.samefile(source)
+    except OSError:
+        return False

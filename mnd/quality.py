@@ -1,0 +1,252 @@
+"""What is reported of a changed photo, on saved 8-bit pixels: PSNR, SSIM and the pixels above the JND."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import log10
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.uint8]
+Box: TypeAlias = tuple[int, int, int, int]
+
+STRIP = 1 << 18
+"""Pixels that are worked on at a time: about 60 MB of single precision, whatever the size of the photo."""
+WINDOW = 11
+"""Side of SSIM's window."""
+HALO = 2
+"""What the JND of a pixel sees to each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionQuality:
+    """The quality of one region, cut out and judged alone."""
+
+    psnr: float | None
+    """Decibels; None when nothing changed (it would be infinite, which JSON cannot say)."""
+    ssim: float | None
+    """At most 1; None when the region is smaller than SSIM's window of 11x11 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The quality of a whole photo and of its regions."""
+
+    psnr: float | None
+    """Decibels over all pixels and channels, `10 log10(255^2 / MSE)`; None when nothing changed."""
+    ssim: float | None
+    """Mean over windows and channels, at most 1 (Wang et al. 2004); None below 11x11 pixels."""
+    above_jnd: float
+    """Share of pixels in [0, 1] whose luma changed by more than the just noticeable difference."""
+    regions: tuple[RegionQuality, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that is written out.
+
+        >>> Quality(None, 1.0, 0.0, (RegionQuality(None, None),)).as_json()
+        {'psnr': None, 'ssim': 1.0, 'above_jnd': 0.0, 'regions': [{'psnr': None, 'ssim': None}]}
+        """
+        return {**asdict(self), "regions": [asdict(region) for region in self.regions]}
+
+
+def quality(original: Pixels, cloaked: Pixels, boxes: Sequence[Box] = ()) -> Quality:
+    """PSNR, SSIM and the share of pixels above the JND of a changed photo, as a whole and region by region.
+
+    Only what lies near a change is computed (elsewhere SSIM is 1), a strip of rows at a time, so that a photo
+    of any size needs little memory; the values are those of the whole picture.
+
+    Args:
+        original: `(H, W, 3)` uint8, RGB.
+        cloaked: the same of the changed photo.
+        boxes: regions `(x0, y0, x1, y1)` in pixels, x1 and y1 excluded, cut at the edge of the photo.
+
+    Raises:
+        ValueError: the pixels are no such arrays, or a region has no pixel inside the photo.
+
+    >>> photo = np.full((16, 16, 3), 100, np.uint8)
+    >>> round(quality(photo, photo + np.uint8(1)).psnr, 2)
+    48.13
+    """
+    _check(original, cloaked)
+    whole = _region(original, cloaked)
+    regions = tuple(_region(_cut(original, box), _cut(cloaked, box)) for box in boxes)
+    return Quality(whole.psnr, whole.ssim, _above_jnd(original, cloaked), regions)
+
+
+def psnr(original: Pixels, cloaked: Pixels) -> float | None:
+    """Peak signal-to-noise ratio in decibels, `10 log10(255^2 / MSE)`; None when nothing changed.
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+
+    >>> photo = np.zeros((4, 4, 3), np.uint8)
+    >>> psnr(photo, photo) is None
+    True
+    """
+    _check(original, cloaked)
+    squares = 0
+    for rows in _strips(0, original.shape[0], original.shape[1]):
+        difference = original[rows].astype(np.int32) - cloaked[rows]
+        squares += int(np.square(difference).sum(dtype=np.int64))
+    return 10 * log10(255**2 * original.size / squares) if squares else None
+
+
+def ssimulacra2(original: Pixels, cloaked: Pixels) -> float:
+    """SSIMULACRA2, at most 100 for equal pictures; 90 and more cannot be told apart at 1:1 (Cloudinary 2022).
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+        ModuleNotFoundError: the package `ssimulacra2` is not installed.
+    """
+    _check(original, cloaked)
+    try:
+        from ssimulacra2 import compute_ssimulacra2
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "SSIMULACRA2 needs the package ssimulacra2: pip install ssimulacra2"
+        ) from error
+    return _on_files(lambda a, b: float(compute_ssimulacra2(str(a), str(b))), original, cloaked)
+
+
+def butteraugli(original: Pixels, cloaked: Pixels) -> float:
+    """Butteraugli's largest distance, 0 for equal pictures; below 1 is read as invisible (Google 2016).
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+        FileNotFoundError: the program `butteraugli_main` is not installed.
+        OSError: the program failed.
+    """
+    _check(original, cloaked)
+    program = shutil.which("butteraugli_main")
+    if program is None:
+        raise FileNotFoundError(
+            "Butteraugli needs the program butteraugli_main (of libjxl), which is not on the PATH"
+        )
+
+    def judge(a: Path, b: Path) -> float:
+        done = subprocess.run([program, str(a), str(b)], capture_output=True, text=True, check=False)
+        if done.returncode or not done.stdout.split():
+            raise OSError(f"butteraugli_main gave status {done.returncode}: {done.stderr.strip()}")
+        return float(done.stdout.split()[0])
+
+    return _on_files(judge, original, cloaked)
+
+
+def _on_files(judge: Callable[[Path, Path], float], original: Pixels, cloaked: Pixels) -> float:
+    """What `judge` says of the two pictures as PNG files."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder) / "original.png", Path(folder) / "cloaked.png"
+        for path, pixels in zip(paths, (original, cloaked), strict=True):
+            Image.fromarray(pixels).save(path, compress_level=1)
+        return judge(*paths)
+
+
+def _region(original: Pixels, cloaked: Pixels) -> RegionQuality:
+    return RegionQuality(psnr(original, cloaked), _ssim(original, cloaked))
+
+
+def _ssim(original: Pixels, cloaked: Pixels) -> float | None:
+    """The mean over all windows, of which only those that hold a change are looked at."""
+    height, width = original.shape[0] - WINDOW + 1, original.shape[1] - WINDOW + 1
+    if min(height, width) < 1:
+        return None
+    changed = _changed(original, cloaked)
+    if changed is None:
+        return 1.0
+    import torch
+
+    from .losses.structure import ssim
+
+    left, top, right, bottom = changed
+    # windows by their first pixel
+    first, last = max(0, left - WINDOW + 1), min(width, right)
+    total: float = 0.0
+    for rows in _strips(max(0, top - WINDOW + 1), min(height, bottom), last - first):
+        part = slice(rows.start, rows.stop + WINDOW - 1), slice(first, last + WINDOW - 1)
+        a, b = original[part], cloaked[part]
+        if np.array_equal(a, b):
+            continue
+        with torch.inference_mode():
+            mean = float(ssim(_tensor(a), _tensor(b)))
+        total += mean * len(range(rows.start, rows.stop)) * (last - first)
+    return float(1.0 - total / (height * width))
+
+
+def _above_jnd(original: Pixels, cloaked: Pixels) -> float:
+    """The share of pixels whose luma changed by more than their JND."""
+    changed = _changed(original, cloaked)
+    if changed is None:
+        return 0.0
+    import torch
+
+    from .losses.jnd import exceeds
+
+    left, top, right, bottom = changed
+    height, width = original.shape[:2]
+    columns = slice(max(0, left - HALO), min(width, right + HALO))
+    count = 0
+    for rows in _strips(top, bottom, columns.stop - columns.start):
+        start = max(0, rows.start - HALO)
+        part = slice(start, min(height, rows.stop + HALO)), columns
+        with torch.inference_mode():
+            above = exceeds(_tensor(original[part]), _tensor(cloaked[part]))
+        inner = above[
+            :, :, rows.start - start : rows.stop - start, left - columns.start : right - columns.start
+        ]
+        count += int(torch.count_nonzero(inner))
+    return float(count / (height * width))
+
+
+def _changed(original: Pixels, cloaked: Pixels) -> Box | None:
+    """The smallest box that holds every change, or None."""
+    height, width = original.shape[:2]
+    rows, columns = np.zeros(height, bool), np.zeros(width, bool)
+    for part in _strips(0, height, width):
+        different = (original[part] != cloaked[part]).any(axis=2)
+        rows[part] = different.any(axis=1)
+        columns |= different.any(axis=0)
+    if not rows.any():
+        return None
+    down, across = np.flatnonzero(rows), np.flatnonzero(columns)
+    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
+
+
+def _strips(start: int, stop: int, width: int) -> Iterator[slice]:
+    """The rows from start to stop, as many at a time as make one strip of that width."""
+    step = max(WINDOW, STRIP // width)
+    for row in range(start, stop, step):
+        yield slice(row, min(row + step, stop))
+
+
+def _tensor(pixels: Pixels) -> Any:
+    import torch
+
+    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
+    return picture.to(torch.float32) / 255
+
+
+def _cut(pixels: Pixels, box: Box) -> Pixels:
+    height, width = pixels.shape[:2]
+    x0, y0, x1, y1 = max(0, box[0]), max(0, box[1]), min(width, box[2]), min(height, box[3])
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"region {tuple(box)} has no pixel in a photo of {width}x{height}")
+    return pixels[y0:y1, x0:x1]
+
+
+def _check(original: Pixels, cloaked: Pixels) -> None:
+    for name, pixels in (("original", original), ("cloaked", cloaked)):
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+            raise ValueError(
+                f"{name} has shape {pixels.shape} and type {pixels.dtype}, expected (H, W, 3) uint8"
+            )
+    if original.shape != cloaked.shape:
+        raise ValueError(f"cloaked has shape {cloaked.shape}, expected {original.shape}, as the original")

@@ -1,0 +1,69 @@
+"""The card of a target: what it is, where it comes from, and when it says "the same"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["face", "classifier"]
+Unit = Literal["euclidean distance", "cosine similarity", "logit margin"]
+
+UNITS: tuple[Unit, ...] = ("euclidean distance", "cosine similarity", "logit margin")
+KINDS: tuple[Kind, ...] = ("face", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCard:
+    """What is known of a target before its weights are loaded.
+
+    A card without a threshold is refused: a margin would mean nothing.
+
+    Raises:
+        ValueError: a field has a value outside its range; the message names the field.
+
+    >>> TargetCard(name="x", kind="face", unit="cosine similarity", threshold=0.3, size=(112, 112),
+    ...            source="nowhere", licence="CC0-1.0").threshold
+    0.3
+    """
+
+    name: str
+    """How the user calls it: `dlib`, `torchvision:resnet50`."""
+    kind: Kind
+    unit: Unit
+    """What `before` and `after` are measured in."""
+    threshold: float
+    """The value of `unit` at which the target changes its mind."""
+    size: tuple[int, int]
+    """Height and width of its input in pixels."""
+    source: str
+    licence: str
+    threshold_at: str = ""
+    """Where the threshold comes from, for people."""
+    weights: str = ""
+    """The weights' file name, package or address."""
+    sha256: str | None = None
+    download: int = 0
+    """Bytes that have to be downloaded before first use; 0 when a package or a local file holds them."""
+    template: str = "none"
+    """The alignment template of a face target: `dlib150`, `arcface112`, `box160`; `none` for classifiers."""
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """The network sees `(image - mean) / std`, image in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"card {self.name!r}: kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
+        if self.unit not in UNITS:
+            raise ValueError(f"card {self.name!r}: unit is {self.unit!r}, expected one of {', '.join(UNITS)}")
+        number = isinstance(self.threshold, (int, float)) and not isinstance(self.threshold, bool)
+        if not number or not abs(self.threshold) < float("inf"):
+            raise ValueError(f"card {self.name!r}: threshold is {self.threshold!r}, expected a finite number")
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise ValueError(f"card {self.name!r}: size is {self.size!r}, expected (height, width) in pixels")
+        if min(self.std) <= 0:
+            raise ValueError(f"card {self.name!r}: std is {self.std!r}, expected three positive numbers")
+
+    @property
+    def lower_is_same(self) -> bool:
+        """True when a smaller value of `unit` means "the same" (a distance)."""
+        return self.unit == "euclidean distance"

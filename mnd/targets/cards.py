@@ -1,0 +1,169 @@
+"""Users' own targets: a JSON card beside a safetensors file, `--targets card:PATH.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from .alignment import TEMPLATES
+from .card import TargetCard
+from .classifier import Classifier, Preprocess
+from .embedding import FaceTarget
+from .registry import Entry, nearest, register_family
+from .target import Target
+from .weights import WeightsFile, load_state, read_state
+
+State = dict[str, Tensor]
+
+NOTES = ("accuracy", "notes")
+"""Fields of a card that are for people alone."""
+REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
+ALLOWED = (*(f.name for f in fields(TargetCard)), "architecture", "resize", "interpolation", *NOTES)
+
+
+def _mobilefacenet(_: str, state: State) -> nn.Module:
+    from .mobilefacenet import MobileFaceNet
+
+    bias = state.get("conv3.bias")
+    return MobileFaceNet(128 if bias is None else len(bias))
+
+
+def _facenet(_: str, state: State) -> nn.Module:
+    from facenet_pytorch import InceptionResnetV1
+
+    for name in [k for k in state if k.startswith("logits.")]:
+        del state[name]  # the classes of its training
+    net: nn.Module = InceptionResnetV1()
+    return net
+
+
+def _timm(name: str, state: State) -> nn.Module:
+    try:
+        import timm
+    except ImportError as error:
+        raise ValueError(
+            f"architecture 'timm:{name}' needs the package timm: pip install 'mnd[timm]'"
+        ) from error
+    if not timm.is_model(name):
+        raise ValueError(f"timm has no model {name!r}{nearest(name, timm.list_models())}")
+    return _sized(partial(timm.create_model, name, pretrained=False), state)
+
+
+def _torchvision(name: str, state: State) -> nn.Module:
+    from torchvision import models
+
+    if name not in (known := models.list_models(module=models)):
+        raise ValueError(f"torchvision has no model {name!r}{nearest(name, known)}")
+    return _sized(partial(models.get_model, name, weights=None), state)
+
+
+def _sized(create: Callable[..., nn.Module], state: State) -> nn.Module:
+    """The network with as many outputs as the last matrix or bias of its weights has rows."""
+    net = create()
+    last = [name for name, tensor in net.state_dict().items() if tensor.ndim > 0][-1]
+    if last in state and (outputs := len(state[last])) != len(net.state_dict()[last]):
+        return create(num_classes=outputs)
+    if last not in state and last.rsplit(".", 1)[0] + ".weight" not in state:
+        return create(num_classes=0)  # weights of a backbone, which gives its features
+    return net
+
+
+ARCHITECTURES: dict[str, Callable[[str, State], nn.Module]] = {
+    "mobilefacenet": _mobilefacenet,
+    "facenet": _facenet,
+    "timm": _timm,
+    "torchvision": _torchvision,
+}
+"""What a card's `architecture` can begin with; after a colon follows the name in that library."""
+
+
+def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
+    """The card in a JSON file, and its fields as they stand there.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no JSON object, or a field is missing (the threshold!), unknown or wrong.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"card {path} does not exist")
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"card {path}: no readable JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"card {path}: holds {type(data).__name__}, expected an object")
+    for name in data:
+        if name not in ALLOWED:
+            raise ValueError(f"card {path}: unknown field {name!r}{nearest(name, ALLOWED)}")
+    if missing := [name for name in REQUIRED if data.get(name) is None]:
+        raise ValueError(f"card {path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
+    values = {f.name: data[f.name] for f in fields(TargetCard) if f.name in data}
+    values |= {name: _numbers(path, name, values[name]) for name in ("size", "mean", "std") if name in values}
+    card = TargetCard(**values)
+    _check(path, card, data)
+    return card, data
+
+
+def _numbers(path: Path, name: str, value: Any) -> tuple[Any, ...]:
+    count, kinds = (2, int) if name == "size" else (3, (int, float))
+    if not isinstance(value, list) or len(value) != count or not all(isinstance(v, kinds) for v in value):
+        raise ValueError(f"card {path}: {name} is {value!r}, expected {count} numbers")
+    return tuple(value)
+
+
+def _check(path: Path, card: TargetCard, data: dict[str, Any]) -> None:
+    """What a card of a user's has to say beyond what every card has."""
+    allowed = tuple(TEMPLATES) if card.kind == "face" else ("none",)
+    if card.template not in allowed:
+        raise ValueError(f"card {path}: template is {card.template!r}, expected {' or '.join(allowed)}")
+    if (card.unit == "logit margin") != (card.kind == "classifier"):
+        raise ValueError(f"card {path}: unit is {card.unit!r}, expected that of a {card.kind}")
+    if card.lower_is_same and card.threshold <= 0:
+        raise ValueError(f"card {path}: threshold is {card.threshold}, expected a distance above 0")
+    if not str(card.weights).endswith(".safetensors"):
+        raise ValueError(
+            f"card {path}: weights is {card.weights!r}, expected the name of a .safetensors file"
+        )
+    if data["architecture"].partition(":")[0] not in ARCHITECTURES:
+        known = "mobilefacenet, facenet, timm:NAME or torchvision:NAME"
+        raise ValueError(f"card {path}: architecture is {data['architecture']!r}, expected {known}")
+    if data.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
+        raise ValueError(
+            f"card {path}: interpolation is {data['interpolation']!r}, expected bilinear or bicubic"
+        )
+
+
+@register_family("card", list)
+def entry(name: str) -> Entry:
+    """The target of the card at a path; its weights lie beside it.
+
+    Raises:
+        FileNotFoundError: there is no such card.
+        ValueError: it is no card of a target.
+    """
+    path = Path(name).expanduser()
+    card, data = read_card(path)
+    where = WeightsFile(card.weights, folder=lambda: path.parent, sha256=card.sha256)
+    return Entry(card, where, partial(load, data))
+
+
+def load(data: dict[str, Any], card: TargetCard, path: Path) -> Target:
+    """The target of a card whose weights are at `path`.
+
+    Raises:
+        ValueError: the weights are not those of the card's architecture.
+    """
+    state = read_state(path)
+    architecture, _, name = data["architecture"].partition(":")
+    net = ARCHITECTURES[architecture](name, state)
+    load_state(net, state, path)
+    if card.kind == "face":
+        return FaceTarget(card, net)
+    resize = data.get("resize", min(card.size))
+    return Classifier(card, net, Preprocess(resize, card.size, data.get("interpolation", "bilinear")))

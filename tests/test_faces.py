@@ -1,0 +1,358 @@
+"""Faces are found in photos of all sizes; their landmarks stay when a photo is treated harmlessly."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mnd.faces import Detector, Face, FaceError, FinderSettings, parse_box, select
+
+Pixels = np.ndarray
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector()
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> Pixels:
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def face(detector: Detector, astronaut: Pixels) -> Face:
+    [found] = detector(astronaut)
+    return found
+
+
+def eyes(face: Face) -> float:
+    return float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+
+
+def noise(moved: np.ndarray, face: Face) -> float:
+    """Root mean square of the landmarks' differences, as a share of the distance of the eyes."""
+    return float(np.sqrt(((moved - face.landmarks) ** 2).sum(1).mean()) / eyes(face))
+
+
+def jpeg(pixels: Pixels, quality: int) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def scaled(pixels: Pixels, factor: float) -> Pixels:
+    height, width = pixels.shape[:2]
+    size = round(width * factor), round(height * factor)
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def turned(points: np.ndarray, degrees: float, size: tuple[int, int]) -> np.ndarray:
+    """Where points of a picture that Pillow turned by `degrees` were before."""
+    angle = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = (np.array(size) - 1) / 2
+    return (points - middle) @ matrix.T + middle
+
+
+def canvas(width: int, height: int, faces: list[tuple[int, int, int, float]]) -> Pixels:
+    """A gradient with the astronaut's head at (x, y), its face `size` pixels high, turned by some degrees."""
+    y, x = np.mgrid[0:height:8, 0:width:8]
+    tint = np.stack([255 * x / width, 255 * y / height, np.full(x.shape, 128)], -1).astype(np.uint8)
+    picture = Image.fromarray(tint).resize((width, height))
+    head = Image.fromarray(skimage.data.astronaut()).crop((124, 0, 324, 250))
+    for left, top, size, degrees in faces:
+        shape = round(200 * size / 112), round(250 * size / 112)
+        part = head.resize(shape, Image.Resampling.BICUBIC).rotate(
+            degrees, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90)
+        )
+        picture.paste(part, (left, top))
+    return np.asarray(picture)
+
+
+# --- what the user says ---
+
+
+def some_faces(sizes: list[float]) -> list[Face]:
+    return [Face((0.0, 0.0, s, s), np.zeros((5, 2), np.float32), 1.0) for s in sizes]
+
+
+@pytest.mark.parametrize(
+    ("which", "sizes"), [("all", [9, 8, 7]), ("largest", [9]), ("0,2", [9, 7]), ("1,1", [8])]
+)
+def test_select(which: str, sizes: list[float]) -> None:
+    assert [f.size for f in select(some_faces([9, 8, 7]), which)] == sizes
+
+
+@pytest.mark.parametrize("which", ["3", "0,5"])
+def test_select_names_how_many_faces_there_are(which: str) -> None:
+    with pytest.raises(ValueError, match=r"no face [35]: found 3 .* 0 to 2"):
+        select(some_faces([9, 8, 7]), which)
+
+
+@pytest.mark.parametrize("which", ["", "-1", "smallest", "0;1", "0,", "1.0"])
+def test_select_refuses_other_words(which: str) -> None:
+    with pytest.raises(ValueError, match="expected 'all', 'largest' or numbers"):
+        select(some_faces([9]), which)
+
+
+def test_select_from_no_faces() -> None:
+    assert select([], "largest") == select([], "all") == []
+    with pytest.raises(ValueError, match="found 0 in this photo"):
+        select([], "0")
+
+
+@given(st.floats(0, 50), st.floats(0, 50), st.floats(60, 100), st.floats(60, 80))
+def test_parse_box_reads_what_it_wrote(x0: float, y0: float, x1: float, y1: float) -> None:
+    assert (
+        parse_box(f"{x0},{y0},{x1},{y1}", (100, 80))
+        == parse_box((x0, y0, x1, y1), (100, 80))
+        == (x0, y0, x1, y1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ("1,2,3", "four numbers"),
+        ("a,b,c,d", "four numbers"),
+        ("0,0,nan,50", "four numbers"),
+        ("-1,0,50,50", "inside the photo, which is 0,0,100,80"),
+        ("0,0,50,81", "inside the photo"),
+        ("50,0,10,50", "X0 < X1"),
+        ("0,0,9,50", "at least 10 pixels"),
+    ],
+)
+def test_parse_box_says_what_is_wrong(box: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_box(box, (100, 80))
+
+
+def test_no_face_offers_the_other_ways() -> None:
+    error = FaceError.none_found((640, 480))
+    assert isinstance(error, ValueError)
+    assert error.kind == "no-face"
+    for word in ("640x480", "--box", "--whole"):
+        assert word in str(error)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"minimum_probability": 1.5}, {"minimum_size": 5}, {"first_look": 10}, {"tile": 1}]
+)
+def test_settings_are_checked(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        FinderSettings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)]
+)
+def test_pixels_are_checked(detector: Detector, pixels: Pixels) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 \(height, width, 3\)"):
+        detector(pixels)
+
+
+# --- finding ---
+
+
+def test_astronaut(face: Face) -> None:
+    """By eye, to two pixels: pupils, tip of the nose and corners of the mouth."""
+    seen = [(203.5, 100.5), (246, 103), (223.5, 129), (200.5, 139), (245, 141)]
+    assert np.abs(face.landmarks - seen).max() < 2
+    assert face.landmarks.dtype == np.float32
+    assert face.probability > 0.99
+    x0, y0, x1, y1 = face.box
+    assert 170 < x0 < 190
+    assert 50 < y0 < 75
+    assert 260 < x1 < 280
+    assert 165 < y1 < 185
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 300), (19, 19), (100, 100), (11, 1400)])
+def test_pictures_without_a_face(detector: Detector, size: tuple[int, int]) -> None:
+    """The package's own cascade raises on some of these."""
+    for value in (0, 255):
+        assert detector(np.full((*size, 3), value, np.uint8)) == []
+
+
+def test_noise_holds_no_face(detector: Detector) -> None:
+    assert detector(np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)) == []
+
+
+def test_the_same_pixels_give_the_same_faces(astronaut: Pixels, face: Face) -> None:
+    [again] = Detector()(astronaut.copy())
+    assert again.box == face.box
+    assert again.probability == face.probability
+    assert np.array_equal(again.landmarks, face.landmarks)
+
+
+def test_several_faces_largest_first(detector: Detector) -> None:
+    picture = canvas(
+        1500, 1100, [(20, 700, 60, 0), (400, 20, 250, 15), (20, 20, 120, -15), (900, 100, 380, 0)]
+    )
+    found = detector(picture)
+    sizes = [f.size for f in found]
+    assert len(found) == 4
+    assert sizes == sorted(sizes, reverse=True)
+    assert np.allclose(sizes, [350, 240, 110, 55], rtol=0.12)
+
+
+def test_a_face_too_small_for_the_first_look_is_found_in_the_second() -> None:
+    picture = canvas(1600, 1200, [(900, 700, 56, 0)])
+    narrow = Detector(settings=FinderSettings(first_look=320, tile=800))
+    copy = np.asarray(Image.fromarray(picture).resize((320, 240)))
+    assert narrow(copy) == []
+    [found] = narrow(picture)
+    [wide] = Detector()(picture)
+    assert noise(found.landmarks, wide) < 0.01
+
+
+def test_a_face_cut_by_the_border_keeps_its_landmarks(
+    detector: Detector, astronaut: Pixels, face: Face
+) -> None:
+    """Cut through the hair and the chin: what is left of the face must not be stretched."""
+    [found] = detector(np.ascontiguousarray(astronaut[70:165, 185:]))
+    assert noise(found.landmarks + np.array([185, 70]), face) < 0.06
+    assert found.box[0] >= 0
+    assert found.box[1] >= 0
+    assert found.box[3] <= 95
+
+
+def test_finds_what_the_package_finds(detector: Detector, astronaut: Pixels, face: Face) -> None:
+    """The package's own cascade is coarser, and its points are half a pixel and a rounding further on."""
+    from facenet_pytorch import MTCNN
+
+    boxes, _, points = MTCNN(keep_all=True).detect(astronaut, landmarks=True)
+    assert len(boxes) == 1
+    assert np.abs(boxes[0].astype(float) - face.box).max() < 0.2 * face.size
+    assert noise(points[0].astype(float) - 1, face) < 0.1
+
+
+# --- near ---
+
+
+def test_near_finds_the_same_face(detector: Detector, astronaut: Pixels, face: Face) -> None:
+    found = detector.near(astronaut, face.box)
+    assert found is not None
+    assert noise(found.landmarks, face) < 0.003
+
+
+@pytest.mark.parametrize("box", ["150,20,300,220", "190,80,260,160", (160, 40, 290, 190)])
+def test_near_takes_rough_boxes(detector: Detector, astronaut: Pixels, face: Face, box: str) -> None:
+    found = detector.near(astronaut, box)
+    assert found is not None
+    assert noise(found.landmarks, face) < 0.003
+
+
+def test_near_finds_nothing_where_there_is_nothing(detector: Detector, astronaut: Pixels) -> None:
+    assert detector.near(astronaut, (330, 300, 430, 420)) is None
+    with pytest.raises(ValueError, match="inside the photo"):
+        detector.near(astronaut, (500, 500, 600, 600))
+
+
+# --- landmarks stay where they are ---
+
+TREATMENTS: dict[str, tuple[Callable[[Pixels], Pixels], Callable[[np.ndarray], np.ndarray], float]] = {
+    "shift": (lambda p: np.pad(p, ((3, 0), (5, 0), (0, 0)), "edge"), lambda q: q - [5, 3], 0.003),
+    "mirror": (lambda p: p[:, ::-1], lambda q: (q * [-1, 1] + [511, 0])[[1, 0, 2, 4, 3]], 0.003),
+    "double": (lambda p: scaled(p, 2), lambda q: (q + 0.5) / 2 - 0.5, 0.004),
+    "half": (lambda p: scaled(p, 0.5), lambda q: (q + 0.5) * 2 - 0.5, 0.012),
+    "jpeg 75": (lambda p: jpeg(p, 75), lambda q: q, 0.006),
+    "turn 15": (
+        lambda p: np.asarray(Image.fromarray(p).rotate(15, Image.Resampling.BICUBIC)),
+        lambda q: turned(q, 15, (512, 512)),
+        0.006,
+    ),
+    "turn -30": (
+        lambda p: np.asarray(Image.fromarray(p).rotate(-30, Image.Resampling.BICUBIC)),
+        lambda q: turned(q, -30, (512, 512)),
+        0.006,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TREATMENTS)
+def test_landmarks_stay(detector: Detector, astronaut: Pixels, face: Face, name: str) -> None:
+    treat, back, limit = TREATMENTS[name]
+    found = detector(np.ascontiguousarray(treat(astronaut)))[0]
+    assert noise(back(found.landmarks.astype(float)), face) < limit
+
+
+def test_every_lfw_photo_has_its_face(detector: Detector, shared) -> None:
+    """One photo of each person; the middle of LFW's photos is the person's face."""
+    for path in sorted(shared("faces/lfw10").glob("*/*_0001.jpg")):
+        found = detector(np.asarray(Image.open(path)))
+        assert found, path.name
+        assert min(np.abs(f.landmarks.mean(0) - 125).max() for f in found) < 25, path.name
+
+
+def test_other_devices_agree(astronaut: Pixels, face: Face, device: torch.device) -> None:
+    [found] = Detector(device)(astronaut)
+    assert noise(found.landmarks, face) < 0.003
+
+
+@pytest.mark.slow
+def test_lfw_noise(detector: Detector, shared) -> None:
+    """The median noise on photos of ten people, as a share of the distance of the eyes."""
+    limits = {"shift": 0.002, "double": 0.003, "half": 0.01, "jpeg 75": 0.005}
+    noises: dict[str, list[float]] = {name: [] for name in limits}
+    for path in sorted(shared("faces/lfw10").glob("*/*_0001.jpg")):
+        pixels = np.asarray(Image.open(path))
+        box = min(detector(pixels), key=lambda f: np.abs(f.landmarks.mean(0) - 125).max())
+        for name in limits:
+            treat, back, _ = TREATMENTS[name]
+            places = [back(f.landmarks.astype(float)) for f in detector(np.ascontiguousarray(treat(pixels)))]
+            noises[name].append(min(noise(place, box) for place in places))
+    medians = {name: float(np.median(values)) for name, values in noises.items()}
+    assert all(medians[name] < limits[name] for name in limits), medians
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_six_faces(detector: Detector) -> None:
+    heads = [
+        (100, 100, 1200, 0),
+        (2500, 200, 600, 15),
+        (2500, 1700, 300, -30),
+        (3300, 1700, 150, 0),
+        (3600, 2400, 100, 0),
+    ]
+    found = detector(canvas(4000, 3000, heads))
+    assert np.allclose([f.size for f in found], [1080, 540, 270, 135, 90], rtol=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the resource module")
+@pytest.mark.parametrize("faces", [[(900, 700, 600, 0)], []])
+def test_memory_of_twelve_megapixels(tmp_path, faces: list[tuple[int, int, int, float]]) -> None:
+    """Less than 400 MB above what the imports take, the second look at full scale included."""
+    file = tmp_path / "photo.npy"
+    np.save(file, canvas(4000, 3000, faces))
+    script = """
+        import json, resource, sys
+        import numpy as np
+        import torch, torchvision, facenet_pytorch
+        from mnd.faces import Detector
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        detector = Detector()
+        detector(np.zeros((64, 64, 3), np.uint8))
+        before = peak()
+        faces = detector(np.load(sys.argv[1]))
+        print(json.dumps([len(faces), peak() - before]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(file)]
+    count, grown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert count == len(faces)
+    assert grown < 400
