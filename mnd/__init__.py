@@ -1,3 +1,67 @@
-"""Minimum Noticeable Difference: change a photo as little as the eye can notice so that recognisers fail."""
+"""Minimum Noticeable Difference: change a photo as little as the eye can notice so that recognisers fail.
+
+The names are looked up when they are first used, so that `import mnd` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import losses, targets
+    from .checking import Checker, check
+    from .cloaking import Cloaker, NotProtectedError, cloak
+    from .faces import Detector, Face, FaceError
+    from .files import PhotoError
+    from .optimizer import MND, Result, SearchSettings
+    from .photo import Photo
+    from .settings import CloakSettings
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "MND",
+    "Checker",
+    "CloakSettings",
+    "Cloaker",
+    "Detector",
+    "Face",
+    "FaceError",
+    "NotProtectedError",
+    "Photo",
+    "PhotoError",
+    "Result",
+    "SearchSettings",
+    "check",
+    "cloak",
+    "losses",
+    "targets",
+]
+
+_HOMES = {
+    "checking": ("Checker", "check"),
+    "cloaking": ("Cloaker", "NotProtectedError", "cloak"),
+    "faces": ("Detector", "Face", "FaceError"),
+    "files": ("PhotoError",),
+    "optimizer": ("MND", "Result", "SearchSettings"),
+    "photo": ("Photo",),
+    "settings": ("CloakSettings",),
+}
+"""Which module has which names."""
+
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("losses", "targets"):
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -126,10 +126,7 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path
     b'hello'
     """
     path = Path(path)
-    if os.path.isdir(path):
-        raise PhotoError("folder", f"{path}: this is a folder, expected the name of a file to write")
-    if not overwrite and os.path.lexists(path):
-        raise _exists(path)
+    check_free(path, overwrite)
     temporary = path.with_name(f".mnd-{secrets.token_hex(6)}.tmp")
     try:
         try:
@@ -145,6 +142,18 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path
         raise _unwritten(path, error, len(data)) from error
     _sync_folder(path.parent)
     return path
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Refuse to write to a folder, or to an existing file without `overwrite`.
+
+    Raises:
+        PhotoError: folder, or exists.
+    """
+    if os.path.isdir(path):
+        raise PhotoError("folder", f"{path}: this is a folder, expected the name of a file to write")
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -22,7 +22,7 @@ from PIL import Image, ImageFile
 
 from . import encoding, lossless
 from .encoding import Encoding, Pixels
-from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import Box, stored_box, turn, unturn, window
 
@@ -180,9 +180,17 @@ class Photo:
         """Write `encode(pixels)` to `out`, wholly or not at all.
 
         Raises:
+            PhotoError: see `check_output`; also `unwritable` or `disk-full`. Nothing is left behind.
+        """
+        self.check_output(out, overwrite)
+        return write_atomic(out, self.encode(pixels), overwrite)
+
+    def check_output(self, out: Path | str, overwrite: bool = False) -> None:
+        """Refuse a name that this photo must not be written to, before any work is done.
+
+        Raises:
             PhotoError: `original` (`out` is the file that was read, under whatever name), `unsupported` (the
-                suffix is of another format), `exists`, `folder`, `unwritable` or `disk-full`. Nothing is left
-                behind.
+                suffix is of another format), `exists` or `folder`.
         """
         out = Path(out)
         if self.path is not None and _same_file(self.path, out):
@@ -195,7 +203,7 @@ class Photo:
             raise PhotoError(
                 "unsupported", f"{out}: {got}, expected a name that ends in {FORMATS[self.format][0]}"
             )
-        return write_atomic(out, self.encode(pixels), overwrite)
+        check_free(out, overwrite)
 
     def decode(self, data: bytes) -> Pixels:
         """The pixels `(H, W, 3)`, upright, that a reader of the file `data` sees."""

@@ -230,7 +230,7 @@ def _strips(start: int, stop: int, width: int) -> Iterator[slice]:
 def _tensor(pixels: Pixels) -> Any:
     import torch
 
-    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
+    picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1).unsqueeze(0)
     return picture.to(torch.float32) / 255
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # several workers share the cores: each has one thread, and so have the commands that it starts
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 
 def shared_path(name: str) -> Path:
-    """A file or folder of the data beside the project; the test is left out, saying what is missing, without it."""
+    """A file or folder of the data beside the project; without it the test is left out, and says so."""
     path = (DATA / name).resolve()
     if not path.exists():
         pytest.skip(f"needs ../shared/data/{name}, which is not there")
@@ -23,8 +29,13 @@ def shared():
     return shared_path
 
 
-@pytest.fixture(params=["cpu", *(["cuda"] if torch.cuda.is_available() else []),
-                        *(["mps"] if torch.backends.mps.is_available() else [])])
+@pytest.fixture(
+    params=[
+        "cpu",
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(["mps"] if torch.backends.mps.is_available() else []),
+    ]
+)
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Every device that this machine has."""
     return torch.device(request.param)

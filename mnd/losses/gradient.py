@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .images import Channels, Distance, check_choice, check_images, check_like, correlate, luma, planes
+from .images import LUMA, Channels, Distance, check_choice, check_images, check_like, correlate, luma, planes
 
 C = 0.0026
 """The constant of Xue et al. (170 / 255^2), for Prewitt differences over two pixels, range 1."""
@@ -42,6 +42,29 @@ class Gradient(Distance):
             return clean.deviation(changes, C / 4 if self.masked else None).mean((1, 2, 3))
 
         return distance
+
+    @torch.no_grad()
+    def curvature(self, x: Tensor) -> Tensor:
+        """`(B, 3, H, W)`: the second derivative of the distance by each value of y, at `y = x`.
+
+        With the direction n = grad x / a of the clean slope, the term of a place is `w (n . grad delta)^2`,
+        w = 1 / (2 a^2 + c). Where the picture is flat the slope has no direction: either axis counts by half.
+        At the border it is near only (the picture is taken to end in zeros).
+        """
+        check_images(x)
+        kernels = sobel(x)
+        clean = _Slopes(correlate(planes(x, self.channels), kernels))
+        n = clean.slopes / clean.strength.unsqueeze(1)
+        weight = 1 / (2 * clean.square + C / 4) if self.masked else torch.ones_like(clean.square)
+        undirected = (1 - n.square().sum(1)).clamp_min(0) / 2
+        parts = torch.cat([weight * (n[:, 0].square() + undirected), weight * (n[:, 1].square() + undirected),
+                           weight * 2 * n[:, 0] * n[:, 1]], dim=1)  # fmt: skip
+        pairs = torch.stack([kernels[0].square(), kernels[1].square(), kernels[0] * kernels[1]])
+        count = weight.shape[1]
+        filters = pairs.repeat_interleave(count, 0).unsqueeze(1)
+        spread = F.conv_transpose2d(parts, filters, padding=1, groups=3 * count)
+        second = 2 * spread.view(len(x), 3, count, *x.shape[2:]).sum(1) / weight[0].numel()
+        return second if self.channels == "rgb" else second * x.new_tensor(LUMA).square().view(1, 3, 1, 1)
 
 
 class GMSD(Distance):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from .images import Distance, check_images, check_like, luma
@@ -39,6 +40,21 @@ class Magnitude(Distance):
             return (d.square() if self.p == 2 else d.abs().pow(self.p)).mean((1, 2, 3))
 
         return distance
+
+    @torch.no_grad()
+    def curvature(self, x: Tensor) -> Tensor:
+        """`(B, 3, H, W)`: the second derivative of the distance by each value of y, at `y = x`, for p = 2.
+
+        Raises:
+            ValueError: p is not 2, for then it is zero or has no bound.
+        """
+        if self.p != 2:
+            raise ValueError(f"p is {self.p}, expected 2: another norm has no curvature at zero")
+        check_images(x)
+        mixing = self._coloured(torch.eye(3, dtype=x.dtype, device=x.device)[:, :, None, None])
+        second = 2 * mixing.square().sum(1).view(1, 3, 1, 1) / x[0].numel()
+        weight = jnd_weight(x).square() if self.masked else torch.ones_like(x[:, :1])
+        return second * weight
 
     def _coloured(self, d: Tensor) -> Tensor:
         if self.luma == self.chroma:

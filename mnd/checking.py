@@ -1,0 +1,66 @@
+"""Check a cloak: what the targets say of two files, margins and quality, also after the channel."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from .cloaking import Cloaker
+from .photo import Photo
+from .quality import quality
+from .records import Record, all_fooled, failed, regions, still_recognised
+from .settings import CloakSettings
+from .subjects import find
+
+
+class Checker(Cloaker):
+    """Judges pairs of files as `mnd cloak` judges what it saved; takes the same settings."""
+
+    def pair(self, original: Path | str, cloaked: Path | str) -> Record:
+        """The record of a cloaked file against its original; `error` where it cannot be judged.
+
+        `protected` says whether every target is fooled by the cloaked file as it is.
+        """
+        start = time.perf_counter()
+        record = self._record(original)
+        try:
+            clean, changed = Photo.read(original), Photo.read(cloaked)
+            if clean.pixels.shape != changed.pixels.shape:
+                (h0, w0), (h1, w1) = clean.pixels.shape[:2], changed.pixels.shape[:2]
+                raise ValueError(
+                    f"{cloaked}: the photo is {w1}x{h1} pixels, expected {w0}x{h0} as {original}"
+                )
+            subjects = find(clean, self.settings, self.targets, self.detector, self._gallery(Path(original)))
+            before = [s.scores(clean.pixels, self.detector) for s in subjects]
+            record["regions"] = regions(subjects, before, changed.pixels, self.detector)
+            boxes = [s.area(*clean.pixels.shape[1::-1]) for s in subjects]
+            record["quality"] = quality(clean.pixels, changed.pixels, boxes).as_json()
+            record["output"] = str(cloaked)
+            record["protected"] = all_fooled(record)
+            if not record["protected"]:
+                record["error"] = {"kind": "not-protected", "message": still_recognised(record)}
+        except (ValueError, OSError, MemoryError) as error:
+            failed(record, error)
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        return record
+
+
+def check(
+    original: Path | str, cloaked: Path | str, *, settings: CloakSettings | None = None, **options: Any
+) -> Record:
+    """What the targets say of a cloaked file against its original: the object of `mnd check --json`.
+
+    Args:
+        original: the clean file.
+        cloaked: the other file, of the same size in pixels.
+        settings: see `CloakSettings`; or give its fields (targets, gallery, device, ...) as keywords.
+
+    Raises:
+        ValueError: settings are not as described, or a target is not known.
+    """
+    if settings is not None and options:
+        raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
+    if options.get("gallery") is not None:
+        options["gallery"] = Path(options["gallery"])
+    return Checker(settings or CloakSettings(**options)).pair(original, cloaked)

@@ -1,0 +1,331 @@
+"""Cloak one photo: its subjects, the search, the file, and the proof on the very bytes of that file."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import kinds
+from .channel import Pixels, through, to_pixels, to_tensor
+from .faces import Detector
+from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .optimizer import MND, SearchSettings
+from .photo import Photo
+from .quality import quality
+from .records import all_fooled, failed, regions, still_recognised
+from .settings import CloakSettings
+from .subjects import Gallery, Subject, find
+from .targets import registry
+from .targets.embedding import FaceTarget
+from .targets.target import Reference, Target
+
+Area = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in whole pixels."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+ATTEMPTS = 3
+HARDER = 1.5
+"""When the saved file is still recognised, the search is done again with this many times the head-room."""
+JITTER = 0.01
+"""Landmarks found again lie elsewhere by about this share of the distance of the eyes."""
+PAD = 8
+"""Pixels around a face that the structure of the picture is measured with, but that never change."""
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+class NotProtectedError(ValueError):
+    """A photo that could not be cloaked; `record` says what was reached, or what was wrong."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        super().__init__(record["error"]["message"])
+        self.record = record
+
+
+class Cloaker:
+    """Cloaks photos one after the other; targets and the gallery are loaded once.
+
+    Args:
+        settings: see `CloakSettings`.
+        progress: called during loading and searching.
+
+    Raises:
+        ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
+        FileNotFoundError: weights are not there and may not be downloaded.
+    """
+
+    def __init__(self, settings: CloakSettings | None = None, progress: Progress | None = None) -> None:
+        self.settings = settings or CloakSettings()
+        self.progress = progress or _silent
+        device = pick_device(self.settings.device)
+        names = self.settings.targets or None
+        self.targets: Sequence[Target] = registry.load_all(
+            names,
+            device,
+            self.settings.offline,
+            lambda name, done, total: self.progress(f"download {name}", done, total),
+        )
+        self.detector = Detector(device)
+        self._galleries: dict[Path | None, Gallery] = {}
+
+    def photo(
+        self, path: Path | str, out: Path | str | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Cloak one photo and write it; the record is that of `--json`.
+
+        A photo that cannot be done is no exception: its record has an `error` and no `output`.
+        """
+        start = time.perf_counter()
+        record = self._record(path)
+        try:
+            photo = Photo.read(path)
+            destination = cloaked_path(path, out)
+            photo.check_output(destination, overwrite)
+            data = self._cloak(photo, record, self._gallery(Path(path)))
+            if data is not None:
+                write_atomic(destination, data, overwrite)
+                if read_bytes(destination, len(data) + 1) != data:
+                    raise PhotoError(
+                        "unwritable", f"{destination}: the file does not hold what was written to it"
+                    )
+                record["output"] = str(destination)
+        except (ValueError, OSError, MemoryError) as error:
+            failed(record, error)
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        return record
+
+    def picture(self, photo: Photo) -> tuple[Pixels, dict[str, Any]]:
+        """Cloak a photo in memory: the pixels as its saved file would show them, and the record.
+
+        Raises:
+            NotProtectedError: a target still recognises it, or it cannot be done.
+        """
+        start = time.perf_counter()
+        record = self._record(photo.path)
+        data = None
+        try:
+            data = self._cloak(photo, record, self._gallery(photo.path))
+        except (ValueError, OSError) as error:
+            failed(record, error)
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        if data is None:
+            raise NotProtectedError(record)
+        return photo.decode(data), record
+
+    def _record(self, path: Path | str | None) -> dict[str, Any]:
+        return {
+            "input": None if path is None else str(path),
+            "output": None,
+            "protected": False,
+            "level": self.settings.level,
+            "seed": self.settings.seed,
+            "seconds": 0.0,
+            "targets": [t.card.name for t in self.targets],
+            "regions": [],
+            "quality": None,
+            "error": None,
+        }
+
+    def _gallery(self, path: Path | None) -> Gallery | None:
+        folder = self.settings.gallery
+        if folder is None:
+            return None
+        own = path if path is not None and path.resolve().parent == folder.resolve() else None
+        if own not in self._galleries:
+            faces = [t for t in self.targets if isinstance(t, FaceTarget)]
+            self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
+        return self._galleries[own]
+
+    def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
+        """The bytes of the cloaked file, once all targets are fooled by them; the record is filled in."""
+        subjects = find(photo, self.settings, self.targets, self.detector, gallery)
+        before = [s.scores(photo.pixels, self.detector) for s in subjects]
+        headroom, data = self.settings.headroom, b""
+        for attempt in range(ATTEMPTS):
+            pixels = photo.pixels.copy()
+            for group in _groups(subjects, photo):
+                self._search(photo, group, pixels, headroom, attempt)
+            data = photo.encode(pixels)
+            shown = photo.decode(data)
+            record["regions"] = regions(subjects, before, shown, self.detector)
+            if all_fooled(record):
+                break
+            headroom = max(headroom, 0.1) * HARDER
+        record["quality"] = quality(
+            photo.pixels, shown, [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
+        ).as_json()
+        record["protected"] = all_fooled(record)
+        if record["protected"]:
+            return data
+        record["error"] = {"kind": "not-protected", "message": still_recognised(record)}
+        return None
+
+    def _search(
+        self, photo: Photo, group: list[Subject], pixels: Pixels, headroom: float, attempt: int
+    ) -> None:
+        """Search on the photo's own pixels around a group of subjects, and paste what was found."""
+        box, mask = _area(group, photo)
+        x0, y0, x1, y1 = box
+        device = self.detector.device
+        x = to_tensor(photo.pixels[y0:y1, x0:x1], device)
+        views = [view for subject in group for view in _views(subject, box, headroom, self.settings.seed)]
+        settings = SearchSettings(steps=self.settings.steps, seed=self.settings.seed)
+        step = None if photo.lossless else lambda crop: photo.roundtrip(crop, box, pixels)
+
+        def margins(y: Tensor) -> Tensor:
+            seen = y if step is None else through(y, step)
+            return torch.stack([view.margin(seen) for view in views])
+
+        stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
+        result = MND(settings=settings)(
+            x,
+            margins,
+            mask.to(device),
+            grey=photo.grey,
+            progress=lambda done: self.progress(stage, done, settings.steps),
+        )
+        pixels[y0:y1, x0:x1] = to_pixels(result.image)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What one target says of one subject during a search: from the crop, with shaking landmarks."""
+
+    target: Target
+    reference: Reference
+    headroom: float
+    generator: torch.Generator
+    shake: float
+
+    def margin(self, y: Tensor) -> Tensor:
+        landmarks = self.reference.faces
+        if landmarks is None:
+            return self.target.margin(y, self.reference)
+        noise = torch.randn(landmarks.shape, generator=self.generator) * self.shake
+        return self.target.margin(y, self.reference.at(landmarks + noise)) + self.headroom
+
+
+def _views(subject: Subject, box: Area, headroom: float, seed: int) -> list[_View]:
+    views = []
+    for target, judged in zip(subject.targets, subject.judged, strict=True):
+        reference, shake = judged, 0.0
+        if subject.landmarks is not None:
+            landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
+            shake = JITTER * float(torch.linalg.vector_norm(landmarks[0, 0] - landmarks[0, 1]))
+            reference = judged.at(landmarks)
+        room = headroom * abs(target.card.threshold)
+        views.append(_View(target, reference, room, torch.Generator().manual_seed(seed), shake))
+    return views
+
+
+def _support(subject: Subject, photo: Photo) -> Area:
+    """The pixels that the targets of a subject look at, inside the photo."""
+    height, width = photo.pixels.shape[:2]
+    if subject.landmarks is None:
+        return 0, 0, width, height
+    boxes = torch.cat([t.support(subject.landmarks) for t in subject.targets if isinstance(t, FaceTarget)])
+    (x0, y0), (x1, y1) = boxes[:, :2].amin(0).tolist(), boxes[:, 2:].amax(0).tolist()
+    return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
+
+
+def _groups(subjects: list[Subject], photo: Photo) -> list[list[Subject]]:
+    """Subjects whose pixels touch are searched for together, so that none undoes another."""
+    groups: list[tuple[list[Subject], Area]] = []
+    for subject in subjects:
+        members, area = [subject], _support(subject, photo)
+        apart = []
+        for others, other in groups:
+            if area[0] < other[2] and other[0] < area[2] and area[1] < other[3] and other[1] < area[3]:
+                members, area = others + members, _union(area, other)
+            else:
+                apart.append((others, other))
+        groups = [*apart, (members, area)]
+    return [members for members, _ in groups]
+
+
+def _union(a: Area, b: Area) -> Area:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _area(group: list[Subject], photo: Photo) -> tuple[Area, Tensor]:
+    """The crop to search on, a little larger than what the targets see, and where it may change."""
+    height, width = photo.pixels.shape[:2]
+    supports = [_support(subject, photo) for subject in group]
+    x0, y0, x1, y1 = functools.reduce(_union, supports)
+    box = max(x0 - PAD, 0), max(y0 - PAD, 0), min(x1 + PAD, width), min(y1 + PAD, height)
+    mask = torch.zeros(1, 1, box[3] - box[1], box[2] - box[0])
+    for a, b, c, d in supports:
+        mask[..., b - box[1] : d - box[1], a - box[0] : c - box[0]] = 1
+    return box, mask
+
+
+def pick_device(name: str) -> str:
+    """The device that `auto` stands for, or the one asked for.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    if not there[name]:
+        names = ", ".join(kind for kind, ready in there.items() if ready)
+        raise ValueError(
+            f"device is {name!r}, which this machine does not have, expected one of auto, {names}"
+        )
+    return name
+
+
+def cloak(
+    photo: Any,
+    out: Path | str | None = None,
+    *,
+    overwrite: bool = False,
+    settings: CloakSettings | None = None,
+    **options: Any,
+) -> Any:
+    """Cloak a photo; the same kind comes out as went in.
+
+    Args:
+        photo: a path (the cloaked photo is written beside it or to `out`, and its path comes back), a PIL
+            image, an array `(H, W, 3)` or `(H, W)` of uint8, or a tensor `(3, H, W)` or `(1, 3, H, W)` in
+            [0, 1].
+        out: a file or folder, for a path only.
+        overwrite: replace an existing output; the original never.
+        settings: see `CloakSettings`; or give its fields as keywords.
+
+    Raises:
+        NotProtectedError: a target still recognises it, no face was found, the file cannot be read or written;
+            its `record` says which. What cannot be protected is not returned.
+        ValueError: settings or the kind of photo are not as described.
+
+    >>> import skimage
+    >>> cloaked = cloak(skimage.data.astronaut(), targets=("dlib",), steps=5)
+    >>> cloaked.shape, cloaked.dtype
+    ((512, 512, 3), dtype('uint8'))
+    """
+    if settings is not None and options:
+        raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
+    if "gallery" in options and options["gallery"] is not None:
+        options["gallery"] = Path(options["gallery"])
+    settings = settings or CloakSettings(**options)
+    if isinstance(photo, (str, Path)):
+        record = Cloaker(settings).photo(photo, out, overwrite)
+        if record["error"] is not None:
+            raise NotProtectedError(record)
+        return type(photo)(record["output"])
+    if out is not None:
+        raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
+    opened, back = kinds.opened(photo)
+    pixels, _ = Cloaker(settings).picture(opened)
+    return back(pixels)

@@ -1,0 +1,284 @@
+"""MND: the search for the smallest noticeable change that fools every target; tensors in, tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .geometry import Geometry
+from .losses.composite import Composite
+from .losses.curvature import Curved, Metric
+from .losses.images import Distance, check_images
+
+Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
+"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """The settings of the search.
+
+    Raises:
+        ValueError: a value is outside its range.
+
+    >>> SearchSettings(steps=20).steps
+    20
+    """
+
+    steps: int = 40
+    """Forward and backward passes through the targets."""
+    kappa: float = 0.0
+    """Head-room: every margin must reach -kappa, in the target's own unit."""
+    momentum: float = 0.9
+    """How slowly the average of the targets' gradients forgets."""
+    trust: float = 1.6
+    """How much the change may grow or shrink in one step, as a factor."""
+    gain: float = 0.7
+    """How much of what a linear model of the margin missed is added to its aim in the next step."""
+    relax: float | None = None
+    """How fast what the diagonal model of D misses is followed, at the price of D's gradient in every step.
+    None: 0.2 for a distance whose curvature must be estimated, 0 for one that knows its own."""
+    start: float = 0.5
+    """Size of the random start in grey levels: the gradient of a distance to itself is zero."""
+    levels: int | None = 256
+    """Grey levels of the saved file; None: no rounding."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, expected at least 1")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}, expected 0 <= momentum < 1")
+        if not self.trust > 1:
+            raise ValueError(f"trust is {self.trust}, expected a factor above 1")
+        if self.levels is not None and self.levels < 2:
+            raise ValueError(f"levels is {self.levels}, expected at least 2, or None for no rounding")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a search found.
+
+    Attributes:
+        image: `(B, 3, H, W)` in [0, 1], on the grey levels of the file: the best verified picture, or where
+            nothing fooled every target the one that came nearest to it.
+        success: `(B,)` bool: every margin of `image` was seen at or below -kappa.
+        distance: `(B,)`, D of `image`.
+        steps: forward and backward passes done.
+        margins: `(K, B)` of `image`.
+    """
+
+    image: Tensor
+    success: Tensor
+    distance: Tensor
+    steps: int
+    margins: Tensor
+
+
+class MND:
+    """Minimise `D(x, y)` subject to `margin_k(y) <= -kappa` for every target k, y on the file's grey levels.
+
+    At the optimum the slopes balance, `grad D(y) = - sum_k lambda_k grad margin_k(y)`. Each step takes the
+    running average of the margins' gradients, finds the multipliers `lambda_k` for which a linear model of
+    the margins, *rounding included*, is just fooled, and moves there through the geometry of D (a mirror
+    step). What the linear model missed is added to its aim (an integral control), so that the search settles
+    on the border. Every step's picture is judged as it would be saved; the best one judged is returned.
+
+    The objective is that of Sun, Jin and Lin 2022, arXiv 2206.08638; the search is ours.
+
+    Args:
+        distance: D, by default the composite of the paper.
+        settings: see `SearchSettings`.
+
+    >>> x = torch.full((1, 3, 16, 16), 0.5)
+    >>> result = MND()(x, lambda y: y.mean((1, 2, 3)) - 0.49)
+    >>> bool(result.success), bool(result.image.mean() <= 0.49)
+    (True, True)
+    """
+
+    def __init__(self, distance: Metric | None = None, settings: SearchSettings | None = None) -> None:
+        self.distance = distance or Composite()
+        self.settings = settings or SearchSettings()
+
+    def __call__(
+        self,
+        x: Tensor,
+        margins: Margins,
+        mask: Tensor | None = None,
+        grey: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Result:
+        """Search for every picture of a batch by itself.
+
+        Args:
+            x: `(B, 3, H, W)` in [0, 1], the clean pictures.
+            margins: what the targets say, see `Margins`; differentiable.
+            mask: `(B or 1, 1 or 3, H, W)`, 1 where pixels may change; everywhere by default.
+            grey: the three channels change alike.
+            progress: called with the number of steps done.
+
+        Raises:
+            ValueError: x is no batch of pictures, or margins have another shape or are not finite.
+        """
+        check_images(x)
+        run = _Run(self, x, mask, grey)
+        for step in range(self.settings.steps):
+            m, g = _slopes(margins, run.y, grey)
+            last = step == self.settings.steps - 1
+            run.judge(m, last)
+            if not last:
+                run.move(m, g, step)
+            if progress is not None:
+                progress(step + 1)
+        return run.result()
+
+
+def _slopes(margins: Margins, y: Tensor, grey: bool) -> tuple[Tensor, Tensor]:
+    """Margins `(K, B)` at y, and the gradient of each, `(K, B, 3, H, W)`."""
+    y = y.detach().requires_grad_(True)
+    parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
+    rows = [row for part in parts for row in (part if part.ndim == 2 else part[None])]
+    m = torch.stack([row.detach() for row in rows]).to(y.dtype)
+    if m.shape[1:] != y.shape[:1] or not m.isfinite().all():
+        raise ValueError(
+            f"margins are {m.tolist()}, expected finite numbers, one for each of {len(y)} images"
+        )
+    g = torch.stack(
+        [torch.autograd.grad(row.sum(), y, retain_graph=k + 1 < len(rows))[0] for k, row in enumerate(rows)]
+    )
+    return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values[..., None, None, None]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    dot: Tensor = torch.linalg.vecdot(a.flatten(-3), b.flatten(-3))
+    return dot
+
+
+class _Run:
+    """One search under way: the picture, the averages, the multipliers and the best so far."""
+
+    def __init__(self, search: MND, x: Tensor, mask: Tensor | None, grey: bool) -> None:
+        self.x, self.settings, self.grey = x, search.settings, grey
+        self.geometry = Geometry.of(search.distance, x, mask, grey)
+        distance = search.distance
+        self.relax = self._relax(search)
+        self.cost = distance.at(x) if isinstance(distance, Distance) else lambda y: distance(x, y)
+        self.y = self._start()
+        self.average = torch.zeros(0)
+        self.multipliers = self.slack = torch.zeros(0)
+        self.residual = torch.zeros_like(x)
+        self.best = x.clone()
+        self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
+        self.best_worst = torch.full_like(self.best_cost, torch.inf)
+        self.best_margins = torch.zeros(0)
+        self.steps = 0
+
+    @staticmethod
+    def _relax(search: MND) -> float:
+        if search.settings.relax is not None:
+            return search.settings.relax
+        return 0.0 if isinstance(search.distance, Curved) else 0.2
+
+    def _start(self) -> Tensor:
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        noise = torch.randn(self.x.shape[1:], generator=generator).to(self.x)
+        if self.grey:
+            noise = noise[:1].expand_as(noise)
+        return self._saved(noise * self.settings.start / 255 * (self.geometry.v > 0))
+
+    def _saved(self, change: Tensor) -> Tensor:
+        """The picture with a change, as the file will hold it."""
+        y = (self.x + change).clamp(0, 1)
+        if self.settings.levels is None:
+            return y
+        top = self.settings.levels - 1
+        return (y * top).round_().div_(top)
+
+    def judge(self, m: Tensor, last: bool) -> None:
+        """Keep the present picture where it is the best judged so far, and follow D's own slope."""
+        worst = m.amax(0)
+        fooled = worst <= -self.settings.kappa
+        cost = self._cost(bool(fooled.any()), self.relax > 0 and not last)
+        found = self.best_cost < torch.inf
+        better = torch.where(fooled, cost < self.best_cost, ~found & (worst < self.best_worst))
+        self.best = torch.where(_per_image(better), self.y, self.best)
+        self.best_cost = torch.where(fooled & better, cost, self.best_cost)
+        self.best_worst = torch.where(better, worst, self.best_worst)
+        self.best_margins = m if self.steps == 0 else torch.where(better, m, self.best_margins)
+        self.steps += 1
+
+    def _cost(self, wanted: bool, follow: bool) -> Tensor:
+        """D of the present picture where it is wanted; its slope is followed on the way."""
+        if not follow:
+            with torch.no_grad():
+                return self.cost(self.y) if wanted else torch.zeros_like(self.best_cost)
+        y = self.y.requires_grad_(True)
+        cost = self.cost(y)
+        (slope,) = torch.autograd.grad(cost.sum(), y)
+        self.y = y.detach()
+        self._follow(slope)
+        return cost.detach()
+
+    def _follow(self, slope: Tensor) -> None:
+        """The part of D's slope that the geometry does not hold: `v grad D - grad psi_2(u)`, averaged."""
+        v, relax = self.geometry.v, self.relax
+        if self.grey:
+            slope = slope.mean(1, keepdim=True).expand_as(slope)
+        u = torch.where(v > 0, (self.y.detach() - self.x) / v, 0.0)
+        self.residual = (1 - relax) * self.residual + relax * (v * slope * self.x[0].numel() - u)
+
+    def move(self, m: Tensor, g: Tensor, step: int) -> None:
+        """The next picture: averages, then the multipliers by the linear model, then the mirror step."""
+        scaled = g * self.geometry.v
+        size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
+        scaled = scaled / _per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
+        if step == 0:
+            self.average = scaled
+            self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
+        beta = self.settings.momentum
+        self.average = beta * self.average + (1 - beta) * scaled
+        if step >= 4:  # earlier the picture is still on its way, and a miss says nothing of curvature
+            miss = m + self.settings.kappa
+            self.slack = (self.slack + self.settings.gain * torch.where(miss > 0, miss, miss / 2)).clamp_min(
+                0
+            )
+        self._solve(m + self.settings.kappa + self.slack - _dot(g, self.y[None]), g)
+        self.y = self._at(self.multipliers)
+
+    def _at(self, multipliers: Tensor) -> Tensor:
+        """The picture that balances `multipliers` `(K, B)`: `x + v grad psi*(-lambda G - residual)`."""
+        z = -(_per_image(multipliers) * self.average).sum(0) - self.residual
+        return self._saved(self.geometry.primal(z))
+
+    def _solve(self, offset: Tensor, g: Tensor, halvings: int = 10) -> None:
+        """For each target the multiplier at which `offset + g y(lambda) <= 0` just holds, by bisection."""
+        growth = self.settings.trust ** (self.geometry.p - 1)
+        first = self._first_step()
+        for k in range(len(offset)):
+            current = self.multipliers[k]
+            low = torch.where(current > 0, current / growth, 0.0)
+            high = torch.where(current > 0, current * growth, first)
+            for _ in range(halvings):
+                middle = (low + high) / 2
+                self.multipliers[k] = middle
+                recognised = offset[k] + _dot(g[k], self._at(self.multipliers)) > 0
+                low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
+            self.multipliers[k] = high
+
+    def _first_step(self) -> Tensor:
+        """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""
+        spread = self.geometry.v.square().mean((1, 2, 3)).sqrt().clamp_min(torch.finfo(self.x.dtype).tiny)
+        step: Tensor = (0.1 / 255 / spread) ** (self.geometry.p - 1)
+        return step
+
+    def result(self) -> Result:
+        with torch.no_grad():
+            distance = self.cost(self.best)
+        return Result(self.best, self.best_cost < torch.inf, distance, self.steps, self.best_margins)

@@ -1,0 +1,60 @@
+"""The settings of a cloak: one source for the API, the flags, the help and the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Level = Literal["minimum", "robust", "strong"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, slots=True)
+class CloakSettings:
+    """How photos are cloaked.
+
+    Raises:
+        ValueError: a value is not one of those named; a level that does not exist yet.
+
+    >>> CloakSettings(targets=("dlib",)).level
+    'minimum'
+    """
+
+    targets: tuple[str, ...] = ()
+    """Whom to fool, by name (see `mnd targets`); every face recogniser that is ready here by default."""
+    level: Level = "minimum"
+    """minimum: fooled on the saved file. robust, strong: not there yet."""
+    gallery: Path | None = None
+    """Folder with other photos of the person: cloak against those, not against this one photo alone."""
+    faces: str = "all"
+    """Which faces to cloak: all, largest, or their numbers, largest first: 0,2."""
+    box: tuple[float, float, float, float] | None = None
+    """Where the face is, X0,Y0,X1,Y1 in pixels, when it is not found by itself."""
+    whole: bool = False
+    """Change the whole picture, whether it shows a face or not."""
+    seed: int = 0
+    """Of the random start; the same seed gives the same file."""
+    steps: int = 40
+    """Forward and backward passes of a search; more finds a less noticeable change."""
+    headroom: float = 0.33
+    """How far past its threshold a face recogniser is driven, as a share of the threshold: its next look at
+    the face is never quite the same."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU when there is one."""
+    offline: bool = False
+    """Never download weights."""
+
+    def __post_init__(self) -> None:
+        if self.level not in get_args(Level):
+            raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
+        if self.level != "minimum":
+            raise ValueError(f"level {self.level!r} is not there yet, expected minimum")
+        if self.device not in get_args(Device):
+            raise ValueError(f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}")
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, expected at least 1")
+        if not 0 <= self.headroom < 10:
+            raise ValueError(f"headroom is {self.headroom}, expected a share from 0 to 10")
+        if self.box is not None and self.whole:
+            raise ValueError("got a box and the whole picture, expected one of them")

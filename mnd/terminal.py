@@ -1,0 +1,219 @@
+"""What people see of the command: tables on standard output, progress and complaints on standard error."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+PIPED_WIDTH = 200
+"""Columns of a table that goes to a file or another program."""
+BYTES = 100_000
+"""A count that reaches this far is one of bytes, of a download."""
+GOOD, BAD = "green", "red"
+
+
+def printable(text: object) -> str:
+    """A name as it can be shown: without the characters that would steer a terminal.
+
+    >>> printable("a\\x1b[31mb.jpg")
+    'a\\\\x1b[31mb.jpg'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def console(stderr: bool = False) -> Console:
+    """A console on one of the standard streams as it is now."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else PIPED_WIDTH, highlight=False)
+
+
+class Meter:
+    """Called as `meter(stage, done, total)`: a bar on a terminal, a line for each new stage elsewhere."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        """What is being worked on."""
+        self._console = console(stderr=True)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._last = ("", "")
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        told = f"{printable(self.name)}: {stage}" if self.name else stage
+        if self._console.is_terminal:
+            self._draw(told, done, total)
+        elif (self.name, stage) != self._last:
+            size = f" ({_size(total)})" if total >= BYTES else ""
+            self._console.print(Text(told + size), soft_wrap=True)
+        self._last = (self.name, stage)
+
+    def _draw(self, told: str, done: int, total: int) -> None:
+        if self._bar is None:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[far]}"),
+            )
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task(told, far="")
+            self._bar.start()
+        far = f"{_size(done)} of {_size(total)}" if total >= BYTES else f"{done}/{total}" if total else ""
+        self._bar.update(self._task, description=told, completed=done, total=total or None, far=far)
+
+    def rest(self) -> None:
+        """Take the bar away, so that something else can be printed."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        self._last = ("", "")
+
+
+def complain(text: str) -> None:
+    """One line on standard error."""
+    console(stderr=True).print(Text(f"mnd: {text}"), soft_wrap=True)
+
+
+def outcome(record: Mapping[str, Any]) -> str | None:
+    """What went wrong with a photo, in one line that names it; None when it is protected.
+
+    >>> outcome({"input": "a.jpg", "protected": False, "error": {"kind": "no-face", "message": "no face"}})
+    'a.jpg: no face'
+    """
+    if record["protected"]:
+        return None
+    if error := record["error"]:
+        message, name = printable(error["message"]), printable(record["input"])
+        return message if message.startswith(name) else f"{name}: {message}"
+    still = sorted({name for _, name, told in _judged(record) if not told["fooled"]})
+    whom = f": {', '.join(still)} still recognises it" if still else ""
+    return f"{printable(record['input'])}: not protected{whom}"
+
+
+def show(record: Mapping[str, Any]) -> None:
+    """The table of one cloaked photo."""
+    out = console()
+    head = Text.assemble(printable(record["input"]))
+    if record["output"]:
+        head.append(f" -> {printable(record['output'])}")
+    head.append("  ")
+    head.append(*(("protected", GOOD) if record["protected"] else ("not protected", BAD)))
+    head.append(f"  ({record['level']}, seed {record['seed']}, {record['seconds']:.1f} s)")
+    out.print(head, soft_wrap=True)
+    if record["regions"]:
+        out.print(_before_after(record))
+    _print_notes(out, record)
+
+
+def show_check(record: Mapping[str, Any]) -> None:
+    """The verdicts of every target on the clean photo, the saved file, and after each channel."""
+    out = console()
+    out.print(Text(f"{printable(record['input'])} against {printable(record['output'])}"), soft_wrap=True)
+    channels = list(dict.fromkeys(c for _, _, told in _judged(record) for c in told.get("channel") or {}))
+    table = _table("Region", "Target", "Clean", "Saved", *channels)
+    for where, name, told in _judged(record):
+        clean = _verdict(_fooled_at(told, told["before"]), told["before"])
+        later = [_verdict((told.get("channel") or {}).get(c)) for c in channels]
+        table.add_row(where, name, clean, _verdict(told["fooled"], told["after"]), *later)
+    out.print(table)
+    _print_notes(out, record)
+
+
+def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:
+    """The table of `mnd targets`."""
+    table = _table("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
+    for row in rows:
+        ready = Text("yes", GOOD) if row["ready"] else Text("no", "yellow")
+        size = _size(row["download"]) if row["download"] and not row["ready"] else "-"
+        words = (printable(row[key]) for key in ("unit", "licence"))
+        table.add_row(printable(row["name"]), row["kind"], ready, size, f"{row['threshold']:g}", *words)
+    console().print(table)
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _judged(record: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, Any]]]:
+    """Region, name of the target and what it said, for each."""
+    for region in record["regions"]:
+        where = f"{region['kind']} {','.join(f'{v:g}' for v in region['box'] or ())}".strip()
+        for name, told in region["targets"].items():
+            yield where, printable(name), told
+
+
+def _before_after(record: Mapping[str, Any]) -> Table:
+    table = _table("Region", "Target", "Before", "After", "Threshold", "Fooled", "Survives")
+    for where, name, told in _judged(record):
+        numbers = (_number(told[key]) for key in ("before", "after", "threshold"))
+        channel = told.get("channel") or {}
+        survived = ", ".join(name for name, fooled in channel.items() if fooled) or "nothing"
+        table.add_row(where, name, *numbers, _yes(told["fooled"]), survived if channel else "-")
+    return table
+
+
+def _print_notes(out: Console, record: Mapping[str, Any]) -> None:
+    """What the numbers of the targets mean, and the quality."""
+    units = {f"{name}: {told['unit']}, threshold {told['threshold']:g}" for _, name, told in _judged(record)}
+    if units:
+        out.print(Text("; ".join(sorted(units))), soft_wrap=True)
+    quality = record["quality"]
+    if not quality:
+        return
+    parts = [f"{_fidelity(quality)}, {100 * quality['above_jnd']:.2f} % of the pixels above the JND"]
+    parts += [
+        f"{region['kind']}: {_fidelity(told)}"
+        for region, told in zip(record["regions"], quality["regions"], strict=False)
+    ]
+    out.print(Text("; ".join(parts)), soft_wrap=True)
+
+
+def _fidelity(quality: Mapping[str, Any]) -> str:
+    psnr = "unchanged" if quality["psnr"] is None else f"PSNR {quality['psnr']:.1f} dB"
+    return psnr if quality["ssim"] is None else f"{psnr}, SSIM {quality['ssim']:.4f}"
+
+
+def _fooled_at(told: Mapping[str, Any], value: float) -> bool:
+    """Whether a distance (or similarity) of `value` would fool the target."""
+    past = value - float(told["threshold"])
+    return past >= 0 if told["unit"].endswith("distance") else past <= 0
+
+
+def _verdict(fooled: bool | None, value: float | None = None) -> Text:
+    if fooled is None:
+        return Text("-")
+    number = "" if value is None else f" {_number(value)}"
+    return Text("fooled" + number, GOOD) if fooled else Text("recognised" + number, BAD)
+
+
+def _yes(fooled: bool) -> Text:
+    return Text("yes", GOOD) if fooled else Text("no", BAD)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def _size(count: int) -> str:
+    """
+    >>> _size(107_000_000)
+    '107.0 MB'
+    """
+    return f"{count / 1e6:.1f} MB"
+
+
+def count(records: Sequence[Mapping[str, Any]]) -> None:
+    """The last line about several photos."""
+    done = sum(bool(record["protected"]) for record in records)
+    if len(records) > 1:
+        console().print(f"{done} of {len(records)} photos protected")

@@ -1,0 +1,330 @@
+"""The installed command as people and programs meet it: its output, its files, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnd import cli
+from mnd.settings import CloakSettings
+
+RECORD = {
+    "input",
+    "output",
+    "protected",
+    "level",
+    "seed",
+    "seconds",
+    "targets",
+    "regions",
+    "quality",
+    "error",
+}
+TOLD = {"unit", "threshold", "before", "after", "fooled", "channel"}
+
+
+@dataclass(frozen=True)
+class Done:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line, parse_constant=_no_constant) for line in self.out.splitlines()]
+
+
+def _no_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def command(*arguments: object, python: tuple[str, ...] = ()) -> list[str]:
+    return [sys.executable, *python, "-m", "mnd", *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Nothing but what the packages hold is ready, and nothing can be downloaded."""
+    empty = str(tmp_path_factory.mktemp("home"))
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    path = os.pathsep.join(
+        str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
+    )
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR")}
+    return plain | nowhere | {"MND_HOME": empty, "TORCH_HOME": empty, "PYTHONPATH": path, "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="module")
+def mnd(environment: dict[str, str]):
+    def run(*arguments: object, cwd: Path | None = None, python: tuple[str, ...] = ()) -> Done:
+        done = subprocess.run(
+            command(*arguments, python=python),
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good photo among everything that can be wrong with one."""
+    import skimage.data
+
+    folder = tmp_path_factory.mktemp("album")
+    Image.fromarray(skimage.data.astronaut()).save(folder / "astronaut.png")
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(folder / "wall.png")
+    (folder / "empty.jpg").touch()
+    (folder / "half.png").write_bytes((folder / "astronaut.png").read_bytes()[:9000])
+    (folder / "notes.jpg").write_text("not a photo")
+    (folder / "folder").mkdir()
+    return folder
+
+
+BAD = {
+    "gone.jpg": "missing",
+    "empty.jpg": "empty",
+    "half.png": "truncated",
+    "notes.jpg": "not-an-image",
+    "folder": "folder",
+    "wall.png": "no-face",
+}
+
+
+@pytest.fixture(scope="module")
+def cloaked(album: Path, mnd) -> Done:
+    """One run for all: the good photo last, so that none of the others stopped it."""
+    return mnd("cloak", *BAD, "astronaut.png", "-o", "out", "--json", "--targets", "dlib", cwd=album)
+
+
+def test_help_is_quick_and_lists_what_there_is(mnd):
+    done = mnd("--help", python=("-X", "importtime"))
+    assert done.status == 0
+    assert set(re.findall(r"^\W+([a-z]+) ", done.out, re.M)) >= {"cloak", "check", "targets", "demo"}
+    loaded = set(re.findall(r"\| +([\w.]+)$", done.err, re.M))
+    assert "mnd.cli" in loaded
+    assert not loaded & {"torch", "numpy", "PIL", "torchvision", "skimage", "mnd.targets", "mnd.cloaking"}
+
+
+def test_version(mnd):
+    from mnd import __version__
+
+    done = mnd("--version")
+    assert (done.status, done.out.strip()) == (0, f"mnd {__version__}")
+
+
+def test_help_of_cloak_is_that_of_the_settings(mnd):
+    text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
+    docs = cli.attribute_docs(CloakSettings)
+    assert docs.keys() == set(CloakSettings.__dataclass_fields__)
+    for field, doc in docs.items():
+        assert f"--{field}" in text
+        assert doc.replace("`", "")[:25] in text, field
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["glaze"], "glaze"),
+        (["cloak"], "PHOTOS"),
+        (["cloak", "a.png", "--sparkle"], "--sparkle"),
+        (["cloak", "a.png", "--seed", "one"], "--seed"),
+        (["cloak", "a.png", "--level", "robust"], "robust"),
+        (["cloak", "a.png", "--level", "weak"], "weak"),
+        (["cloak", "a.png", "--box", "1,2,3"], "X0,Y0,X1,Y1"),
+        (["cloak", "a.png", "--box", "1,2,3,nan"], "box"),
+        (["cloak", "a.png", "--faces", "both"], "both"),
+        (["cloak", "a.png", "--steps", "0"], "steps"),
+        (["cloak", "a.png", "--device", "abacus"], "abacus"),
+        (["cloak", "a.png", "--gallery", "nowhere"], "nowhere"),
+        (["cloak", "a.png", "b.png", "-o", "c.png"], "c.png"),
+        (["cloak", "a.png", "--targets", "dlip"], "did you mean dlib?"),
+        (["cloak", "a.png", "--targets", "card:gone.json"], "gone.json"),
+        (["check", "a.png"], "CLOAKED"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert message in told.err
+    assert "--help" in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_usage_of_the_process(mnd):
+    done = mnd("cloak", "a.png", "--box", "here")
+    assert (done.status, done.out) == (2, "")
+    assert "--box" in done.err
+
+
+def test_targets(mnd):
+    done = mnd("targets", "--json")
+    rows = {row["name"]: row for row in done.records}
+    assert done.status == 0
+    assert (
+        rows["dlib"].items()
+        >= {
+            "kind": "face",
+            "unit": "euclidean distance",
+            "threshold": 0.6,
+            "licence": "CC0-1.0",
+            "ready": True,
+            "download": 0,
+        }.items()
+    )
+    assert not rows["facenet-vggface2"]["ready"]
+    assert rows["facenet-vggface2"]["download"] > 50_000_000
+    assert all(row["licence"] and row["unit"] for row in rows.values())
+
+
+def test_one_object_a_photo_and_nothing_else(cloaked: Done):
+    assert cloaked.status == 1
+    records = {record["input"]: record for record in cloaked.records}
+    assert list(records) == [*BAD, "astronaut.png"]
+    for record in records.values():
+        assert record.keys() >= RECORD
+        assert record["level"] == "minimum"
+        assert record["seed"] == 0
+        assert record["targets"] == ["dlib"]
+        assert record["seconds"] >= 0
+
+
+@pytest.mark.parametrize(("name", "kind"), BAD.items())
+def test_a_bad_photo_says_what_is_wrong_and_stops_no_other(cloaked: Done, name: str, kind: str):
+    [record] = [record for record in cloaked.records if record["input"] == name]
+    assert record["error"]["kind"] == kind
+    assert record["error"]["message"]
+    assert record["output"] is None
+    assert record["protected"] is False
+    assert any(line.startswith(f"mnd: {name}: ") for line in cloaked.err.splitlines())
+
+
+def test_the_record_of_a_cloaked_photo(cloaked: Done):
+    record = cloaked.records[-1]
+    assert record["error"] is None
+    assert record["protected"] is True
+    assert Path(record["output"]) == Path("out/astronaut.cloaked.png")
+    [region] = record["regions"]
+    assert region["kind"] == "face"
+    x0, y0, x1, y1 = region["box"]
+    assert 0 <= x0 < 224 < x1 <= 512  # the nose is at 224, 129
+    assert 0 <= y0 < 129 < y1 <= 512
+    told = region["targets"]["dlib"]
+    assert told.keys() >= TOLD
+    assert told["unit"] == "euclidean distance"
+    assert told["before"] < 0.6 <= told["after"]
+    assert told["fooled"] is True
+    assert told["channel"]
+    assert all(isinstance(fooled, bool) for fooled in told["channel"].values())
+    quality = record["quality"]
+    assert quality["psnr"] > 40
+    assert 0.95 < quality["ssim"] < 1
+    assert 0 <= quality["above_jnd"] < 0.05
+    [inner] = quality["regions"]
+    assert inner["psnr"] < quality["psnr"]
+    assert inner["ssim"] < quality["ssim"]
+
+
+def test_the_saved_file_is_the_one_that_was_judged(cloaked: Done, album: Path):
+    before, after = (
+        np.asarray(Image.open(album / name)).astype(int)
+        for name in ("astronaut.png", "out/astronaut.cloaked.png")
+    )
+    psnr = 10 * np.log10(255**2 / np.square(before - after).mean())
+    assert psnr == pytest.approx(cloaked.records[-1]["quality"]["psnr"], abs=1e-6)
+    assert sorted(os.listdir(album / "out")) == ["astronaut.cloaked.png"]
+
+
+def test_check_agrees_with_cloak_and_shows_every_channel(cloaked: Done, album: Path, mnd):
+    pair = "astronaut.png", "out/astronaut.cloaked.png"
+    done = mnd("check", *pair, "--targets", "dlib", "--json", cwd=album)
+    [record] = done.records
+    assert done.status == 0
+    made, seen = (r["regions"][0]["targets"]["dlib"] for r in (cloaked.records[-1], record))
+    assert seen["after"] == pytest.approx(made["after"], abs=1e-3)
+    assert record["quality"]["psnr"] == pytest.approx(cloaked.records[-1]["quality"]["psnr"])
+    told = mnd("check", "astronaut.png", "astronaut.png", cwd=album)
+    assert told.status == 1
+    assert "dlib still recognises it" in told.err
+    for word in ("Clean", "Saved", "recognised", *seen["channel"]):
+        assert word in told.out
+
+
+def test_nothing_is_overwritten_unless_asked(cloaked: Done, album: Path, mnd):
+    out = album / "out" / "astronaut.cloaked.png"
+    before = out.read_bytes()
+    again = mnd("cloak", "astronaut.png", "-o", "out", "--targets", "dlib", "--json", cwd=album)
+    assert again.status == 1
+    assert again.records[0]["error"]["kind"] == "exists"
+    assert out.read_bytes() == before
+    out.write_bytes(b"old")
+    done = mnd("cloak", "astronaut.png", "-o", "out", "--targets", "dlib", "--overwrite", cwd=album)
+    assert done.status == 0
+    assert out.read_bytes() == before  # the same bytes from the same seed
+    assert "out/astronaut.cloaked.png  protected" in done.out.replace(os.sep, "/")
+    assert "PSNR" in done.out
+    assert list((album / "out").iterdir()) == [out]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
+def test_interrupted(album: Path, environment: dict[str, str], tmp_path: Path):
+    photo = tmp_path / "astronaut.png"
+    photo.write_bytes((album / "astronaut.png").read_bytes())
+    process = subprocess.Popen(
+        command("cloak", photo, "--steps", 100_000), env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        process.stderr.readline()  # its first word: it is at work
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+@pytest.mark.slow
+def test_demo_twice(mnd, tmp_path: Path):
+    names = {
+        "astronaut.png",
+        "astronaut.cloaked.png",
+        "astronaut.difference.png",
+        "astronaut.strip.png",
+        "astronaut.html",
+    }
+    for _ in range(2):
+        done = mnd("demo", cwd=tmp_path)
+        assert done.status == 0
+        assert {path.name for path in tmp_path.iterdir()} == names
+        assert all(name in done.out for name in names)
+    assert "Do not share it" in (tmp_path / "astronaut.html").read_text()
+    # somebody's own picture of that name stays
+    Image.new("RGB", (8, 8)).save(tmp_path / "astronaut.png")
+    mine = (tmp_path / "astronaut.png").read_bytes()
+    done = mnd("demo", "-o", tmp_path)
+    assert done.status == 1
+    assert "astronaut.png" in done.err
+    assert (tmp_path / "astronaut.png").read_bytes() == mine

@@ -1,0 +1,197 @@
+"""The command and many photos: names that clash, photos that fail, targets that cannot be loaded."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnd import cli, terminal
+from mnd.targets.weights import OfflineError
+
+
+def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]:
+    told = {
+        "unit": "euclidean distance",
+        "threshold": 0.6,
+        "before": 0.0,
+        "after": 0.7,
+        "fooled": True,
+        "channel": {"jpeg75": False, "half": True},
+    }
+    return {
+        "input": str(path),
+        "output": output and str(output),
+        "protected": True,
+        "level": "minimum",
+        "seed": 0,
+        "seconds": 1.0,
+        "targets": ["dlib"],
+        "regions": [{"box": [1, 2, 3, 4], "kind": "face", "targets": {"dlib": told}}],
+        "quality": {"psnr": None, "ssim": None, "above_jnd": 0.0, "regions": [{"psnr": 40.0, "ssim": 0.99}]},
+        "error": None,
+        **changes,
+    }
+
+
+class Pretender:
+    """Stands for the Cloaker: writes a file at once."""
+
+    def __init__(self, settings: object, progress: Any = None) -> None:
+        self.progress = progress
+
+    def photo(self, path: Path, out: Path | None = None, overwrite: bool = False) -> dict[str, Any]:
+        print("a library that prints")
+        self.progress("searching", 1, 2)
+        if path.name == "bug.png":
+            raise RuntimeError("a bug")
+        if path.name == "plain.png":
+            told = record_of(path, None, protected=False)
+            told["regions"][0]["targets"]["dlib"] |= {"fooled": False, "after": math.nan}
+            return told
+        assert out is not None
+        out.write_bytes(path.name.encode())
+        return record_of(path, out)
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The command in `tmp_path`, with a Cloaker of the given kind."""
+    monkeypatch.chdir(tmp_path)
+
+    def use(cloaker: object = Pretender) -> None:
+        module = types.ModuleType("mnd.cloaking")
+        module.Cloaker = cloaker  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "mnd.cloaking", module)
+
+    use()
+    return use
+
+
+def test_a_bug_in_one_photo_does_not_stop_the_others(pretend, capsys):
+    assert cli.main(["cloak", "bug.png", "plain.png", "good.png", "--json"]) == 1
+    told = capsys.readouterr()
+    bug, plain, good = map(json.loads, told.out.splitlines())
+    assert bug["error"] == {"kind": "unexpected", "message": "RuntimeError: a bug"}
+    assert plain["regions"][0]["targets"]["dlib"]["after"] is None  # not NaN, which is no JSON
+    assert good["protected"]
+    assert "plain.png: not protected: dlib still recognises it" in told.err
+    assert "a library that prints" in told.err
+    assert "good.png: searching" in told.err
+
+
+def test_the_table_and_the_count(pretend, capsys):
+    assert cli.main(["cloak", "good.png", "[red]a\x1b[31m.png"]) == 0
+    told = capsys.readouterr().out
+    assert "good.png -> good.cloaked.png  protected" in told
+    assert "[red]a\\x1b[31m.png -> " in told
+    assert "\x1b" not in told
+    assert "unchanged" in told
+    assert "2 of 2 photos protected" in told
+    [row] = [line.split() for line in told.splitlines() if line.startswith("face")][:1]
+    assert row == ["face", "1,2,3,4", "dlib", "0.000", "0.700", "0.600", "yes", "half"]
+
+
+def test_two_photos_of_one_name_do_not_replace_each_other(pretend, tmp_path: Path, capsys):
+    for options in ([], ["--overwrite"]):
+        assert cli.main(["cloak", "a/x.png", "b/x.png", "-o", "new/out", "--json", *options]) == 1
+        first, second = map(json.loads, capsys.readouterr().out.splitlines())
+        assert first["protected"]
+        assert second["error"]["kind"] == "exists"
+        assert "a/x.png" in second["error"]["message"].replace("\\", "/")
+    assert (tmp_path / "new/out/x.cloaked.png").is_file()
+
+
+def test_no_photo_of_the_list_is_replaced_by_another_ones_copy(pretend, tmp_path: Path, capsys):
+    (tmp_path / "x.cloaked.png").write_bytes(b"mine")
+    assert cli.main(["cloak", "x.png", "x.cloaked.png", "--overwrite", "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["error"]["kind"] == "original"
+    assert second["protected"]
+    assert (tmp_path / "x.cloaked.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("out", ["made/", "made", "a/b/c/"])
+def test_a_folder_is_made_for_what_is_saved_and_only_then(pretend, out: str, tmp_path: Path):
+    assert cli.main(["cloak", "plain.png", "-o", out]) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert cli.main(["cloak", "good.png", "-o", out]) == 0
+    assert (tmp_path / out / "good.cloaked.png").is_file()
+
+
+def test_to_a_file(pretend, tmp_path: Path):
+    assert cli.main(["cloak", "good.png", "-o", "other.png"]) == 0
+    assert (tmp_path / "other.png").read_bytes() == b"good.png"
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "kind"),
+    [
+        (OfflineError("no weights"), ["--offline"], "offline"),
+        (FileNotFoundError("no weights"), [], "weights"),
+        (ConnectionError("no weights"), [], "download"),
+    ],
+)
+def test_targets_that_cannot_be_loaded(pretend, error: Exception, options: list[str], kind: str, capsys):
+    def fail(*_: object) -> None:
+        raise error
+
+    pretend(fail)
+    assert cli.main(["cloak", "a.png", "b.png", "--json", *options]) == 1
+    told = [json.loads(line)["error"] for line in capsys.readouterr().out.splitlines()]
+    assert told == [{"kind": kind, "message": "no weights"}] * 2
+
+
+def test_settings_that_this_machine_cannot_serve_are_wrong_usage(pretend, capsys):
+    def fail(*_: object) -> None:
+        raise ValueError("device is 'cuda', expected cpu")
+
+    pretend(fail)
+    assert cli.main(["cloak", "a.png", "--json"]) == 2
+    told = capsys.readouterr()
+    assert (told.out, "device is 'cuda'" in told.err) == ("", True)
+
+
+def test_interrupted_between_photos(pretend, capsys):
+    class Impatient(Pretender):
+        def photo(self, path: Path, out: Path | None = None, overwrite: bool = False) -> dict[str, Any]:
+            raise KeyboardInterrupt
+
+    pretend(Impatient)
+    assert cli.main(["cloak", "a.png"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_the_meter_says_each_stage_once_and_sizes_of_downloads(capsys):
+    meter = terminal.Meter()
+    for done in range(3):
+        meter("weights.pt", done * 10**6, 107 * 10**6)
+    meter.name = "a.png"
+    for done in range(3):
+        meter("searching", done, 3)
+    meter.rest()
+    assert capsys.readouterr().err.splitlines() == ["weights.pt (107.0 MB)", "a.png: searching"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "verdict"),
+    [
+        ("euclidean distance", 0.59, "recognised 0.590"),
+        ("euclidean distance", 0.6, "fooled 0.600"),
+        ("cosine similarity", 0.61, "recognised 0.610"),
+        ("cosine similarity", 0.6, "fooled 0.600"),
+        ("logit margin", 0.7, "recognised 0.700"),
+    ],
+)
+def test_the_verdict_on_the_clean_photo(unit: str, value: float, verdict: str, capsys):
+    record = record_of(Path("a.png"), Path("b.png"))
+    record["regions"][0]["targets"]["dlib"] |= {"unit": unit, "before": value}
+    terminal.show_check(record)
+    told = capsys.readouterr().out
+    assert verdict in told
+    assert f"{unit}, threshold 0.6" in told
