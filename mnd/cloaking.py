@@ -150,7 +150,7 @@ class Cloaker:
         """The bytes of the cloaked file, once all targets are fooled by them; the record is filled in."""
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
         before = [s.scores(photo.pixels, self.detector) for s in subjects]
-        headroom, data = self.settings.headroom, b""
+        headroom, data = self.settings.room, b""
         for attempt in range(ATTEMPTS):
             pixels = photo.pixels.copy()
             for group in _groups(subjects, photo):

@@ -1,0 +1,260 @@
+"""The project's own figures: what MND needs and what it changes, beside published attacks.
+
+python scripts/benchmark.py classifier | faces | time | memory | start | readme
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import costs
+import numpy as np
+import torch
+from judging import MATCH, Dlib, Pixels, Values, differences, means, read, saved, table
+from PIL import Image
+from rivals import ddn, mi_fgsm
+from torch import Tensor
+
+from mnd.channel import to_pixels, to_tensor
+from mnd.cloaking import Cloaker
+from mnd.faces import Detector
+from mnd.optimizer import MND
+from mnd.photo import Photo
+from mnd.settings import CloakSettings
+from mnd.subjects import Gallery, Subject, find
+from mnd.targets import registry
+from mnd.targets.classifier import Classifier
+from mnd.targets.embedding import FaceTarget
+from mnd.targets.target import Reference
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+DIGITS = {
+    "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "no face": 0, "not protected": 0, "PSNR": 2,
+    "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3, "passes": 0,
+    "s a photo": 2,
+}  # fmt: skip
+Attack = Callable[[Tensor, Tensor], Tensor]
+Figures = dict[str, Any]
+"""Tables by title, each with its rows by name."""
+
+
+# classifier -----------------------------------------------------------------------------------------------
+
+
+def classifier(args: argparse.Namespace) -> Figures:
+    """MND and DDN on every photo that efficientnet-lite0 classifies right."""
+    target = registry.load("efficientnet-lite0", offline=True)
+    assert isinstance(target, Classifier)
+    batches = list(_batches(_right(args, target), 10 if args.size == "crop" else 1))
+    attacks: dict[str, tuple[int, Attack]] = {
+        "MND": (40, lambda x, y: MND()(x, lambda p: target.margin(p, Reference(y))).image),
+        "DDN-40": (40, lambda x, y: ddn(x, y, target.logits, 40)),
+        "DDN-100": (100, lambda x, y: ddn(x, y, target.logits, 100)),
+    }
+    rows = {}
+    for name, (passes, attack) in attacks.items():
+        rows[name] = _attacked(batches, target, attack)
+        for row in rows[name]:
+            row["passes"] = passes
+        print(table({name: _counted(rows[name])}, DIGITS), flush=True)
+    return {
+        "classifier, means": {name: _counted(r) for name, r in rows.items()},
+        "classifier, medians": {name: _counted(r, middle=True) for name, r in rows.items()},
+    }
+
+
+def _counted(rows: list[Values], middle: bool = False) -> Values:
+    fooled = 100 * sum(row["fooled"] for row in rows) / len(rows)
+    return {"photos": len(rows), "fooled %": fooled, **means(rows, middle)}
+
+
+def _right(args: argparse.Namespace, target: Classifier) -> list[tuple[Pixels, int]]:
+    """The photos that are classified right, with their class: the first number of the file's name."""
+    found = []
+    for path in sorted((args.data or DATA / "imagenet").glob("*.jpg"))[: args.limit]:
+        pixels = _crop(path) if args.size == "crop" else read(path)
+        label = int(path.name[:3])
+        if int(target.refer(to_tensor(pixels)).known) == label:
+            found.append((pixels, label))
+    return found
+
+
+def _crop(path: Path, short: int = 256, side: int = 224) -> Pixels:
+    """The middle of a photo whose shorter side was made 256 pixels."""
+    with Image.open(path) as image:
+        photo = image.convert("RGB")
+    scale = short / min(photo.size)
+    width, height = (round(v * scale) for v in photo.size)
+    left, top = (width - side) // 2, (height - side) // 2
+    photo = photo.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(photo.crop((left, top, left + side, top + side)))
+
+
+def _batches(photos: list[tuple[Pixels, int]], size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for i in range(0, len(photos), size):
+        pixels, labels = zip(*photos[i : i + size], strict=True)
+        yield torch.cat([to_tensor(p) for p in pixels]), torch.tensor(labels)
+
+
+def _attacked(batches: list[tuple[Tensor, Tensor]], target: Classifier, attack: Attack) -> list[Values]:
+    """One row a photo, judged from its PNG file."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for x, labels in batches:
+            start = time.perf_counter()
+            y = attack(x, labels)
+            seconds = (time.perf_counter() - start) / len(x)
+            for clean, changed, label in zip(x, y, labels, strict=True):
+                before = to_pixels(clean[None])
+                after = saved(to_pixels(changed[None]), Path(folder) / "photo.png")
+                seen = int(target.refer(to_tensor(after)).known)
+                fooled = float(seen != int(label))
+                rows.append({"fooled": fooled, **differences(before, after), "s a photo": seconds})
+    return rows
+
+
+# faces ----------------------------------------------------------------------------------------------------
+
+
+def faces(args: argparse.Namespace) -> Figures:
+    """MND, by `Cloaker`, and MI-FGSM on the first two photos of each person, judged by dlib itself.
+
+    The next four photos are the gallery that both see, the last four are held back.
+    """
+    judge, target, detector = Dlib(), registry.load("dlib", offline=True), Detector()
+    assert isinstance(target, FaceTarget)
+    rows: dict[str, list[Values]] = {"clean": [], "MND": [], "MI-FGSM, 4/255": []}
+    people = sorted(p for p in (args.data or DATA / "faces" / "lfw10").iterdir() if p.is_dir())
+    with tempfile.TemporaryDirectory() as folder:
+        photos = [photo for person in people for photo in _prepared(person, Path(folder))]
+        for photo, gallery, known, held in photos[: args.limit]:
+            settings = CloakSettings(targets=("dlib",), gallery=gallery, level="minimum", offline=True)
+            for name, attack in {"clean": _unchanged, "MND": _cloaked, "MI-FGSM, 4/255": _signed}.items():
+                after, seconds = attack(photo, settings, target, detector)
+                row = _recognised(judge, after, known, held)
+                if name != "clean":
+                    row |= _face_quality(photo, after, detector) | {"s a photo": seconds}
+                rows[name].append(row)
+            print(f"{photo.stem}: {rows['MND'][-1]}", flush=True)
+    return {"faces, means": {name: _shares(r) for name, r in rows.items()}}
+
+
+def _prepared(person: Path, folder: Path) -> Iterator[tuple[Path, Path, list[Path], list[Path]]]:
+    """Two photos of a person as PNG files, the gallery's folder, its photos, and those held back."""
+    photos = sorted(person.glob("*.jpg"))
+    known, held = photos[2:6], photos[-4:]
+    gallery = folder / person.name
+    gallery.mkdir()
+    for path in known:
+        shutil.copy(path, gallery)
+    for path in photos[:2]:
+        copy = folder / f"{path.stem}.png"
+        Image.fromarray(read(path)).save(copy)
+        yield copy, gallery, known, held
+
+
+def _unchanged(photo: Path, *_: object) -> tuple[Pixels, float]:
+    return read(photo), 0.0
+
+
+def _cloaked(photo: Path, settings: CloakSettings, *_: object) -> tuple[Pixels | None, float]:
+    """`mnd cloak`; None when it says itself that the photo is not protected."""
+    record = Cloaker(settings).photo(photo)
+    return read(Path(record["output"])) if record["output"] else None, record["seconds"]
+
+
+def _signed(
+    photo: Path, settings: CloakSettings, target: FaceTarget, detector: Detector
+) -> tuple[Pixels, float]:
+    """MI-FGSM on the same subjects, with the same references and landmarks, in all that the target looks at."""
+    start = time.perf_counter()
+    assert settings.gallery is not None
+    opened = Photo.read(photo)
+    gallery = Gallery.read(settings.gallery, [target], detector)
+    x = opened.tensor()
+    for subject in find(opened, settings, [target], detector, gallery):
+        x = _signed_subject(x, subject, target)
+    after = saved(to_pixels(x), photo.with_suffix(".rival.png"))
+    return after, time.perf_counter() - start
+
+
+def _signed_subject(x: Tensor, subject: Subject, target: FaceTarget) -> Tensor:
+    assert subject.landmarks is not None
+    height, width = x.shape[2:]
+    x0, y0, x1, y1 = (int(v) for v in target.support(subject.landmarks)[0].tolist())
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    reference = subject.judged[0].at(subject.landmarks - torch.tensor([x0, y0]))
+    x[..., y0:y1, x0:x1] = mi_fgsm(
+        x[..., y0:y1, x0:x1].clone(), lambda y: target.margin(y, reference)
+    )
+    return x
+
+
+def _recognised(judge: Dlib, after: Pixels | None, known: list[Path], held: list[Path]) -> Values:
+    """Whom dlib still takes for the same person; a photo that shows it no face proves nothing."""
+    if after is None:
+        return {"gallery %": 0.0, "held back %": 0.0, "not protected": 1.0, "no face": 0.0}
+    mine = judge(after)
+    if mine is None:
+        return {"not protected": 0.0, "no face": 1.0}
+    row = {"not protected": 0.0, "no face": 0.0}
+    for name, paths in (("gallery %", known), ("held back %", held)):
+        others = [other for other in map(judge.of, paths) if other is not None]
+        row[name] = 100 * float(np.mean([np.linalg.norm(mine - other) > MATCH for other in others]))
+    return row
+
+
+def _face_quality(photo: Path, after: Pixels | None, detector: Detector) -> Values:
+    if after is None:
+        return {}
+    before = read(photo)
+    middle = np.array(before.shape[1::-1]) / 2
+    face = min(detector(before), key=lambda f: float(np.hypot(*(f.landmarks.mean(0) - middle))))
+    x0, y0, x1, y1 = (round(v) for v in face.box)
+    return differences(before, after, (x0, y0, x1, y1))
+
+
+def _shares(rows: list[Values]) -> Values:
+    """Means, but counts of photos that could not be judged."""
+    counts = {name: sum(row[name] for row in rows) for name in ("no face", "not protected")}
+    return {"photos": len(rows), **means(rows), **counts}
+
+
+# command line ---------------------------------------------------------------------------------------------
+
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "faces": faces, "classifier": classifier, "time": costs.times, "memory": costs.memory,
+    "start": costs.start,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Run the parts that are asked for, print their tables, and keep the figures where --json says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=[*PARTS, "readme"])
+    parser.add_argument("--data", type=Path, help="folder of photos; beside the project by default")
+    parser.add_argument("--limit", type=int, help="only so many photos")
+    parser.add_argument("--size", choices=["crop", "own"], default="crop", help="classifier: which pixels")
+    parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    args = parser.parse_args()
+    if args.threads == "1":
+        torch.set_num_threads(1)
+    figures: Figures = {}
+    for name in PARTS if args.part == "readme" else [args.part]:
+        figures |= PARTS[name](args)
+    for title, rows in figures.items():
+        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS)}")
+    if args.json is not None:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

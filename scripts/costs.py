@@ -1,0 +1,4 @@
+from typing import Any
+DIGITS: dict[str, int] = {}
+def times(a: Any) -> Any: ...
+memory = start = times
