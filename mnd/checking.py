@@ -9,7 +9,7 @@ from typing import Any
 from .cloaking import Cloaker
 from .photo import Photo
 from .quality import quality
-from .records import Record, all_fooled, failed, regions, still_recognised
+from .records import TROUBLE, Record, all_fooled, failed, regions, still_recognised
 from .settings import CloakSettings
 from .subjects import find
 
@@ -40,7 +40,7 @@ class Checker(Cloaker):
             record["protected"] = all_fooled(record)
             if not record["protected"]:
                 record["error"] = {"kind": "not-protected", "message": still_recognised(record)}
-        except (ValueError, OSError, MemoryError) as error:
+        except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)
         return record

@@ -102,7 +102,7 @@ def cloak(
     whole: Annotated[bool, _option("whole")] = DEFAULT.whole,
     seed: Annotated[int, _option("seed")] = DEFAULT.seed,
     steps: Annotated[int, _option("steps")] = DEFAULT.steps,
-    headroom: Annotated[float, _option("headroom")] = DEFAULT.headroom,
+    headroom: Annotated[float | None, _option("headroom")] = DEFAULT.headroom,
     device: OnDevice = DEFAULT.device,
     offline: Offline = DEFAULT.offline,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,

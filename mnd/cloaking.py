@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from .files import PhotoError, cloaked_path, read_bytes, write_atomic
 from .optimizer import MND, SearchSettings
 from .photo import Photo
 from .quality import quality
-from .records import all_fooled, failed, regions, still_recognised
+from .records import TROUBLE, all_fooled, failed, regions, still_recognised
 from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
 from .targets import registry
@@ -93,13 +94,9 @@ class Cloaker:
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, self._gallery(Path(path)))
             if data is not None:
-                write_atomic(destination, data, overwrite)
-                if read_bytes(destination, len(data) + 1) != data:
-                    raise PhotoError(
-                        "unwritable", f"{destination}: the file does not hold what was written to it"
-                    )
+                _write(destination, data, overwrite)
                 record["output"] = str(destination)
-        except (ValueError, OSError, MemoryError) as error:
+        except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)
         return record
@@ -115,7 +112,7 @@ class Cloaker:
         data = None
         try:
             data = self._cloak(photo, record, self._gallery(photo.path))
-        except (ValueError, OSError) as error:
+        except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)
         if data is None:
@@ -177,7 +174,9 @@ class Cloaker:
         box, mask = _area(group, photo)
         x0, y0, x1, y1 = box
         device = self.detector.device
-        x = to_tensor(photo.pixels[y0:y1, x0:x1], device)
+        # what does not belong to this group stays as others have left it: their changes may lie in the box
+        own = mask[0, 0].bool().numpy()[..., None]
+        x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
         views = [view for subject in group for view in _views(subject, box, headroom, self.settings.seed)]
         settings = SearchSettings(steps=self.settings.steps, seed=self.settings.seed)
         step = None if photo.lossless else lambda crop: photo.roundtrip(crop, box, pixels)
@@ -195,6 +194,19 @@ class Cloaker:
             progress=lambda done: self.progress(stage, done, settings.steps),
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
+
+
+def _write(destination: Path, data: bytes, overwrite: bool) -> None:
+    """Write the file and read it again; one that does not hold what was written to it does not stay."""
+    write_atomic(destination, data, overwrite)
+    kept = False
+    try:
+        kept = read_bytes(destination, len(data)) == data
+    finally:
+        if not kept:
+            destination.unlink(missing_ok=True)
+    if not kept:
+        raise PhotoError("unwritable", f"{destination}: the file does not hold what was written to it")
 
 
 @dataclass(frozen=True)
@@ -305,8 +317,8 @@ def cloak(
         settings: see `CloakSettings`; or give its fields as keywords.
 
     Raises:
-        NotProtectedError: a target still recognises it, no face was found, the file cannot be read or written;
-            its `record` says which. What cannot be protected is not returned.
+        NotProtectedError: a target still recognises it, no face was found, a file cannot be read or
+            written; its `record` says which. What cannot be protected is not returned.
         ValueError: settings or the kind of photo are not as described.
 
     >>> import skimage

@@ -44,8 +44,9 @@ class Geometry:
         """The change of the picture that belongs to dual `z`: `v grad psi*(z) = v sign(z) |z|^(1/(p-1))`."""
         if self.p == 2:
             return self.v * z
-        root = z.abs().sqrt() if self.p == 3 else z.abs().pow(1 / (self.p - 1))
-        return self.v * root.copysign(z)
+        size = z.abs()
+        root = size.sqrt_() if self.p == 3 else size.pow_(1 / (self.p - 1))
+        return root.copysign_(z).mul_(self.v)
 
     def dual(self, change: Tensor) -> Tensor:
         """The dual of a change of the picture: `grad psi(u) = sign(u) |u|^(p-1)`."""

@@ -47,13 +47,13 @@ def _as_image(photo: Photo, pixels: Pixels, mode: str) -> Image.Image:
 
 def _check_array(array: np.ndarray[Any, Any]) -> None:
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
-    if array.dtype != np.uint8 or not shaped:
+    if array.dtype != np.uint8 or not shaped or array.size == 0:
         raise ValueError(f"array is {array.dtype} {array.shape}, expected uint8 (H, W, 3) or (H, W)")
 
 
 def _batch(tensor: torch.Tensor) -> torch.Tensor:
     batch = tensor if tensor.ndim == 4 else tensor[None]
-    if batch.ndim != 4 or batch.shape[:2] != (1, 3) or not tensor.is_floating_point():
+    if batch.ndim != 4 or batch.shape[:2] != (1, 3) or 0 in batch.shape or not tensor.is_floating_point():
         raise ValueError(
             f"tensor is {tensor.dtype} {tuple(tensor.shape)}, expected float (3, H, W) or (1, 3, H, W)"
         )

@@ -13,6 +13,8 @@ from .losses.composite import Composite
 from .losses.curvature import Curved, Metric
 from .losses.images import Distance, check_images
 
+SAMPLE = 400_000
+"""So many values of a picture are enough to solve for the multipliers."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
 """`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
 
@@ -161,6 +163,10 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return dot
 
 
+def _sample(t: Tensor, every: int) -> Tensor:
+    return t if every == 1 or t.ndim == 0 else t[..., ::every, ::every]
+
+
 class _Run:
     """One search under way: the picture, the averages, the multipliers and the best so far."""
 
@@ -173,7 +179,7 @@ class _Run:
         self.y = self._start()
         self.average = torch.zeros(0)
         self.multipliers = self.slack = torch.zeros(0)
-        self.residual = torch.zeros_like(x)
+        self.residual = torch.zeros((), dtype=x.dtype, device=x.device)
         self.best = x.clone()
         self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
         self.best_worst = torch.full_like(self.best_cost, torch.inf)
@@ -191,15 +197,15 @@ class _Run:
         noise = torch.randn(self.x.shape[1:], generator=generator).to(self.x)
         if self.grey:
             noise = noise[:1].expand_as(noise)
-        return self._saved(noise * self.settings.start / 255 * (self.geometry.v > 0))
+        return self._saved(self.x, noise * self.settings.start / 255 * (self.geometry.v > 0))
 
-    def _saved(self, change: Tensor) -> Tensor:
-        """The picture with a change, as the file will hold it."""
-        y = (self.x + change).clamp(0, 1)
+    def _saved(self, x: Tensor, change: Tensor) -> Tensor:
+        """The picture with a change, as the file will hold it; takes the memory of `change`."""
+        y = change.add_(x).clamp_(0, 1)
         if self.settings.levels is None:
             return y
         top = self.settings.levels - 1
-        return (y * top).round_().div_(top)
+        return y.mul_(top).round_().div_(top)
 
     def judge(self, m: Tensor, last: bool) -> None:
         """Keep the present picture where it is the best judged so far, and follow D's own slope."""
@@ -249,32 +255,54 @@ class _Run:
             self.slack = (self.slack + self.settings.gain * torch.where(miss > 0, miss, miss / 2)).clamp_min(
                 0
             )
-        self._solve(m + self.settings.kappa + self.slack - _dot(g, self.y[None]), g)
-        self.y = self._at(self.multipliers)
+        self._solve(m + self.settings.kappa + self.slack, g)
+        # the picture that balances the multipliers: x + v grad psi*(-lambda G - residual)
+        self.y = self._saved(self.x, self.geometry.primal(-self._pull()))
 
-    def _at(self, multipliers: Tensor) -> Tensor:
-        """The picture that balances `multipliers` `(K, B)`: `x + v grad psi*(-lambda G - residual)`."""
-        z = -(_per_image(multipliers) * self.average).sum(0) - self.residual
-        return self._saved(self.geometry.primal(z))
+    def _pull(self, but: int | None = None) -> Tensor:
+        """`lambda G + residual`, what moves the picture, without the part of the target `but`."""
+        pull = self.residual
+        for k, multiplier in enumerate(_per_image(self.multipliers)):
+            if k != but:
+                pull = pull + multiplier * self.average[k]
+        return pull
 
-    def _solve(self, offset: Tensor, g: Tensor, halvings: int = 10) -> None:
-        """For each target the multiplier at which `offset + g y(lambda) <= 0` just holds, by bisection."""
+    def _path(self, k: int, every: int) -> Callable[[Tensor], Tensor]:
+        """A sample of the picture as a function of the multiplier of target k, the others as they are."""
+        x, slope, rest, v = (
+            _sample(t, every) for t in (self.x, self.average[k], self._pull(but=k), self.geometry.v)
+        )
+        geometry = Geometry(v.contiguous(), self.geometry.p)
+        if rest.ndim:
+            return lambda lam: self._saved(x, geometry.primal(-(rest + _per_image(lam) * slope)))
+        # nothing else pulls: the change only grows, |lambda z|^q = lambda^q |z|^q
+        change, q = geometry.primal(-slope), 1 / (self.geometry.p - 1)
+        return lambda lam: self._saved(x, change * _per_image(lam**q))
+
+    def _solve(self, aim: Tensor, g: Tensor, halvings: int = 10) -> None:
+        """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.
+
+        Of a large picture a sample of the pixels tells the sums well enough; the slack sees to the rest.
+        """
+        every = max(round((self.x[0].numel() / SAMPLE) ** 0.5), 1)
+        g = _sample(g, every).contiguous() * every**2
+        offset = aim - _dot(g, _sample(self.y, every)[None])
         growth = self.settings.trust ** (self.geometry.p - 1)
         first = self._first_step()
         for k in range(len(offset)):
-            current = self.multipliers[k]
+            current, picture = self.multipliers[k], self._path(k, every)
             low = torch.where(current > 0, current / growth, 0.0)
             high = torch.where(current > 0, current * growth, first)
             for _ in range(halvings):
                 middle = (low + high) / 2
-                self.multipliers[k] = middle
-                recognised = offset[k] + _dot(g[k], self._at(self.multipliers)) > 0
+                recognised = offset[k] + _dot(g[k], picture(middle)) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
             self.multipliers[k] = high
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""
-        spread = self.geometry.v.square().mean((1, 2, 3)).sqrt().clamp_min(torch.finfo(self.x.dtype).tiny)
+        spread = self.geometry.v.square().mean((1, 2, 3)).sqrt()
+        spread = torch.where(spread > 0, spread, 1.0)  # a mask may let nothing change
         step: Tensor = (0.1 / 255 / spread) ** (self.geometry.p - 1)
         return step
 

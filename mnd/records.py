@@ -15,6 +15,8 @@ from .subjects import Subject
 from .targets.ensemble import Margin
 
 Record = dict[str, Any]
+TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
+"""What a photo, a disk or a small machine can cause; `failed` has a kind for each."""
 
 
 def regions(
@@ -70,7 +72,7 @@ def failed(record: Record, error: Exception) -> None:
     """
     if isinstance(error, (PhotoError, FaceError)):
         kind = error.kind
-    elif isinstance(error, MemoryError | torch.OutOfMemoryError):
+    elif isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         kind = "memory"
     elif isinstance(error, OSError):
         kind = "disk-full" if error.errno == errno.ENOSPC else "file"

@@ -191,9 +191,7 @@ def _signed_subject(x: Tensor, subject: Subject, target: FaceTarget) -> Tensor:
     x0, y0, x1, y1 = (int(v) for v in target.support(subject.landmarks)[0].tolist())
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     reference = subject.judged[0].at(subject.landmarks - torch.tensor([x0, y0]))
-    x[..., y0:y1, x0:x1] = mi_fgsm(
-        x[..., y0:y1, x0:x1].clone(), lambda y: target.margin(y, reference)
-    )
+    x[..., y0:y1, x0:x1] = mi_fgsm(x[..., y0:y1, x0:x1].clone(), lambda y: target.margin(y, reference))
     return x
 
 
@@ -237,7 +235,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
 
 def main() -> None:
     """Run the parts that are asked for, print their tables, and keep the figures where --json says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=[*PARTS, "readme"])
     parser.add_argument("--data", type=Path, help="folder of photos; beside the project by default")
     parser.add_argument("--limit", type=int, help="only so many photos")

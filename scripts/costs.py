@@ -1,4 +1,148 @@
+"""What MND costs: time beside its targets' own passes, memory with a large photo, the start of the command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 from typing import Any
-DIGITS: dict[str, int] = {}
-def times(a: Any) -> Any: ...
-memory = start = times
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mnd.channel import to_tensor
+from mnd.cloaking import PAD
+from mnd.faces import Detector
+from mnd.optimizer import MND, SearchSettings
+from mnd.targets import registry
+from mnd.targets.embedding import FaceTarget
+
+DIGITS = {"targets alone s": 2, "search s": 2, "ratio": 3, "threads": 0, "peak GB": 2, "seconds": 2}
+STEPS, REPEATS = 40, 5
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One search: the picture, what the target says of it, and where it may change."""
+
+    x: Tensor
+    margin: Callable[[Tensor], Tensor]
+    mask: Tensor | None = None
+
+    def search(self) -> None:
+        MND(settings=SearchSettings(steps=STEPS))(self.x, self.margin, self.mask)
+
+    def passes(self) -> None:
+        """The forward and backward passes of the target that a search asks for, and nothing else."""
+        for _ in range(STEPS):
+            y = self.x.clone().requires_grad_(True)
+            torch.autograd.grad(self.margin(y).sum(), y)
+
+
+def times(args: argparse.Namespace) -> dict[str, Any]:
+    """The time of a search by that of its targets' passes alone, in turn, the median of the ratios."""
+    if args.threads == "all":
+        torch.set_num_threads(os.cpu_count() or 1)
+    rows = {}
+    for name, job in {"dlib, 250x250 photo": _face(), "efficientnet-lite0, 224x224": _whole()}.items():
+        job.passes()
+        seconds = [(_seconds(job.passes), _seconds(job.search)) for _ in range(REPEATS)]
+        rows[name] = {
+            "threads": torch.get_num_threads(),
+            "targets alone s": median(alone for alone, _ in seconds),
+            "search s": median(search for _, search in seconds),
+            "ratio": median(search / alone for alone, search in seconds),
+        }
+    return {f"time of {STEPS} passes, medians of {REPEATS}": rows}
+
+
+def _face() -> _Job:
+    """The search of `mnd cloak` on a photo of 250x250 pixels with one face, in the crop that dlib looks at."""
+    target = registry.load("dlib", offline=True)
+    assert isinstance(target, FaceTarget)
+    photo = _astronaut()[0:250, 100:350]
+    landmarks = torch.from_numpy(Detector()(photo)[0].landmarks.copy())[None]
+    x0, y0, x1, y1 = (int(v) for v in target.support(landmarks)[0].tolist())
+    left, top = max(x0 - PAD, 0), max(y0 - PAD, 0)
+    x = to_tensor(photo)[..., top : y1 + PAD, left : x1 + PAD].contiguous()
+    mask = torch.zeros_like(x[:, :1])
+    mask[..., max(y0, 0) - top : y1 - top, max(x0, 0) - left : x1 - left] = 1
+    reference = target.refer(x, landmarks - torch.tensor([left, top]))
+    return _Job(x, lambda y: target.margin(y, reference) + 0.33 * target.card.threshold, mask)
+
+
+def _whole() -> _Job:
+    target = registry.load("efficientnet-lite0", offline=True)
+    photo = Image.fromarray(_astronaut()).resize((224, 224), Image.Resampling.BICUBIC)
+    x = to_tensor(np.asarray(photo))
+    reference = target.refer(x)
+    return _Job(x, lambda y: target.margin(y, reference))
+
+
+def memory(_: argparse.Namespace) -> dict[str, Any]:
+    """The largest resident memory of `mnd cloak` on a JPEG of 12 megapixels with one face."""
+    rows = {}
+    for side in (400, 1600):
+        with tempfile.TemporaryDirectory() as folder:
+            photo = Path(folder) / "large.jpg"
+            Image.fromarray(_large(side)).save(photo, quality=92)
+            seconds, peak, status = _command("cloak", str(photo), "--offline", "--targets", "dlib")
+        name = f"4000x3000 JPEG, a head of about {side // 2} pixels"
+        rows[name] = {"peak GB": peak, "seconds": seconds, "exit status": status}
+    return {"memory": rows}
+
+
+def start(_: argparse.Namespace) -> dict[str, Any]:
+    """Wall time of the shortest command and of the demonstration, medians of three."""
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, words in {"mnd --help": ["--help"], "mnd demo": ["demo", "--out", folder]}.items():
+            runs = [_command(*words) for _ in range(3)]
+            rows[name] = {
+                "seconds": median(seconds for seconds, _, _ in runs),
+                "exit status": max(status for _, _, status in runs),
+            }
+    return {"start": rows}
+
+
+def _command(*words: str) -> tuple[float, float, int]:
+    """Seconds, peak resident memory in GB, and the exit status of `mnd` with these words."""
+    begin = time.perf_counter()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "mnd", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(done.pid, 0)
+    done.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return time.perf_counter() - begin, usage.ru_maxrss * unit / 1e9, done.returncode
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def _astronaut() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut())
+
+
+def _large(side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A head and shoulders, `side` pixels, on a slope with noise."""
+    noise = np.random.default_rng(0).normal(0, 6, (3000, 4000, 1))
+    picture = (np.linspace(60, 180, 4000)[None, :, None] + noise).clip(0, 255).astype(np.uint8).repeat(3, 2)
+    head = Image.fromarray(_astronaut()).crop((120, 20, 330, 230))
+    head = head.resize((side, side), Image.Resampling.LANCZOS)
+    picture[500 : 500 + side, 1000 : 1000 + side] = np.asarray(head)
+    return picture

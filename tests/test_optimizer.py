@@ -92,7 +92,7 @@ def optimum(distance: Quadratic, target: Linear) -> np.ndarray:
         needed = b[:, image].numpy()
         for size in range(1, len(b) + 1):
             for active in map(list, itertools.combinations(range(len(b)), size)):
-                multipliers = np.linalg.solve(g[np.ix_(active, active)], needed[active])
+                multipliers = np.linalg.lstsq(g[np.ix_(active, active)], needed[active], rcond=None)[0]
                 reached = needed - g[:, active] @ multipliers
                 if (multipliers >= 0).all() and (reached <= 1e-9 * abs(needed).max()).all():
                     best[image] = min(best[image], 0.5 * multipliers @ needed[active])
@@ -151,7 +151,7 @@ def test_a_target_that_asks_for_nothing_more_costs_nothing():
     check(result, x, distance, both)
 
 
-@pytest.mark.parametrize("r", [0.003, 0.03])
+@pytest.mark.parametrize("r", [0.001, 0.006])
 @pytest.mark.parametrize(("levels", "size"), [(None, 0.02), (256, 0.03)])
 @pytest.mark.parametrize("count", [1, 2])
 def test_correlated_distance_without_curvature(count, r, levels, size):
@@ -163,6 +163,16 @@ def test_correlated_distance_without_curvature(count, r, levels, size):
     target = problem(x, distance, count, size)
     result = MND(distance, SearchSettings(levels=levels))(x, target)
     check(result, x, distance, target, levels=levels)
+
+
+def test_correlated_distance_with_curvature():
+    """The stiffest direction is 18 times stiffer than the diagonal says: followed slowly it is still held."""
+    x = pictures(3, 16, 12, seed=8)
+    a = normal(1, *x.shape, seed=3)[0]
+    h = rand(*x.shape, seed=9, low=0.5, high=1.5)
+    distance = Curved(h, 0.5 * a + 0.8 * normal(*x.shape, seed=10), 0.03)
+    target = problem(x, distance, 1, 0.03)
+    check(MND(distance, SearchSettings(relax=0.05, steps=80))(x, target), x, distance, target)
 
 
 @settings(max_examples=15, deadline=None)
@@ -204,9 +214,19 @@ def test_an_impossible_image_does_not_hurt_its_neighbour():
 def test_same_seed_same_bytes():
     x = pictures(2, 16, 16)
     target = problem(x, Quadratic(torch.ones_like(x)), 1, 0.01)
-    runs = [MND(settings=SearchSettings(seed=seed))(x, target).image for seed in (4, 4, 5)]
-    assert runs[0].numpy().tobytes() == runs[1].numpy().tobytes()
-    assert not torch.equal(runs[0], runs[2])
+    runs = [MND(settings=SearchSettings(seed=4))(x, target).image.numpy().tobytes() for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_another_seed_starts_elsewhere():
+    x = pictures(1, 16, 16)
+    starts = [MND(settings=SearchSettings(seed=seed, steps=1))(x, _recognised).image for seed in (4, 5)]
+    assert not torch.equal(*starts)
+    assert (starts[0] - x).abs().max() <= 3 / 255
+
+
+def _recognised(y: Tensor) -> Tensor:
+    return 1 + y.mean((1, 2, 3))
 
 
 def test_an_impossible_problem_gives_the_best_that_was_seen():

@@ -35,6 +35,8 @@ SIZE, SIGMA = 11, 1.5
 """The window of Wang et al. 2004."""
 C1, C2 = 0.01**2, 0.03**2
 """Their constants, for a range of 1."""
+LARGE = 3_000_000
+"""Values of a picture (three a pixel) from which on memory counts for more than time."""
 MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """The weights of the scales, the finest first (Wang, Simoncelli and Bovik 2003)."""
 
@@ -61,7 +63,8 @@ class _Clean:
         mean, power = blur(torch.cat([twice, twice * twice], 1), kernel, border).chunk(2, 1)
         light = (mean + 1).square() / 2 + C1
         contrast = (power - mean * mean) / 2 + C2
-        return _Clean(twice, mean, light, contrast, kernel, border)
+        # a copy of the mean: a view would keep both moments
+        return _Clean(twice, mean.clone(), light, contrast, kernel, border)
 
     def deviations(self, d: Tensor) -> tuple[Tensor, Tensor]:
         """The maps `1 - l` and `1 - cs` of the picture `x + d`."""
@@ -96,11 +99,15 @@ class SSIM(Distance):
 
     def at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         check_images(x, least=SIZE)
-        clean = _Clean.of(planes(x, self.channels), self.border)
+        # plane by plane a photo of many megapixels needs a third of the memory, a small one more time
+        group = 1 if x[0].numel() > LARGE else 3
+        cleans = [_Clean.of(part, self.border) for part in torch.split(planes(x, self.channels), group, 1)]
 
         def distance(y: Tensor) -> Tensor:
             check_like(x, y)
-            return clean.map(planes(y - x, self.channels)).mean((1, 2, 3))
+            changes = torch.split(planes(y - x, self.channels), group, 1)
+            maps = [clean.map(d).mean((1, 2, 3)) for clean, d in zip(cleans, changes, strict=True)]
+            return maps[0] if len(maps) == 1 else torch.stack(maps).mean(0)
 
         return distance
 
@@ -108,15 +115,19 @@ class SSIM(Distance):
     def curvature(self, x: Tensor) -> Tensor:
         """See the function `curvature`."""
         check_images(x, least=SIZE)
-        clean = _Clean.of(planes(x, self.channels), self.border)
-        light, contrast = 1 / clean.light, 1 / clean.contrast
-        spread = _adjoint(contrast, clean.twice, clean.kernel, self.border)
-        own = _adjoint(light - contrast, clean.twice, clean.kernel.square(), self.border)
-        second = 2 * (spread + own) / light[0].numel()
+        parts = torch.split(planes(x, self.channels), 1, 1)
+        second = torch.cat([self._curvature(part) for part in parts], 1) / len(parts)
         if self.channels == "rgb":
             return second
         # the luma sees w_c of a change of channel c, and a second derivative sees it twice
         return second * x.new_tensor(LUMA).square().view(1, 3, 1, 1)
+
+    def _curvature(self, plane: Tensor) -> Tensor:
+        clean = _Clean.of(plane, self.border)
+        light, contrast = 1 / clean.light, 1 / clean.contrast
+        spread = _adjoint(contrast, clean.twice, clean.kernel, self.border)
+        own = _adjoint(light - contrast, clean.twice, clean.kernel.square(), self.border)
+        return 2 * (spread + own) / light[0].numel()
 
 
 class MSSSIM(Distance):

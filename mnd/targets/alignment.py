@@ -16,8 +16,8 @@ TEMPLATES: dict[str, tuple[tuple[int, int], tuple[tuple[float, float], ...], tup
         (1.0, 1.0, 1.0, 1.0, 1.0),
     ),
     # Our landmarks (`mnd.faces`) in the chips that dlib's own pipeline cuts: median over 100 LFW photos of 10
-    # people. dlib aligns by two corners of each eye and the nose, so the mouth does not count: the embedding's
-    # median distance from dlib's own is .09, and .12 when all five landmarks count the same.
+    # people. dlib aligns by two corners of each eye and the nose, so the mouth does not count: the median
+    # distance of the embedding from dlib's own is .09, and .12 when all five landmarks count the same.
     "dlib150": (
         (150, 150),
         ((46.70, 44.49), (100.49, 44.36), (72.33, 78.60), (50.06, 105.01), (97.95, 105.30)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..losses.adversarial import logit_margin
 from .card import TargetCard
-from .embedding import check_images, frozen
+from .network import FrozenNetwork, check_images
 from .target import Reference
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -62,7 +62,7 @@ class Preprocess:
         return images[..., top : top + h, left : left + w]
 
 
-class Classifier:
+class Classifier(FrozenNetwork):
     """A classifier as a target: fooled when another class has a larger logit than the reference's."""
 
     def __init__(self, card: TargetCard, net: nn.Module, preprocess: Preprocess) -> None:
@@ -70,24 +70,8 @@ class Classifier:
             raise ValueError(
                 f"card {card.name!r}: {card.kind} measured in {card.unit}, expected a classifier"
             )
-        self.card, self.preprocess = card, preprocess
-        self.net = frozen(net)
-        self._mean = torch.tensor(card.mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(card.std).view(1, 3, 1, 1)
-
-    @property
-    def device(self) -> torch.device:
-        """Where its network is."""
-        return self._mean.device
-
-    def to(self, device: torch.device | str) -> Classifier:
-        """The same target on another device; this one stays where it is."""
-        if torch.device(device) == self.device:
-            return self
-        other = copy.copy(self)
-        other.net = frozen(copy.deepcopy(self.net), device)
-        other._mean, other._std = self._mean.to(device), self._std.to(device)
-        return other
+        super().__init__(card, net)
+        self.preprocess = preprocess
 
     def logits(self, images: Tensor) -> Tensor:
         """`(B, classes)`, differentiable in `images` `(B, 3, H, W)` of any size.
@@ -96,9 +80,7 @@ class Classifier:
             ValueError: images have another shape.
         """
         check_images(images)
-        x = (self.preprocess(images) - self._mean) / self._std
-        out: Tensor = self.net(x.contiguous(memory_format=torch.channels_last))
-        return out
+        return self._out(self.preprocess(images))
 
     @torch.no_grad()
     def refer(self, images: Tensor, faces: Tensor | None = None) -> Reference:
@@ -118,11 +100,7 @@ class Classifier:
         z, y = self.logits(images), reference.known
         if y.dtype != torch.int64 or y.ndim != 1 or len(y) not in (1, len(z)):
             raise ValueError(f"classes are {y.dtype} {tuple(y.shape)}, expected int64 ({len(z)},)")
-        if bool((y < 0).any() | (y >= z.shape[1]).any()):
-            raise ValueError(f"classes are {y.tolist()}, expected numbers from 0 to {z.shape[1] - 1}")
-        y = y.to(z.device).expand(len(z))[:, None]
-        others = z.scatter(1, y, -torch.inf)
-        return z.gather(1, y)[:, 0] - others.amax(dim=1)
+        return logit_margin(z, y.to(z.device).expand(len(z)))
 
     def margin(self, images: Tensor, reference: Reference) -> Tensor:
         """`(B,)`: the score against the card's threshold; > 0: still the reference's class."""

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse
-from .embedding import FaceTarget, check_images
+from .embedding import FaceTarget
+from .network import check_images
 from .registry import register
 from .weights import WeightsFile
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
+from .network import FrozenNetwork, check_images
 from .target import Reference
 
 SHARPNESS = 0.05
 """Temperature of the soft nearest reference, as a share of the unit's scale: the choice is ours."""
 
 
-def check_images(images: Tensor) -> None:
-    """Refuse what is no batch of pictures.
-
-    Raises:
-        ValueError: another shape than `(B, 3, H, W)`, or whole numbers.
-    """
-    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-        got = f"{images.dtype} {tuple(images.shape)}"
-        raise ValueError(f"images are {got}, expected floating point (B, 3, H, W) in [0, 1]")
-
-
-def frozen(net: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
-    """The network as targets use it: not training, no gradients of its own, the fastest layout of memory."""
-    net = net.to(device).eval().requires_grad_(False)
-    return net.to(memory_format=torch.channels_last)
-
-
-class FaceTarget:
+class FaceTarget(FrozenNetwork):
     """A face recogniser: aligned chip -> network -> embedding -> distance to the person's embeddings.
 
     Images are `(B, 3, H, W)` in [0, 1], faces `(K, 5, 2)`. B = K, or B = 1 (K views of one picture, for
@@ -45,24 +27,7 @@ class FaceTarget:
             raise ValueError(
                 f"card {card.name!r}: {card.kind} measured in {card.unit}, expected a face recogniser"
             )
-        self.card = card
-        self.net = frozen(net)
-        self._mean = torch.tensor(card.mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(card.std).view(1, 3, 1, 1)
-
-    @property
-    def device(self) -> torch.device:
-        """Where its network is."""
-        return self._mean.device
-
-    def to(self, device: torch.device | str) -> FaceTarget:
-        """The same target on another device; this one stays where it is."""
-        if torch.device(device) == self.device:
-            return self
-        other = copy.copy(self)
-        other.net = frozen(copy.deepcopy(self.net), device)
-        other._mean, other._std = self._mean.to(device), self._std.to(device)
-        return other
+        super().__init__(card, net)
 
     def chips(self, images: Tensor, faces: Tensor) -> Tensor:
         """Aligned faces `(max(B, K), 3, h, w)` in [0, 1]."""
@@ -85,9 +50,7 @@ class FaceTarget:
             )
         if len(faces) < len(images):
             faces = faces.expand(len(images), -1, -1)
-        x = (self.chips(images, faces) - self._mean) / self._std
-        out: Tensor = self.net(x.contiguous(memory_format=torch.channels_last))
-        return out
+        return self._out(self.chips(images, faces))
 
     @torch.no_grad()
     def refer(self, images: Tensor, faces: Tensor | None = None) -> Reference:
@@ -130,19 +93,8 @@ class FaceTarget:
             raise ValueError(
                 f"target {self.card.name!r}: references have shape {tuple(known.shape)}, expected {want}"
             )
-        margins = self._margins(embeddings[:, None], known.to(embeddings))
-        nearest = margins.amax(dim=1)
-        if margins.shape[1] == 1:
-            return margins[:, 0]
-        scale = self.card.threshold if self.card.lower_is_same else 1.0
-        t = SHARPNESS * scale
-        soft = t * torch.logsumexp(margins / t, dim=1)
-        return nearest.detach() + (soft - soft.detach())
-
-    def _margins(self, embeddings: Tensor, known: Tensor) -> Tensor:
+        known = known.to(embeddings).expand(len(embeddings), -1, -1)
         if self.card.lower_is_same:
-            distance: Tensor = torch.linalg.vector_norm(embeddings - known, dim=-1)
-            return self.card.threshold - distance
-        similarity = (F.normalize(embeddings, dim=-1) * F.normalize(known, dim=-1)).sum(-1)
-        margins: Tensor = similarity - self.card.threshold
-        return margins
+            shared = SHARPNESS * self.card.threshold
+            return distance_margin(embeddings, known, self.card.threshold, shared)
+        return similarity_margin(embeddings, known, self.card.threshold, SHARPNESS)

@@ -1,0 +1,88 @@
+"""What happens to a picture when it is saved and shared."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from skimage import data
+
+from mnd.channel import CHECKS, half, jpeg75, straight_through, through, to_pixels, to_tensor
+
+PHOTO = data.astronaut()[:121, 150:271]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_pixels_survive_the_way_there_and_back(pixels):
+    x = to_tensor(pixels)
+    assert x.shape == (1, 3, *pixels.shape[:2])
+    assert x.dtype == torch.float32
+    assert np.array_equal(to_pixels(x), pixels)
+    assert float(x.max()) == pixels.max() / np.float32(255)
+
+
+def test_pixels_are_rounded_and_stay_in_range():
+    x = torch.tensor([-0.2, 0.4 / 255, 0.6 / 255, 1.3]).view(1, 1, 1, 4).expand(1, 3, 1, 4)
+    assert to_pixels(x)[0, :, 0].tolist() == [0, 0, 1, 255]
+
+
+def test_the_tensor_is_a_copy():
+    pixels = PHOTO.copy()
+    x = to_tensor(pixels)
+    pixels[:] = 0
+    assert x.max() > 0.5
+
+
+def test_straight_through_has_one_value_and_another_slope():
+    y = torch.rand(1, 3, 4, 4, requires_grad=True)
+    out = straight_through(3 * y, (3 * y).round())
+    torch.testing.assert_close(out, (3 * y).round())
+    out.sum().backward()
+    assert torch.equal(y.grad, torch.full_like(y, 3.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_through_a_real_step(dtype):
+    y = to_tensor(PHOTO).to(dtype).requires_grad_(True)
+    out = through(y, jpeg75)
+    assert out.dtype == dtype
+    assert np.array_equal(to_pixels(out), jpeg75(PHOTO))
+    weights = torch.rand(out.shape, dtype=dtype)
+    (out * weights).sum().backward()
+    assert torch.equal(y.grad, weights)
+
+
+def test_jpeg75_is_what_pillow_reads_of_such_a_file():
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).save(buffer, "JPEG", quality=75, subsampling=2)
+    assert np.array_equal(jpeg75(PHOTO), np.asarray(Image.open(buffer)))
+    assert np.array_equal(jpeg75(PHOTO), jpeg75(PHOTO))
+    assert 0 < np.abs(jpeg75(PHOTO).astype(int) - PHOTO).mean() < 10
+
+
+@pytest.mark.parametrize(("size", "want"), [((120, 80), (60, 40)), ((121, 81), (60, 40)), ((1, 1), (1, 1))])
+def test_half(size, want):
+    pixels = np.full((size[1], size[0], 3), 77, np.uint8)
+    small = half(pixels)
+    assert small.shape == (want[1], want[0], 3)
+    assert (small == 77).all()
+
+
+def test_half_is_smooth():
+    """No pixel is merely dropped: a fine checkerboard becomes grey."""
+    board = np.indices((40, 40)).sum(0) % 2 * 255
+    small = half(np.repeat(board[..., None], 3, axis=2).astype(np.uint8))
+    assert np.abs(small.astype(int) - 127)[4:-4, 4:-4].max() <= 2
+
+
+def test_names():
+    assert list(CHECKS) == ["jpeg75", "half"]
+    for step in CHECKS.values():
+        assert step(PHOTO).dtype == np.uint8

@@ -1,0 +1,593 @@
+"""The whole way: a photo in, a file out, judged by others on the bytes of that file."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dlib_judge import SAME, descriptors, distances
+from PIL import Image
+from skimage import data
+
+from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
+from mnd.cloaking import _area, _groups, _support, pick_device
+from mnd.optimizer import Result
+from mnd.photo import Photo
+
+ASTRONAUT = data.astronaut()
+FACE = np.ascontiguousarray(ASTRONAUT[:203, 120:357])
+CAT = data.chelsea()
+NO_FACE = data.coffee()
+
+
+def cloaker(**options) -> Cloaker:
+    return Cloaker(CloakSettings(**{"targets": ("dlib",), "offline": True} | options))
+
+
+def write(path: Path, pixels: np.ndarray, **options) -> Path:
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.square(a.astype(float) - b).mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A photo that was cloaked."""
+
+    source: Path
+    before: bytes
+    record: dict
+
+    @property
+    def output(self) -> Path:
+        assert self.record["error"] is None
+        return Path(self.record["output"])
+
+    @staticmethod
+    def of(source: Path, **options) -> Done:
+        before = source.read_bytes()
+        return Done(source, before, cloaker(**options).photo(source))
+
+    def holds(self) -> None:
+        """What every cloaked photo has in common."""
+        assert self.record["protected"] is True
+        assert self.source.read_bytes() == self.before
+        assert self.output.name == f"{self.source.stem}.cloaked{self.source.suffix}"
+        assert read(self.output).shape == read(self.source).shape
+        for region in self.record["regions"]:
+            for target in region["targets"].values():
+                assert target["fooled"] is True
+                assert target["before"] < 0.1
+                assert target["after"] > target["threshold"]
+
+
+@pytest.fixture(scope="module")
+def png(tmp_path_factory) -> Done:
+    return Done.of(write(tmp_path_factory.mktemp("png") / "a.png", ASTRONAUT))
+
+
+@pytest.fixture(scope="module")
+def jpeg(tmp_path_factory) -> Done:
+    path = tmp_path_factory.mktemp("jpeg") / "a.jpg"
+    return Done.of(write(path, ASTRONAUT, quality=90, subsampling="4:2:0"))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Done:
+    """Two faces so close that the pixels around one are those that the other may change."""
+    return Done.of(write(tmp_path_factory.mktemp("two") / "two.png", side_by_side(4)))
+
+
+def support() -> tuple[int, int, int, int]:
+    """The pixels that dlib sees of the astronaut."""
+    photo = Photo.from_image(Image.fromarray(ASTRONAUT))
+    c = cloaker()
+    (subject,) = cloaking.find(photo, c.settings, c.targets, c.detector, None)
+    return _support(subject, photo)
+
+
+def side_by_side(gap: int) -> np.ndarray:
+    """The face and its mirror image, so that `gap` pixels lie between what dlib sees of them."""
+    x0, _, x1, _ = support()
+    left = ASTRONAUT[:256, x0 - 60 : x1 + gap // 2]
+    return np.ascontiguousarray(np.concatenate([left, left[:, ::-1]], axis=1))
+
+
+class TestPng:
+    def test_fooled_in_the_eyes_of_dlib_itself(self, png):
+        png.holds()
+        assert min(distances(png.source, png.output)) > SAME
+
+    def test_hardly_to_be_seen(self, png):
+        got = psnr(read(png.source), read(png.output))
+        assert got > 45
+        assert png.record["quality"]["psnr"] == pytest.approx(got, abs=1e-6)
+        assert png.record["quality"]["above_jnd"] < 0.01
+
+    def test_all_but_the_face_is_bit_equal(self, png):
+        x0, y0, x1, y1 = support()
+        changed = (read(png.source) != read(png.output)).any(axis=2)
+        assert changed[y0:y1, x0:x1].mean() > 0.3
+        changed[y0:y1, x0:x1] = False
+        assert not changed.any()
+
+    def test_nothing_else_is_written(self, png):
+        assert files(png.source.parent) == ["a.cloaked.png", "a.png"]
+
+    def test_record(self, png):
+        record = png.record
+        assert list(record) == ["input", "output", "protected", "level", "seed", "seconds", "targets",
+                                "regions", "quality", "error"]  # fmt: skip
+        assert record["input"] == str(png.source)
+        assert record["targets"] == ["dlib"]
+        (region,) = record["regions"]
+        assert region["kind"] == "face"
+        x0, y0, x1, y1 = region["box"]
+        assert 170 < x0 < 195 < 255 < x1 < 285
+        assert 50 < y0 < 75 < 160 < y1 < 185
+        assert set(region["targets"]["dlib"]["channel"]) == {"jpeg75", "half"}
+        assert len(record["quality"]["regions"]) == 1
+
+    @pytest.mark.slow
+    def test_same_seed_same_bytes(self, png, tmp_path):
+        record = cloaker().photo(png.source, tmp_path / "again.png")
+        assert record["error"] is None
+        assert (tmp_path / "again.png").read_bytes() == png.output.read_bytes()
+        assert record["regions"] == png.record["regions"]
+
+    def test_never_overwrites(self, png):
+        held = png.output.read_bytes()
+        record = cloaker().photo(png.source)
+        assert record["error"]["kind"] == "exists"
+        assert record["output"] is None
+        assert png.output.read_bytes() == held
+        for overwrite in (False, True):
+            record = cloaker().photo(png.source, png.source, overwrite=overwrite)
+            assert record["error"]["kind"] == "original"
+        assert png.source.read_bytes() == png.before
+
+
+class TestJpeg:
+    def test_fooled_as_re_read(self, jpeg):
+        jpeg.holds()
+        assert min(distances(jpeg.source, jpeg.output)) > SAME
+        assert psnr(read(jpeg.source), read(jpeg.output)) > 42
+
+    def test_stays_a_jpeg_with_its_tables(self, jpeg):
+        with Image.open(jpeg.source) as before, Image.open(jpeg.output) as after:
+            assert after.format == "JPEG"
+            assert after.quantization == before.quantization
+            assert after.layer == before.layer
+            assert after.mode == before.mode
+
+
+def test_grey_stays_grey(tmp_path):
+    done = Done.of(write(tmp_path / "g.png", np.asarray(Image.fromarray(FACE).convert("L"))))
+    done.holds()
+    with Image.open(done.output) as image:
+        assert image.mode == "L"
+    assert min(distances(done.source, done.output)) > SAME
+
+
+def test_same_seed_same_bytes(tmp_path):
+    path = write(tmp_path / "a.jpg", FACE, quality=92)
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        assert cloaker(seed=seed, steps=10).photo(path, tmp_path / f"{name}.jpg")["error"] is None
+    one, two, three = ((tmp_path / f"{name}.jpg").read_bytes() for name in ("one", "two", "three"))
+    assert one == two != three
+
+
+@pytest.mark.slow
+def test_grey_pixels_in_a_colour_file_stay_grey(tmp_path):
+    grey = np.asarray(Image.fromarray(FACE).convert("L").convert("RGB"))
+    done = Done.of(write(tmp_path / "g.png", grey), steps=20)
+    done.holds()
+    out = np.asarray(Image.open(done.output))
+    assert out.shape == FACE.shape
+    assert np.array_equal(out[..., 0], out[..., 1])
+    assert np.array_equal(out[..., 0], out[..., 2])
+
+
+class TestTwoFaces:
+    def test_both_are_protected(self, two):
+        two.holds()
+        assert len(two.record["regions"]) == 2
+        assert len(distances(two.source, two.output)) == 2
+        assert min(distances(two.source, two.output)) > SAME
+
+    def test_only_the_face_asked_for_changes(self, two, tmp_path):
+        out = tmp_path / "one.png"
+        record = cloaker(faces="0").photo(two.source, out)
+        assert record["error"] is None
+        (region,) = record["regions"]
+        assert region["box"] == two.record["regions"][0]["box"]
+        clean, changed = read(two.source), read(out)
+        half = clean.shape[1] // 2
+        sides = [
+            np.array_equal(clean[:, :half], changed[:, :half]),
+            np.array_equal(clean[:, half:], changed[:, half:]),
+        ]
+        first = region["box"][0] >= half
+        assert sides == ([True, False] if first else [False, True])
+        moved = distances(two.source, out)
+        assert moved[first] > SAME
+        assert moved[not first] == 0
+
+    def test_a_face_that_is_not_there(self, two, tmp_path):
+        record = cloaker(faces="0,7").photo(two.source, tmp_path / "x.png")
+        assert record["error"]["kind"] == "value"
+        assert "there is no face 7" in record["error"]["message"]
+        assert files(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_faces_whose_pixels_touch_are_searched_together(tmp_path):
+    done = Done.of(write(tmp_path / "near.png", side_by_side(-30)))
+    done.holds()
+    assert min(distances(done.source, done.output)) > SAME
+
+
+class Idle:
+    """A search that finds nothing: the clean picture."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        pass
+
+    def __call__(self, x, margins, *args, **kwargs) -> Result:
+        none = torch.zeros(1)
+        return Result(x, none.bool(), none, 0, margins(x).detach())
+
+
+class Flood(Idle):
+    """A search that changes every pixel that it may change."""
+
+    def __call__(self, x, margins, mask, **kwargs) -> Result:
+        none = torch.zeros(1)
+        return Result((1 - x) * mask + x * (1 - mask), none.bool(), none, 0, none)
+
+
+def test_no_group_undoes_another(monkeypatch):
+    """The box that a group is worked on in reaches over its neighbour by a few pixels; those stay changed."""
+    monkeypatch.setattr(cloaking, "MND", Flood)
+    c, photo = cloaker(), Photo.from_image(Image.fromarray(side_by_side(4)))
+    subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
+    pixels, want = photo.pixels.copy(), np.zeros(photo.pixels.shape[:2], bool)
+    groups = _groups(subjects, photo)
+    assert len(groups) == 2
+    for group in groups:
+        c._search(photo, group, pixels, 0.1, 0)
+        x0, y0, x1, y1 = _support(group[0], photo)
+        want[y0:y1, x0:x1] = True
+    assert np.array_equal(pixels[want], 255 - photo.pixels[want])
+    assert np.array_equal(pixels[~want], photo.pixels[~want])
+
+
+def test_groups():
+    c = cloaker()
+    for gap, count in ((20, 2), (-30, 1)):
+        photo = Photo.from_image(Image.fromarray(side_by_side(gap)))
+        subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
+        assert len(subjects) == 2
+        groups = _groups(subjects, photo)
+        assert len(groups) == count
+        assert sum(map(len, groups)) == 2
+        for group in groups:
+            (x0, y0, x1, y1), mask = _area(group, photo)
+            assert mask.shape == (1, 1, y1 - y0, x1 - x0)
+            for a, b, e, d in (_support(s, photo) for s in group):
+                assert (mask[..., b - y0 : d - y0, a - x0 : e - x0] == 1).all()
+
+
+def test_box_without_a_face_takes_an_upright_one(tmp_path):
+    path = write(tmp_path / "cat.png", CAT)
+    box = (100.0, 80.0, 240.0, 260.0)
+    record = cloaker(box=box, steps=15).photo(path)
+    assert record["error"] is None
+    (region,) = record["regions"]
+    assert region["box"] == [100, 80, 240, 260]
+    changed = np.argwhere((read(path) != read(Path(record["output"]))).any(axis=2))
+    (y0, x0), (y1, x1) = changed.min(0), changed.max(0)
+    assert 40 < x0 < 130
+    assert 210 < x1 < 300
+    assert y0 > 20
+    assert y1 < 300
+
+
+def test_box_around_a_face_finds_it(tmp_path, png):
+    record = cloaker(box=(150, 30, 300, 200), steps=10).photo(png.source, tmp_path / "out.png")
+    (region,) = record["regions"]
+    assert np.abs(np.subtract(region["box"], png.record["regions"][0]["box"])).max() <= 3
+
+
+def test_box_outside_of_the_photo(tmp_path):
+    record = cloaker(box=(0, 0, 9000, 20)).photo(write(tmp_path / "a.png", FACE))
+    assert record["error"]["kind"] == "value"
+    assert "expected it inside the photo" in record["error"]["message"]
+
+
+def test_whole_without_a_face(tmp_path):
+    record = cloaker(whole=True, steps=15).photo(write(tmp_path / "cat.png", CAT[:200, :240]))
+    assert record["error"] is None
+    assert record["regions"][0]["box"] == [0, 0, 240, 200]
+    assert record["regions"][0]["targets"]["dlib"]["after"] > 0.6
+
+
+def test_no_face_says_what_to_do(tmp_path):
+    path = write(tmp_path / "coffee.png", NO_FACE)
+    record = cloaker().photo(path)
+    assert record["error"]["kind"] == "no-face"
+    message = record["error"]["message"]
+    assert all(word in message for word in (str(path), "600x400", "--box", "--whole"))
+    assert record["output"] is None
+    assert record["protected"] is False
+    assert files(tmp_path) == ["coffee.png"]
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    good = write(folder / "good.png", FACE).read_bytes()
+    write(folder / "good.jpg", FACE)
+    contents = {
+        "empty": b"",
+        "truncated": good[: len(good) // 2],
+        "not-an-image": b"MZ" + bytes(200),
+    }
+    paths = {kind: folder / f"{kind}.png" for kind in contents}
+    for kind, path in paths.items():
+        path.write_bytes(contents[kind])
+    (folder / "folder.png").mkdir()
+    write(folder / "cmyk.jpg", np.asarray(Image.fromarray(FACE).convert("CMYK").convert("RGB")))
+    Image.fromarray(FACE).convert("CMYK").save(folder / "cmyk.jpg")
+    return paths | {
+        "missing": folder / "missing.png",
+        "folder": folder / "folder.png",
+        "unsupported": folder / "cmyk.jpg",
+    }
+
+
+def test_bad_files_are_errors_of_their_records(tmp_path):
+    c, paths = cloaker(), bad_files(tmp_path)
+    before = files(tmp_path)
+    for kind, path in paths.items():
+        record = c.photo(path)
+        assert record["error"]["kind"] == kind, path
+        assert str(path) in record["error"]["message"]
+        assert record["output"] is None
+        assert record["protected"] is False
+        assert record["regions"] == []
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("out", "kind"),
+    [("no/such/folder/a.png", "unwritable"), ("a.jpg", "unsupported")],
+)
+def test_bad_outputs(tmp_path, out, kind):
+    path = write(tmp_path / "a.png", FACE)
+    record = cloaker(steps=15).photo(path, tmp_path / out)
+    assert record["error"]["kind"] == kind
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(cloaking, "MND", Idle)
+    path = write(tmp_path / "a.png", FACE)
+    record = cloaker().photo(path)
+    assert record["error"]["kind"] == "not-protected"
+    assert "still recognised by dlib at face" in record["error"]["message"]
+    assert record["protected"] is False
+    assert record["output"] is None
+    assert record["regions"][0]["targets"]["dlib"]["fooled"] is False
+    assert files(tmp_path) == ["a.png"]
+    for photo in (path, FACE):
+        with pytest.raises(NotProtectedError, match="still recognised by dlib") as caught:
+            cloak(photo, targets=("dlib",))
+        assert caught.value.record["error"]["kind"] == "not-protected"
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_what_is_judged_is_the_file(tmp_path, monkeypatch):
+    """A search that succeeds counts for nothing when the file, as it is read again, is recognised."""
+    monkeypatch.setattr(Photo, "decode", lambda self, data: self.pixels)
+    path = write(tmp_path / "a.png", FACE)
+    record = cloaker(steps=8).photo(path)
+    assert record["error"]["kind"] == "not-protected"
+    assert files(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize("seen", [b"other"])
+def test_a_file_that_is_not_what_was_written_does_not_stay(tmp_path, monkeypatch, seen):
+    monkeypatch.setattr(cloaking, "read_bytes", lambda path, limit: seen)
+    path = write(tmp_path / "a.png", FACE)
+    record = cloaker(steps=10).photo(path)
+    assert record["error"]["kind"] == "unwritable"
+    assert record["output"] is None
+    assert record["protected"] is False
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_disk_full(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.png", FACE)
+    c = cloaker(steps=10)
+
+    def full(fd, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        record = c.photo(path)
+    assert record["error"]["kind"] == "disk-full"
+    assert record["output"] is None
+    assert record["protected"] is False
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_classifier_of_the_whole_picture(tmp_path):
+    path = write(tmp_path / "cat.png", CAT)
+    record = cloaker(targets=("efficientnet-lite0",), steps=10).photo(path)
+    assert record["error"] is None
+    (region,) = record["regions"]
+    assert region["kind"] == "whole"
+    assert region["box"] == [0, 0, CAT.shape[1], CAT.shape[0]]
+    margin = region["targets"]["efficientnet-lite0"]
+    assert margin["before"] > 0 >= margin["after"]
+    assert psnr(CAT, read(Path(record["output"]))) > 50
+
+
+@pytest.mark.slow
+def test_face_and_classifier_at_once(tmp_path):
+    done = Done(path := write(tmp_path / "a.png", FACE), path.read_bytes(),
+                cloaker(targets=("dlib", "efficientnet-lite0")).photo(path))  # fmt: skip
+    assert [r["kind"] for r in done.record["regions"]] == ["face", "whole"]
+    assert done.record["protected"]
+    assert min(distances(done.source, done.output)) > SAME
+
+
+class TestKinds:
+    """`mnd.cloak`: the same kind comes out as went in."""
+
+    options = {"targets": ("dlib",), "steps": 10, "offline": True}  # noqa: RUF012
+
+    @pytest.mark.parametrize("kind", [str, pytest.param(Path, marks=pytest.mark.slow)])
+    def test_path(self, tmp_path, kind):
+        path = write(tmp_path / "a.png", FACE)
+        out = cloak(kind(path), **self.options)
+        assert isinstance(out, kind)
+        assert Path(out) == tmp_path / "a.cloaked.png"
+        assert min(distances(path, Path(out))) > SAME
+
+    def test_array(self):
+        out = cloak(FACE, **self.options)
+        assert out.dtype == np.uint8
+        assert out.shape == FACE.shape
+        assert min(distances(FACE, out)) > SAME
+
+    def test_tensor(self):
+        tensor = torch.from_numpy(FACE).permute(2, 0, 1).float() / 255
+        out = cloak(tensor, settings=CloakSettings(**self.options))
+        assert out.shape == tensor.shape
+        assert out.dtype == torch.float32
+        grid = out * 255
+        assert (grid - grid.round()).abs().max() < 1e-4
+        assert not torch.equal(out, tensor)
+
+    def test_image(self):
+        image = Image.fromarray(FACE).convert("RGBA")
+        image.putalpha(200)
+        out = cloak(image, **self.options)
+        assert isinstance(out, Image.Image)
+        assert out.mode == "RGBA"
+        assert np.asarray(out)[..., 3].min() == 200
+        assert min(distances(FACE, np.asarray(out.convert("RGB")))) > SAME
+
+    def test_no_face(self):
+        with pytest.raises(NotProtectedError, match="found no face") as caught:
+            cloak(NO_FACE, **self.options)
+        assert caught.value.record["error"]["kind"] == "no-face"
+        assert isinstance(caught.value, ValueError)
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(NotProtectedError, match=r"missing\.png: there is no such file") as caught:
+            cloak(tmp_path / "missing.png", **self.options)
+        assert caught.value.record["error"]["kind"] == "missing"
+
+    def test_wrong_use(self):
+        with pytest.raises(ValueError, match="expected one of the two"):
+            cloak(FACE, settings=CloakSettings(), steps=3)
+        with pytest.raises(ValueError, match="expected it with a path only"):
+            cloak(FACE, "out.png", **self.options)
+        with pytest.raises(ValueError, match="got a int, expected a path"):
+            cloak(3, **self.options)
+        with pytest.raises(ValueError, match="unknown target 'dlip'; did you mean dlib"):
+            cloak(FACE, targets=("dlip",))
+
+
+@pytest.mark.slow
+def test_gallery(tmp_path, shared):
+    """Against other photos of the person, those that nobody saw during the search fail too."""
+    photos = sorted(shared("faces/lfw10/Tony_Blair").glob("*.jpg"))
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    for path in photos[:5]:
+        shutil.copy(path, folder)
+    source = folder / photos[0].name
+    record = cloaker(gallery=folder).photo(source, tmp_path / "out.jpg")
+    assert record["error"] is None
+    (known,) = [r["targets"]["dlib"] for r in record["regions"] if r["targets"]["dlib"]["before"] > 0.1][:1]
+    assert known["before"] < 0.6 < known["after"]
+    others = [d for p in photos[5:] for d in descriptors(p)[:1]]
+    clean, changed = descriptors(source)[0], descriptors(tmp_path / "out.jpg")[0]
+    matched = [np.linalg.norm(clean - o) < SAME for o in others]
+    still = [np.linalg.norm(changed - o) < SAME for o in others]
+    assert sum(matched) >= len(others) * 0.6
+    assert sum(still) <= sum(matched) / 3
+
+
+def test_gallery_without_a_folder_or_faces(tmp_path):
+    path = write(tmp_path / "a.png", FACE)
+    record = cloaker(gallery=tmp_path / "none").photo(path)
+    assert record["error"]["kind"] == "value"
+    assert "there is no such folder" in record["error"]["message"]
+    (tmp_path / "g").mkdir()
+    write(tmp_path / "g" / "coffee.png", NO_FACE)
+    record = cloaker(gallery=tmp_path / "g").photo(path)
+    assert "found no photo with a face" in record["error"]["message"]
+    assert files(tmp_path) == ["a.png", "g"]
+
+
+def test_progress(tmp_path):
+    seen: list[tuple[str, int, int]] = []
+    c = Cloaker(CloakSettings(targets=("dlib",), steps=5), lambda *state: seen.append(state))
+    c.photo(write(tmp_path / "a.png", FACE))
+    assert seen[:5] == [("search", i, 5) for i in range(1, 6)]
+
+
+def test_devices():
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device is 'cuda', which this machine does not have"):
+            pick_device("cuda")
+
+
+MEASURE = """
+import resource, sys
+import mnd
+record = mnd.Cloaker(mnd.CloakSettings(targets=("dlib",))).photo(sys.argv[1])
+assert record["protected"], record["error"]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1 / 1024))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")
+def test_memory_of_twelve_megapixels(tmp_path):
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(40, 200, 4000)[None, :, None] + rng.normal(0, 8, (3000, 4000, 3))
+    pixels = ramp.clip(0, 255).astype(np.uint8)
+    large = Image.fromarray(ASTRONAUT).resize((2000, 2000), Image.Resampling.BICUBIC)
+    pixels[500:2500, 1000:3000] = np.asarray(large)
+    path = write(tmp_path / "large.jpg", pixels, quality=90)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True,
+                         env=environment)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) <= 1.5e9

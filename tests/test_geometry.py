@@ -1,0 +1,116 @@
+"""The geometry of a search: how far values go, and the way there and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnd.geometry import Geometry
+from mnd.losses.composite import Composite
+from mnd.losses.magnitude import Magnitude
+
+
+def picture(seed: int = 0) -> torch.Tensor:
+    return torch.rand(2, 3, 16, 18, generator=torch.Generator().manual_seed(seed))
+
+
+class Known:
+    def __init__(self, h: torch.Tensor) -> None:
+        self.h = h
+
+    def __call__(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (self.h / 2 * (y - x).square()).sum((1, 2, 3))
+
+    def curvature(self, x: torch.Tensor) -> torch.Tensor:
+        return self.h
+
+
+def test_v_is_the_inverse_root_of_the_curvature():
+    x = picture()
+    h = torch.rand(x.shape) + 0.1
+    geometry = Geometry.of(Known(h), x)
+    assert geometry.p == 2
+    torch.testing.assert_close(geometry.v, (h * x[0].numel()).rsqrt())
+
+
+def test_with_p_2_psi_is_the_quadratic_model_of_the_distance():
+    """`D(x, x + d) = 1/2 mean u^2`."""
+    x, distance = picture(), Known(torch.rand(2, 3, 16, 18) + 0.1)
+    geometry = Geometry.of(distance, x)
+    change = 0.01 * torch.randn(x.shape)
+    u = change / geometry.v
+    torch.testing.assert_close(distance(x, x + change), 0.5 * u.square().mean((1, 2, 3)))
+
+
+def test_a_uniform_magnitude_is_uniform():
+    v = Geometry.of(Magnitude(), picture()).v
+    torch.testing.assert_close(v, torch.full_like(v, 0.5**0.5))
+
+
+def test_the_composite_has_its_own_spread():
+    assert Geometry.of(Composite(), picture()).p == 3
+    assert Geometry.of(Composite(spread=2), picture()).p == 2
+
+
+def test_a_distance_that_is_a_plain_function():
+    x = picture()
+    geometry = Geometry.of(lambda x, y: (y - x).square().mean((1, 2, 3)), x)
+    torch.testing.assert_close(geometry.v, torch.full_like(x, 0.5**0.5), rtol=1e-3, atol=0)
+
+
+def test_masked_values_do_not_move():
+    x = picture()
+    mask = torch.zeros(1, 1, 16, 18)
+    mask[..., 3:9, 2:5] = 1
+    geometry = Geometry.of(Composite(), x, mask)
+    assert torch.equal(geometry.v > 0, mask.bool().expand_as(x))
+    z = torch.randn(x.shape)
+    assert torch.equal(geometry.primal(z) != 0, mask.bool().expand_as(x))
+    assert (geometry.dual(z)[~mask.bool().expand_as(x)] == 0).all()
+    torch.testing.assert_close(geometry.v, Geometry.of(Composite(), x).v * mask)
+
+
+def test_grey_moves_all_channels_alike():
+    x = picture()
+    h = torch.rand(x.shape) + 0.1
+    v = Geometry.of(Known(h), x, grey=True).v
+    assert torch.equal(v[:, 0], v[:, 1])
+    assert torch.equal(v[:, 0], v[:, 2])
+    torch.testing.assert_close(v[:, 0], (h.mean(1) * x[0].numel()).rsqrt())
+
+
+@pytest.mark.parametrize("mask", [torch.zeros(1, 1, 16, 18), None])
+def test_flat_and_dark_pictures_are_finite(mask):
+    for x in (torch.zeros(1, 3, 16, 18), torch.ones(1, 3, 16, 18), torch.full((1, 3, 16, 18), 0.5)):
+        v = Geometry.of(Composite(), x, mask).v
+        assert v.isfinite().all()
+        assert (v >= 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(p=st.sampled_from([2.0, 2.5, 3.0, 4.0]), seed=st.integers(0, 2**20))
+def test_primal_and_dual_are_inverse(p, seed):
+    generator = torch.Generator().manual_seed(seed)
+    v = torch.rand(1, 3, 6, 6, generator=generator).double() + 0.01
+    z = torch.randn(1, 3, 6, 6, generator=generator).double()
+    geometry = Geometry(v, p)
+    torch.testing.assert_close(geometry.dual(geometry.primal(z)), z)
+    assert torch.equal(geometry.primal(z).sign(), z.sign())
+    assert torch.equal(geometry.primal(-z), -geometry.primal(z))
+
+
+@settings(max_examples=40, deadline=None)
+@given(p=st.sampled_from([2.0, 2.5, 3.0, 4.0]), seed=st.integers(0, 2**20))
+def test_the_dual_is_the_gradient_of_psi(p, seed):
+    u = torch.randn(1, 3, 5, 5, generator=torch.Generator().manual_seed(seed)).double().requires_grad_(True)
+    (u.abs().pow(p) / p).sum().backward()
+    torch.testing.assert_close(Geometry(torch.ones_like(u), p).dual(u.detach()), u.grad)
+
+
+def test_no_change_has_no_dual():
+    geometry = Geometry(torch.rand(1, 3, 4, 4), 3.0)
+    zero = torch.zeros(1, 3, 4, 4)
+    assert torch.equal(geometry.primal(zero), zero)
+    assert torch.equal(geometry.dual(zero), zero)
