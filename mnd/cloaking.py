@@ -322,7 +322,7 @@ def cloak(
         ValueError: settings or the kind of photo are not as described.
 
     >>> import skimage
-    >>> cloaked = cloak(skimage.data.astronaut(), targets=("dlib",), steps=5)
+    >>> cloaked = cloak(skimage.data.astronaut(), targets=("dlib",), steps=20)
     >>> cloaked.shape, cloaked.dtype
     ((512, 512, 3), dtype('uint8'))
     """

@@ -145,15 +145,19 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Refuse to write to a folder, or to an existing file without `overwrite`.
+    """Refuse to write to a folder, to an existing file without `overwrite`, or where nothing can be written.
 
     Raises:
-        PhotoError: folder, or exists.
+        PhotoError: folder, exists, or unwritable.
     """
     if os.path.isdir(path):
         raise PhotoError("folder", f"{path}: this is a folder, expected the name of a file to write")
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
+    if not os.path.isdir(path.parent):
+        raise _no_folder(path)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PhotoError("unwritable", f"{path}: cannot be written, the folder {path.parent} is read-only")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -200,11 +204,15 @@ def _exists(path: Path) -> PhotoError:
     return PhotoError("exists", f"{path}: the file exists already, expected a free name (or overwrite)")
 
 
+def _no_folder(path: Path) -> PhotoError:
+    return PhotoError("unwritable", f"{path}: there is no folder {path.parent}, expected one to write to")
+
+
 def _unwritten(path: Path, error: OSError, size: int) -> PhotoError:
     if isinstance(error, FileExistsError):
         return _exists(path)
     if error.errno in _FULL:
         return PhotoError("disk-full", f"{path}: no room for {size:,} bytes ({error.strerror or error})")
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return PhotoError("unwritable", f"{path}: there is no folder {path.parent}, expected one to write to")
+        return _no_folder(path)
     return PhotoError("unwritable", f"{path}: cannot be written ({error.strerror or error})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .losses.curvature import Metric, curvature_of
@@ -47,8 +46,3 @@ class Geometry:
         size = z.abs()
         root = size.sqrt_() if self.p == 3 else size.pow_(1 / (self.p - 1))
         return root.copysign_(z).mul_(self.v)
-
-    def dual(self, change: Tensor) -> Tensor:
-        """The dual of a change of the picture: `grad psi(u) = sign(u) |u|^(p-1)`."""
-        u = torch.where(self.v > 0, change / self.v, 0.0)
-        return u if self.p == 2 else u.abs().pow(self.p - 1).copysign(u)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .geometry import Geometry
 from .losses.composite import Composite
-from .losses.curvature import Curved, Metric
+from .losses.curvature import Curved, Metric, stiffness
 from .losses.images import Distance, check_images
 
 SAMPLE = 400_000
@@ -42,7 +42,8 @@ class SearchSettings:
     """How much of what a linear model of the margin missed is added to its aim in the next step."""
     relax: float | None = None
     """How fast what the diagonal model of D misses is followed, at the price of D's gradient in every step.
-    None: 0.2 for a distance whose curvature must be estimated, 0 for one that knows its own."""
+    None: as fast as is stable, 0.2 at most, for a distance whose curvature must be estimated; 0 for one that
+    knows its own."""
     start: float = 0.5
     """Size of the random start in grey levels: the gradient of a distance to itself is zero."""
     levels: int | None = 256
@@ -186,11 +187,15 @@ class _Run:
         self.best_margins = torch.zeros(0)
         self.steps = 0
 
-    @staticmethod
-    def _relax(search: MND) -> float:
+    def _relax(self, search: MND) -> Tensor:
+        """`(B, 1, 1, 1)`: twice the inverse of D's stiffness would be too fast, and the search diverge."""
+        ones = torch.ones_like(self.x[:, :1, :1, :1])
         if search.settings.relax is not None:
-            return search.settings.relax
-        return 0.0 if isinstance(search.distance, Curved) else 0.2
+            return search.settings.relax * ones
+        if isinstance(search.distance, Curved):
+            return 0 * ones
+        stiff = stiffness(search.distance, self.x, self.geometry.v) * self.x[0].numel()
+        return (0.7 / _per_image(stiff).clamp_min(1e-9)).clamp_max(0.2)
 
     def _start(self) -> Tensor:
         generator = torch.Generator().manual_seed(self.settings.seed)
@@ -211,7 +216,7 @@ class _Run:
         """Keep the present picture where it is the best judged so far, and follow D's own slope."""
         worst = m.amax(0)
         fooled = worst <= -self.settings.kappa
-        cost = self._cost(bool(fooled.any()), self.relax > 0 and not last)
+        cost = self._cost(bool(fooled.any()), bool(self.relax.any()) and not last)
         found = self.best_cost < torch.inf
         better = torch.where(fooled, cost < self.best_cost, ~found & (worst < self.best_worst))
         self.best = torch.where(_per_image(better), self.y, self.best)

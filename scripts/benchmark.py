@@ -130,13 +130,16 @@ def faces(args: argparse.Namespace) -> Figures:
     """
     judge, target, detector = Dlib(), registry.load("dlib", offline=True), Detector()
     assert isinstance(target, FaceTarget)
-    rows: dict[str, list[Values]] = {"clean": [], "MND": [], "MI-FGSM, 4/255": []}
+    attacks: dict[str, Callable[..., tuple[Pixels | None, float]]] = {
+        "clean": _unchanged, "MND": _cloaked, "MI-FGSM, 4/255": _signed,
+    }  # fmt: skip
+    rows: dict[str, list[Values]] = {name: [] for name in attacks}
     people = sorted(p for p in (args.data or DATA / "faces" / "lfw10").iterdir() if p.is_dir())
     with tempfile.TemporaryDirectory() as folder:
         photos = [photo for person in people for photo in _prepared(person, Path(folder))]
         for photo, gallery, known, held in photos[: args.limit]:
             settings = CloakSettings(targets=("dlib",), gallery=gallery, level="minimum", offline=True)
-            for name, attack in {"clean": _unchanged, "MND": _cloaked, "MI-FGSM, 4/255": _signed}.items():
+            for name, attack in attacks.items():
                 after, seconds = attack(photo, settings, target, detector)
                 row = _recognised(judge, after, known, held)
                 if name != "clean":
@@ -173,7 +176,7 @@ def _cloaked(photo: Path, settings: CloakSettings, *_: object) -> tuple[Pixels |
 def _signed(
     photo: Path, settings: CloakSettings, target: FaceTarget, detector: Detector
 ) -> tuple[Pixels, float]:
-    """MI-FGSM on the same subjects, with the same references and landmarks, in all that the target looks at."""
+    """MI-FGSM on the same subjects, with the same references and landmarks, in all that the target sees."""
     start = time.perf_counter()
     assert settings.gallery is not None
     opened = Photo.read(photo)

@@ -54,7 +54,7 @@ class Dlib:
     """dlib's own recogniser: its detector, its five points, its chip and its network (not ours)."""
 
     def __init__(self) -> None:
-        import dlib
+        import dlib  # type: ignore[import-untyped]
 
         self.detector = dlib.get_frontal_face_detector()
         self.points = dlib.shape_predictor(_model("shape_predictor_5_face_landmarks.dat"))

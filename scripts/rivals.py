@@ -51,9 +51,9 @@ def mi_fgsm(
     steps: int = 40,
     momentum: float = 1.0,
 ) -> Tensor:
-    """MI-FGSM (Dong et al. 2018, arXiv 1710.06081): steps of `eps / steps` by the sign of an accumulated slope.
+    """MI-FGSM (Dong et al. 2018, arXiv 1710.06081): steps of `eps / steps` along the sign of a summed slope.
 
-    `x` is `(1, 3, H, W)` in [0, 1]; `margin` `(1,)` is made as small as eps allows; the result is not rounded.
+    `x` is `(1, 3, H, W)` in [0, 1]; `margin` `(1,)` is made as small as eps allows. The result is not rounded.
     """
     y, average = x.clone(), torch.zeros_like(x)
     for _ in range(steps):
@@ -65,7 +65,8 @@ def mi_fgsm(
 
 
 def _norm(values: Tensor) -> Tensor:
-    return values.flatten(1).norm(dim=1)
+    norm: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
+    return norm
 
 
 def _spread(values: Tensor) -> Tensor:

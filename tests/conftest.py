@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # several workers share the cores: each has one thread, and so have the commands that it starts
-    os.environ["OMP_NUM_THREADS"] = "1"
-    torch.set_num_threads(1)
+# one thread, also for the commands that tests start: workers share the cores, and waiting threads spin
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 

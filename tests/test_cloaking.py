@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import errno
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,71 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dlib_judge import SAME, descriptors, distances
+from cloak_helpers import ASTRONAUT, CAT, FACE, Done, cloaker, files, psnr, read, write
+from dlib_judge import SAME, distances
 from PIL import Image
-from skimage import data
 
-from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
-from mnd.cloaking import _area, _groups, _support, pick_device
+from mnd import cloaking
+from mnd.cloaking import _area, _groups, _support
 from mnd.optimizer import Result
 from mnd.photo import Photo
-
-ASTRONAUT = data.astronaut()
-FACE = np.ascontiguousarray(ASTRONAUT[:203, 120:357])
-CAT = data.chelsea()
-NO_FACE = data.coffee()
-
-
-def cloaker(**options) -> Cloaker:
-    return Cloaker(CloakSettings(**{"targets": ("dlib",), "offline": True} | options))
-
-
-def write(path: Path, pixels: np.ndarray, **options) -> Path:
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def read(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir())
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return 10 * np.log10(255**2 / np.square(a.astype(float) - b).mean())
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """A photo that was cloaked."""
-
-    source: Path
-    before: bytes
-    record: dict
-
-    @property
-    def output(self) -> Path:
-        assert self.record["error"] is None
-        return Path(self.record["output"])
-
-    @staticmethod
-    def of(source: Path, **options) -> Done:
-        before = source.read_bytes()
-        return Done(source, before, cloaker(**options).photo(source))
-
-    def holds(self) -> None:
-        """What every cloaked photo has in common."""
-        assert self.record["protected"] is True
-        assert self.source.read_bytes() == self.before
-        assert self.output.name == f"{self.source.stem}.cloaked{self.source.suffix}"
-        assert read(self.output).shape == read(self.source).shape
-        for region in self.record["regions"]:
-            for target in region["targets"].values():
-                assert target["fooled"] is True
-                assert target["before"] < 0.1
-                assert target["after"] > target["threshold"]
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +130,8 @@ def test_grey_stays_grey(tmp_path):
 
 def test_same_seed_same_bytes(tmp_path):
     path = write(tmp_path / "a.jpg", FACE, quality=92)
-    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        assert cloaker(seed=seed, steps=10).photo(path, tmp_path / f"{name}.jpg")["error"] is None
+    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
+        assert cloaker(seed=seed, steps=20).photo(path, tmp_path / f"{name}.jpg")["error"] is None
     one, two, three = ((tmp_path / f"{name}.jpg").read_bytes() for name in ("one", "two", "three"))
     assert one == two != three
 
@@ -246,19 +186,11 @@ def test_faces_whose_pixels_touch_are_searched_together(tmp_path):
     assert min(distances(done.source, done.output)) > SAME
 
 
-class Idle:
-    """A search that finds nothing: the clean picture."""
-
-    def __init__(self, *args, **kwargs) -> None:
-        pass
-
-    def __call__(self, x, margins, *args, **kwargs) -> Result:
-        none = torch.zeros(1)
-        return Result(x, none.bool(), none, 0, margins(x).detach())
-
-
-class Flood(Idle):
+class Flood:
     """A search that changes every pixel that it may change."""
+
+    def __init__(self, **kwargs) -> None:
+        pass
 
     def __call__(self, x, margins, mask, **kwargs) -> Result:
         none = torch.zeros(1)
@@ -331,115 +263,6 @@ def test_whole_without_a_face(tmp_path):
     assert record["regions"][0]["targets"]["dlib"]["after"] > 0.6
 
 
-def test_no_face_says_what_to_do(tmp_path):
-    path = write(tmp_path / "coffee.png", NO_FACE)
-    record = cloaker().photo(path)
-    assert record["error"]["kind"] == "no-face"
-    message = record["error"]["message"]
-    assert all(word in message for word in (str(path), "600x400", "--box", "--whole"))
-    assert record["output"] is None
-    assert record["protected"] is False
-    assert files(tmp_path) == ["coffee.png"]
-
-
-def bad_files(folder: Path) -> dict[str, Path]:
-    good = write(folder / "good.png", FACE).read_bytes()
-    write(folder / "good.jpg", FACE)
-    contents = {
-        "empty": b"",
-        "truncated": good[: len(good) // 2],
-        "not-an-image": b"MZ" + bytes(200),
-    }
-    paths = {kind: folder / f"{kind}.png" for kind in contents}
-    for kind, path in paths.items():
-        path.write_bytes(contents[kind])
-    (folder / "folder.png").mkdir()
-    write(folder / "cmyk.jpg", np.asarray(Image.fromarray(FACE).convert("CMYK").convert("RGB")))
-    Image.fromarray(FACE).convert("CMYK").save(folder / "cmyk.jpg")
-    return paths | {
-        "missing": folder / "missing.png",
-        "folder": folder / "folder.png",
-        "unsupported": folder / "cmyk.jpg",
-    }
-
-
-def test_bad_files_are_errors_of_their_records(tmp_path):
-    c, paths = cloaker(), bad_files(tmp_path)
-    before = files(tmp_path)
-    for kind, path in paths.items():
-        record = c.photo(path)
-        assert record["error"]["kind"] == kind, path
-        assert str(path) in record["error"]["message"]
-        assert record["output"] is None
-        assert record["protected"] is False
-        assert record["regions"] == []
-    assert files(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("out", "kind"),
-    [("no/such/folder/a.png", "unwritable"), ("a.jpg", "unsupported")],
-)
-def test_bad_outputs(tmp_path, out, kind):
-    path = write(tmp_path / "a.png", FACE)
-    record = cloaker(steps=15).photo(path, tmp_path / out)
-    assert record["error"]["kind"] == kind
-    assert files(tmp_path) == ["a.png"]
-
-
-def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(cloaking, "MND", Idle)
-    path = write(tmp_path / "a.png", FACE)
-    record = cloaker().photo(path)
-    assert record["error"]["kind"] == "not-protected"
-    assert "still recognised by dlib at face" in record["error"]["message"]
-    assert record["protected"] is False
-    assert record["output"] is None
-    assert record["regions"][0]["targets"]["dlib"]["fooled"] is False
-    assert files(tmp_path) == ["a.png"]
-    for photo in (path, FACE):
-        with pytest.raises(NotProtectedError, match="still recognised by dlib") as caught:
-            cloak(photo, targets=("dlib",))
-        assert caught.value.record["error"]["kind"] == "not-protected"
-    assert files(tmp_path) == ["a.png"]
-
-
-def test_what_is_judged_is_the_file(tmp_path, monkeypatch):
-    """A search that succeeds counts for nothing when the file, as it is read again, is recognised."""
-    monkeypatch.setattr(Photo, "decode", lambda self, data: self.pixels)
-    path = write(tmp_path / "a.png", FACE)
-    record = cloaker(steps=8).photo(path)
-    assert record["error"]["kind"] == "not-protected"
-    assert files(tmp_path) == ["a.png"]
-
-
-@pytest.mark.parametrize("seen", [b"other"])
-def test_a_file_that_is_not_what_was_written_does_not_stay(tmp_path, monkeypatch, seen):
-    monkeypatch.setattr(cloaking, "read_bytes", lambda path, limit: seen)
-    path = write(tmp_path / "a.png", FACE)
-    record = cloaker(steps=10).photo(path)
-    assert record["error"]["kind"] == "unwritable"
-    assert record["output"] is None
-    assert record["protected"] is False
-    assert files(tmp_path) == ["a.png"]
-
-
-def test_disk_full(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.png", FACE)
-    c = cloaker(steps=10)
-
-    def full(fd, data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
-        record = c.photo(path)
-    assert record["error"]["kind"] == "disk-full"
-    assert record["output"] is None
-    assert record["protected"] is False
-    assert files(tmp_path) == ["a.png"]
-
-
 def test_classifier_of_the_whole_picture(tmp_path):
     path = write(tmp_path / "cat.png", CAT)
     record = cloaker(targets=("efficientnet-lite0",), steps=10).photo(path)
@@ -461,124 +284,19 @@ def test_face_and_classifier_at_once(tmp_path):
     assert min(distances(done.source, done.output)) > SAME
 
 
-class TestKinds:
-    """`mnd.cloak`: the same kind comes out as went in."""
-
-    options = {"targets": ("dlib",), "steps": 10, "offline": True}  # noqa: RUF012
-
-    @pytest.mark.parametrize("kind", [str, pytest.param(Path, marks=pytest.mark.slow)])
-    def test_path(self, tmp_path, kind):
-        path = write(tmp_path / "a.png", FACE)
-        out = cloak(kind(path), **self.options)
-        assert isinstance(out, kind)
-        assert Path(out) == tmp_path / "a.cloaked.png"
-        assert min(distances(path, Path(out))) > SAME
-
-    def test_array(self):
-        out = cloak(FACE, **self.options)
-        assert out.dtype == np.uint8
-        assert out.shape == FACE.shape
-        assert min(distances(FACE, out)) > SAME
-
-    def test_tensor(self):
-        tensor = torch.from_numpy(FACE).permute(2, 0, 1).float() / 255
-        out = cloak(tensor, settings=CloakSettings(**self.options))
-        assert out.shape == tensor.shape
-        assert out.dtype == torch.float32
-        grid = out * 255
-        assert (grid - grid.round()).abs().max() < 1e-4
-        assert not torch.equal(out, tensor)
-
-    def test_image(self):
-        image = Image.fromarray(FACE).convert("RGBA")
-        image.putalpha(200)
-        out = cloak(image, **self.options)
-        assert isinstance(out, Image.Image)
-        assert out.mode == "RGBA"
-        assert np.asarray(out)[..., 3].min() == 200
-        assert min(distances(FACE, np.asarray(out.convert("RGB")))) > SAME
-
-    def test_no_face(self):
-        with pytest.raises(NotProtectedError, match="found no face") as caught:
-            cloak(NO_FACE, **self.options)
-        assert caught.value.record["error"]["kind"] == "no-face"
-        assert isinstance(caught.value, ValueError)
-
-    def test_missing_file(self, tmp_path):
-        with pytest.raises(NotProtectedError, match=r"missing\.png: there is no such file") as caught:
-            cloak(tmp_path / "missing.png", **self.options)
-        assert caught.value.record["error"]["kind"] == "missing"
-
-    def test_wrong_use(self):
-        with pytest.raises(ValueError, match="expected one of the two"):
-            cloak(FACE, settings=CloakSettings(), steps=3)
-        with pytest.raises(ValueError, match="expected it with a path only"):
-            cloak(FACE, "out.png", **self.options)
-        with pytest.raises(ValueError, match="got a int, expected a path"):
-            cloak(3, **self.options)
-        with pytest.raises(ValueError, match="unknown target 'dlip'; did you mean dlib"):
-            cloak(FACE, targets=("dlip",))
-
-
-@pytest.mark.slow
-def test_gallery(tmp_path, shared):
-    """Against other photos of the person, those that nobody saw during the search fail too."""
-    photos = sorted(shared("faces/lfw10/Tony_Blair").glob("*.jpg"))
-    folder = tmp_path / "gallery"
-    folder.mkdir()
-    for path in photos[:5]:
-        shutil.copy(path, folder)
-    source = folder / photos[0].name
-    record = cloaker(gallery=folder).photo(source, tmp_path / "out.jpg")
-    assert record["error"] is None
-    (known,) = [r["targets"]["dlib"] for r in record["regions"] if r["targets"]["dlib"]["before"] > 0.1][:1]
-    assert known["before"] < 0.6 < known["after"]
-    others = [d for p in photos[5:] for d in descriptors(p)[:1]]
-    clean, changed = descriptors(source)[0], descriptors(tmp_path / "out.jpg")[0]
-    matched = [np.linalg.norm(clean - o) < SAME for o in others]
-    still = [np.linalg.norm(changed - o) < SAME for o in others]
-    assert sum(matched) >= len(others) * 0.6
-    assert sum(still) <= sum(matched) / 3
-
-
-def test_gallery_without_a_folder_or_faces(tmp_path):
-    path = write(tmp_path / "a.png", FACE)
-    record = cloaker(gallery=tmp_path / "none").photo(path)
-    assert record["error"]["kind"] == "value"
-    assert "there is no such folder" in record["error"]["message"]
-    (tmp_path / "g").mkdir()
-    write(tmp_path / "g" / "coffee.png", NO_FACE)
-    record = cloaker(gallery=tmp_path / "g").photo(path)
-    assert "found no photo with a face" in record["error"]["message"]
-    assert files(tmp_path) == ["a.png", "g"]
-
-
-def test_progress(tmp_path):
-    seen: list[tuple[str, int, int]] = []
-    c = Cloaker(CloakSettings(targets=("dlib",), steps=5), lambda *state: seen.append(state))
-    c.photo(write(tmp_path / "a.png", FACE))
-    assert seen[:5] == [("search", i, 5) for i in range(1, 6)]
-
-
-def test_devices():
-    assert pick_device("cpu") == "cpu"
-    assert pick_device("auto") in ("cpu", "cuda", "mps")
-    if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="device is 'cuda', which this machine does not have"):
-            pick_device("cuda")
-
-
 MEASURE = """
-import resource, sys
+import re, sys
+from pathlib import Path
 import mnd
 record = mnd.Cloaker(mnd.CloakSettings(targets=("dlib",))).photo(sys.argv[1])
 assert record["protected"], record["error"]
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1 / 1024))
+# not getrusage: its peak is that of the process that started this one, where that was higher
+print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_memory_of_twelve_megapixels(tmp_path):
     rng = np.random.default_rng(0)
     ramp = np.linspace(40, 200, 4000)[None, :, None] + rng.normal(0, 8, (3000, 4000, 3))

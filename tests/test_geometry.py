@@ -68,7 +68,6 @@ def test_masked_values_do_not_move():
     assert torch.equal(geometry.v > 0, mask.bool().expand_as(x))
     z = torch.randn(x.shape)
     assert torch.equal(geometry.primal(z) != 0, mask.bool().expand_as(x))
-    assert (geometry.dual(z)[~mask.bool().expand_as(x)] == 0).all()
     torch.testing.assert_close(geometry.v, Geometry.of(Composite(), x).v * mask)
 
 
@@ -91,26 +90,15 @@ def test_flat_and_dark_pictures_are_finite(mask):
 
 @settings(max_examples=40, deadline=None)
 @given(p=st.sampled_from([2.0, 2.5, 3.0, 4.0]), seed=st.integers(0, 2**20))
-def test_primal_and_dual_are_inverse(p, seed):
+def test_primal_inverts_the_gradient_of_psi(p, seed):
     generator = torch.Generator().manual_seed(seed)
     v = torch.rand(1, 3, 6, 6, generator=generator).double() + 0.01
-    z = torch.randn(1, 3, 6, 6, generator=generator).double()
-    geometry = Geometry(v, p)
-    torch.testing.assert_close(geometry.dual(geometry.primal(z)), z)
-    assert torch.equal(geometry.primal(z).sign(), z.sign())
-    assert torch.equal(geometry.primal(-z), -geometry.primal(z))
-
-
-@settings(max_examples=40, deadline=None)
-@given(p=st.sampled_from([2.0, 2.5, 3.0, 4.0]), seed=st.integers(0, 2**20))
-def test_the_dual_is_the_gradient_of_psi(p, seed):
-    u = torch.randn(1, 3, 5, 5, generator=torch.Generator().manual_seed(seed)).double().requires_grad_(True)
-    (u.abs().pow(p) / p).sum().backward()
-    torch.testing.assert_close(Geometry(torch.ones_like(u), p).dual(u.detach()), u.grad)
+    u = torch.randn(1, 3, 6, 6, generator=generator).double().requires_grad_(True)
+    (z,) = torch.autograd.grad((u.abs().pow(p) / p).sum(), u)
+    torch.testing.assert_close(Geometry(v, p).primal(z), v * u.detach())
 
 
 def test_no_change_has_no_dual():
     geometry = Geometry(torch.rand(1, 3, 4, 4), 3.0)
     zero = torch.zeros(1, 3, 4, 4)
     assert torch.equal(geometry.primal(zero), zero)
-    assert torch.equal(geometry.dual(zero), zero)

@@ -416,7 +416,7 @@ def nan_after(start: int) -> Callable[[Tensor], Tensor]:
     ],
 )
 def test_margins_that_are_none(margins):
-    with pytest.raises(ValueError, match="margins are .*expected finite numbers, one for each of 2 images"):
+    with pytest.raises(ValueError, match=r"margins are .*expected finite numbers, one for each of 2 images"):
         MND(Magnitude())(pictures(2, 12, 12), margins)
 
 

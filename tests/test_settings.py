@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import itertools
 import subprocess
 import sys
 
@@ -59,7 +60,7 @@ def test_every_field_is_described():
     (body,) = [n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "CloakSettings"]
     described = [
         node.target.id
-        for node, after in zip(body, body[1:], strict=False)
+        for node, after in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign)
         and isinstance(after, ast.Expr)
         and isinstance(after.value, ast.Constant)

@@ -69,7 +69,7 @@ def test_a_classifier_needs_no_face(detector, classifier):
 
 
 def test_no_face(detector, dlib):
-    with pytest.raises(FaceError, match="--box .* --whole"):
+    with pytest.raises(FaceError, match=r"--box .* --whole"):
         find(photo(NO_FACE), CloakSettings(), [dlib], detector, None)
 
 

@@ -35,10 +35,10 @@ def curvature_of(distance: Metric, x: Tensor) -> Tensor:
     """
     if isinstance(distance, Curved):
         return distance.curvature(x).expand_as(x)
-    with torch.enable_grad():
-        return estimate(distance, x)
+    return estimate(distance, x)
 
 
+@torch.enable_grad()
 def estimate(distance: Metric, x: Tensor, probes: int = PROBES) -> Tensor:
     """The diagonal of the Hessian of `distance(x, y)` at `y = x`, from a few of its gradients.
 
@@ -46,14 +46,50 @@ def estimate(distance: Metric, x: Tensor, probes: int = PROBES) -> Tensor:
     is a weighted sum of squares, an average otherwise (Hutchinson 1989). It asks the distance alone, never
     the targets.
     """
-    generator = torch.Generator().manual_seed(0)
+    x = _inside(x)
     total = torch.zeros_like(x)
-    for _ in range(probes):
-        z = torch.randint(0, 2, x.shape[1:], generator=generator).to(x) * 2 - 1
-        z = torch.where((x + STEP * z - 0.5).abs() > 0.5, -z, z)  # stay a valid picture
-        y = (x + STEP * z).requires_grad_(True)
-        (slope,) = torch.autograd.grad(distance(x, y).sum(), y)
-        total += z * slope / STEP
+    for z in _signs(x, probes):
+        total += z * _product(distance, x, z)
     h = total / probes
     typical = h.abs().mean((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     return h.maximum(0.05 * typical)  # an estimate below zero would send its pixel anywhere
+
+
+@torch.enable_grad()
+def stiffness(distance: Metric, x: Tensor, v: Tensor, rounds: int = 8) -> Tensor:
+    """`(B,)`: about the largest eigenvalue of `v H v`, H the Hessian of `distance(x, y)` at `y = x`.
+
+    1 where a distance is a weighted sum of squares and `v = diag(H)^(-1/2)`; larger where neighbours cost
+    more together than each alone, which bounds how fast a search may follow it. By the power method, a
+    gradient a round, from below.
+    """
+    x = _inside(x)
+    (w,) = _signs(x, 1)
+    value = torch.ones_like(x[:, 0, 0, 0])
+    for _ in range(rounds):
+        size = (v * w).abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+        w = w / size
+        grown = v * _product(distance, x, v * w)
+        length = torch.linalg.vector_norm(w.flatten(1), dim=1).clamp_min(torch.finfo(x.dtype).tiny)
+        value = torch.linalg.vector_norm(grown.flatten(1), dim=1) / length
+        w = grown
+    return value
+
+
+def _product(distance: Metric, x: Tensor, z: Tensor) -> Tensor:
+    """`H z`, as a difference of gradients: that at `y = x` is zero."""
+    y = (x + STEP * z).requires_grad_(True)
+    (slope,) = torch.autograd.grad(distance(x, y).sum(), y)
+    return slope / STEP
+
+
+def _signs(x: Tensor, count: int) -> list[Tensor]:
+    """Random signs, the same for every picture of a batch."""
+    generator = torch.Generator().manual_seed(0)
+    draws = (torch.randint(0, 2, x.shape[1:], generator=generator) for _ in range(count))
+    return [(draw.to(x) * 2 - 1).expand_as(x) for draw in draws]
+
+
+def _inside(x: Tensor) -> Tensor:
+    """The picture one step away from black and white, so that a step either way is a picture too."""
+    return x.clamp(STEP, 1 - STEP)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnd.losses.composite import Composite, Weights
-from mnd.losses.curvature import Curved, curvature_of, estimate
+from mnd.losses.curvature import Curved, curvature_of, estimate, stiffness
 from mnd.losses.gradient import GMSD, Gradient
 from mnd.losses.magnitude import Magnitude
 from mnd.losses.structure import SSIM
@@ -123,7 +123,7 @@ def test_refuses_what_is_no_picture():
     for distance in DISTANCES.values():
         with pytest.raises(ValueError, match="expected"):
             distance.curvature(torch.zeros(3, 16, 16))
-        with pytest.raises(ValueError, match="expected .0, 1."):
+        with pytest.raises(ValueError, match=r"expected .0, 1."):
             distance.curvature(torch.full((1, 3, 16, 16), 255.0))
 
 
@@ -186,3 +186,28 @@ def test_works_without_gradients_being_recorded():
         h = curvature_of(lambda x, y: (y - x).square().sum((1, 2, 3)), x)
     torch.testing.assert_close(h, torch.full_like(x, 2.0))
     assert not h.requires_grad
+
+
+def test_stiffness_is_the_largest_eigenvalue():
+    generator = torch.Generator().manual_seed(3)
+    x = torch.rand(2, 3, 6, 6, generator=generator).double()
+    factor = torch.randn(108, 12, generator=generator).double()
+    hessian = factor @ factor.T + torch.eye(108).double()
+    v = torch.rand(x.shape, generator=generator).double() + 0.5
+
+    def distance(x, y):
+        d = (y - x).flatten(1)
+        return ((d @ hessian) * d).sum(1) / 2
+
+    scaled = [row[:, None] * hessian * row for row in v.flatten(1)]
+    want = torch.stack([torch.linalg.eigvalsh(matrix)[-1] for matrix in scaled])
+    got = stiffness(distance, x, v, rounds=40)
+    torch.testing.assert_close(got, want, rtol=0.02, atol=0)
+    assert (stiffness(distance, x, v) <= want * 1.001).all()
+
+
+def test_stiffness_of_a_weighted_sum_of_squares_is_one():
+    x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(4))
+    w = x + 0.5
+    distance = lambda x, y: (w * (y - x) ** 2).sum((1, 2, 3))  # noqa: E731
+    torch.testing.assert_close(stiffness(distance, x, (2 * w).rsqrt()), torch.ones(2), rtol=1e-3, atol=0)

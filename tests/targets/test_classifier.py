@@ -65,7 +65,7 @@ def test_gradient_pulls_class_and_runner_up():
     "known", [torch.tensor([3]), torch.tensor([-1]), torch.tensor([0.5]), torch.tensor([[0]])]
 )
 def test_bad_classes(known):
-    with pytest.raises(ValueError, match="(classes|labels) are"):
+    with pytest.raises(ValueError, match=r"(classes|labels) are"):
         toy().score(flat((0.9, 0.5, 0.1)), Reference(known))
 
 
