@@ -39,7 +39,7 @@ class CloakSettings:
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
     """How far past its threshold a face recogniser is driven, as a share of the threshold: its next look at
-    the face is never quite the same. By default 0.33 against a gallery, 0.15 against the photo itself."""
+    the face is never quite the same. By default 0.38 against a gallery, 0.2 against the photo itself."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU when there is one."""
     offline: bool = False
@@ -68,4 +68,4 @@ class CloakSettings:
         """
         if self.headroom is not None:
             return self.headroom
-        return 0.15 if self.gallery is None else 0.33
+        return 0.2 if self.gallery is None else 0.38

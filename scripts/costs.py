@@ -23,6 +23,7 @@ from mnd.channel import to_tensor
 from mnd.cloaking import PAD
 from mnd.faces import Detector
 from mnd.optimizer import MND, SearchSettings
+from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 
@@ -79,7 +80,7 @@ def _face() -> _Job:
     mask = torch.zeros_like(x[:, :1])
     mask[..., max(y0, 0) - top : y1 - top, max(x0, 0) - left : x1 - left] = 1
     reference = target.refer(x, landmarks - torch.tensor([left, top]))
-    return _Job(x, lambda y: target.margin(y, reference) + 0.33 * target.card.threshold, mask)
+    return _Job(x, lambda y: target.margin(y, reference) + CloakSettings().room * target.card.threshold, mask)
 
 
 def _whole() -> _Job:

@@ -53,7 +53,7 @@ def mi_fgsm(
 ) -> Tensor:
     """MI-FGSM (Dong et al. 2018, arXiv 1710.06081): steps of `eps / steps` along the sign of a summed slope.
 
-    `x` is `(1, 3, H, W)` in [0, 1]; `margin` `(1,)` is made as small as eps allows. The result is not rounded.
+    `x` is `(1, 3, H, W)` in [0, 1]; `margin` `(1,)` is made as small as eps allows; y is not rounded.
     """
     y, average = x.clone(), torch.zeros_like(x)
     for _ in range(steps):

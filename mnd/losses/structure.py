@@ -180,7 +180,8 @@ def _adjoint(values: Tensor, inner: Tensor, kernel: Tensor, border: Border) -> T
     """What every pixel of `inner` gets when every window hands out its value by the weights of `blur`."""
     with torch.enable_grad():
         pixels = torch.zeros_like(inner, requires_grad=True)
-        (out,) = torch.autograd.grad(blur(pixels, kernel, border), pixels, values)
+        # a sum, since grad_outputs make torch import a thousand modules for shapes that it does not know
+        (out,) = torch.autograd.grad((blur(pixels, kernel, border) * values).sum(), pixels)
     return out
 
 
