@@ -11,10 +11,16 @@ from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
+from mnd.channel import to_tensor
+from mnd.faces import Detector
 from mnd.quality import butteraugli, psnr, quality, ssimulacra2
+from mnd.targets import registry
+from mnd.targets.embedding import FaceTarget
 
 Pixels = NDArray[np.uint8]
 Values = dict[str, float]
@@ -73,6 +79,34 @@ class Dlib:
     def of(self, path: Path) -> NDArray[np.float64] | None:
         """The descriptor of a photo that stays as it is."""
         return self(read(path))
+
+
+class Unseen:
+    """A recogniser that nobody attacked, by a card: with our detector and alignment, on files as they are."""
+
+    def __init__(self, card: Path) -> None:
+        target = registry.load(f"card:{card}", offline=True)
+        assert isinstance(target, FaceTarget)
+        self.target, self.detector = target, Detector()
+
+    def __call__(self, pixels: Pixels) -> Tensor:
+        """The embedding `(1, D)` of the face nearest to the middle."""
+        middle = np.array(pixels.shape[1::-1]) / 2
+        faces = self.detector(pixels)
+        face = min(faces, key=lambda f: float(np.hypot(*(f.landmarks.mean(0) - middle))))
+        with torch.no_grad():
+            return self.target.embed(to_tensor(pixels), torch.from_numpy(face.landmarks.copy())[None])
+
+    @functools.cache  # noqa: B019  one judge a run
+    def of(self, path: Path) -> Tensor:
+        """The embedding of a photo that stays as it is."""
+        return self(read(path))
+
+    def share(self, pixels: Pixels, others: Sequence[Path]) -> float:
+        """Per cent of the other photos that it no longer matches with this one."""
+        known = torch.stack([self.of(path) for path in others], 1)
+        margins = [float(self.target.compare(self(pixels), known[:, i : i + 1])) for i in range(len(others))]
+        return 100 * fmean(margin <= 0 for margin in margins)
 
 
 def _model(name: str) -> str:
