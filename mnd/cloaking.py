@@ -37,6 +37,8 @@ HARDER = 1.5
 """When the saved file is still recognised, the search is done again with this many times the head-room."""
 JITTER = 0.01
 """Landmarks found again lie elsewhere by about this share of the distance of the eyes."""
+LOGITS = 0.25
+"""What head-room is a share of where the threshold is zero: other machines differ in the last digits."""
 PAD = 8
 """Pixels around a face that the structure of the picture is measured with, but that never change."""
 
@@ -235,7 +237,7 @@ def _views(subject: Subject, box: Area, headroom: float, seed: int) -> list[_Vie
             landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
             shake = JITTER * float(torch.linalg.vector_norm(landmarks[0, 0] - landmarks[0, 1]))
             reference = judged.at(landmarks)
-        room = headroom * abs(target.card.threshold)
+        room = headroom * (abs(target.card.threshold) or LOGITS)
         views.append(_View(target, reference, room, torch.Generator().manual_seed(seed), shake))
     return views
 

@@ -38,8 +38,8 @@ class CloakSettings:
     steps: int = 40
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
-    """How far past its threshold a face recogniser is driven, as a share of the threshold: its next look at
-    the face is never quite the same. By default 0.38 against a gallery, 0.2 against the photo itself."""
+    """How far past its threshold a recogniser is driven, as a share of the threshold: its next look at the
+    face is never quite the same. By default 0.38 against a gallery, 0.2 against the photo itself."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU when there is one."""
     offline: bool = False
