@@ -59,8 +59,4 @@ def check(
     Raises:
         ValueError: settings are not as described, or a target is not known.
     """
-    if settings is not None and options:
-        raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
-    if options.get("gallery") is not None:
-        options["gallery"] = Path(options["gallery"])
-    return Checker(settings or CloakSettings(**options)).pair(original, cloaked)
+    return Checker(CloakSettings.of(settings, options)).pair(original, cloaked)

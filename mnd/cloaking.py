@@ -328,11 +328,7 @@ def cloak(
     >>> cloaked.shape, cloaked.dtype
     ((512, 512, 3), dtype('uint8'))
     """
-    if settings is not None and options:
-        raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
-    if "gallery" in options and options["gallery"] is not None:
-        options["gallery"] = Path(options["gallery"])
-    settings = settings or CloakSettings(**options)
+    settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
         record = Cloaker(settings).photo(photo, out, overwrite)
         if record["error"] is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Level = Literal["minimum", "robust", "strong"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -59,12 +59,26 @@ class CloakSettings:
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
 
+    @classmethod
+    def of(cls, settings: CloakSettings | None, options: dict[str, Any]) -> CloakSettings:
+        """Settings that a function got whole, or field by field as keywords.
+
+        Raises:
+            ValueError: both were given, or a field has a bad value.
+        """
+        if settings is not None:
+            if options:
+                raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
+            return settings
+        gallery = options.get("gallery")
+        return cls(**options | {"gallery": None if gallery is None else Path(gallery)})
+
     @property
     def room(self) -> float:
         """The head-room that is meant: `headroom`, or its default.
 
-        A gallery is the more demanding judge of the two only by what it leaves out: photos like those in it.
-        The photo itself is at distance zero, so that being told from it already leaves other photos behind.
+        The photo itself is at distance zero, so that being told from it already leaves most other photos
+        behind; being told from a gallery does so only for photos that are no nearer than those in it.
         """
         if self.headroom is not None:
             return self.headroom
