@@ -99,17 +99,26 @@ class SSIM(Distance):
 
     def at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         check_images(x, least=SIZE)
-        # plane by plane a photo of many megapixels needs a third of the memory, a small one more time
-        group = 1 if x[0].numel() > LARGE else 3
-        cleans = [_Clean.of(part, self.border) for part in torch.split(planes(x, self.channels), group, 1)]
+        if x[0].numel() > LARGE:
+            return lambda y: self._by_plane(x, y)
+        clean = _Clean.of(planes(x, self.channels), self.border)
 
         def distance(y: Tensor) -> Tensor:
             check_like(x, y)
-            changes = torch.split(planes(y - x, self.channels), group, 1)
-            maps = [clean.map(d).mean((1, 2, 3)) for clean, d in zip(cleans, changes, strict=True)]
-            return maps[0] if len(maps) == 1 else torch.stack(maps).mean(0)
+            return clean.map(planes(y - x, self.channels)).mean((1, 2, 3))
 
         return distance
+
+    def _by_plane(self, x: Tensor, y: Tensor) -> Tensor:
+        """The distance with one plane's maps in memory at a time, and none kept: slower, and far smaller."""
+        check_like(x, y)
+        pairs = zip(
+            torch.split(planes(x, self.channels), 1, 1),
+            torch.split(planes(y - x, self.channels), 1, 1),
+            strict=True,
+        )
+        parts = [_Clean.of(clean, self.border).map(d).mean((1, 2, 3)) for clean, d in pairs]
+        return torch.stack(parts).mean(0)
 
     @torch.no_grad()
     def curvature(self, x: Tensor) -> Tensor:

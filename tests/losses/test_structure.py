@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -174,3 +176,13 @@ def test_the_border_counts_in_full_only_with_reflection():
 def test_what_does_not_fit_is_refused(small, call, message):
     with pytest.raises(ValueError, match=message):
         call(small[0])
+
+
+def test_large_pictures_get_the_same_plane_by_plane(monkeypatch):
+    x = torch.rand(2, 3, 24, 20, generator=torch.Generator().manual_seed(5))
+    y = (x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(6))).clamp(0, 1)
+    distances = (SSIM(), SSIM("luma", "reflect"))
+    want = [distance(x, y) for distance in distances]
+    monkeypatch.setattr(sys.modules["mnd.losses.structure"], "LARGE", 10)
+    for distance, value in zip(distances, want, strict=True):
+        torch.testing.assert_close(distance(x, y), value)
