@@ -103,6 +103,7 @@ def cloak(
     seed: Annotated[int, _option("seed")] = DEFAULT.seed,
     steps: Annotated[int, _option("steps")] = DEFAULT.steps,
     headroom: Annotated[float | None, _option("headroom")] = DEFAULT.headroom,
+    rho: Annotated[float, _option("rho")] = DEFAULT.rho,
     device: OnDevice = DEFAULT.device,
     offline: Offline = DEFAULT.offline,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,
@@ -125,6 +126,7 @@ def cloak(
         seed=seed,
         steps=steps,
         headroom=headroom,
+        rho=rho,
         device=device,
         offline=offline,
     )

@@ -17,6 +17,7 @@ from . import kinds
 from .channel import Pixels, through, to_pixels, to_tensor
 from .faces import Detector
 from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .losses.standard import standard
 from .optimizer import MND, SearchSettings
 from .photo import Photo
 from .quality import quality
@@ -79,6 +80,7 @@ class Cloaker:
             lambda name, done, total: self.progress(f"download {name}", done, total),
         )
         self.detector = Detector(device)
+        self.distance = standard(self.settings.rho, device)
         self._galleries: dict[Path | None, Gallery] = {}
 
     def photo(
@@ -188,7 +190,7 @@ class Cloaker:
             return torch.stack([view.margin(seen) for view in views])
 
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
-        result = MND(settings=settings)(
+        result = MND(self.distance, settings)(
             x,
             margins,
             mask.to(device),

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import log10
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .learned import LearnedDistance
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Box: TypeAlias = tuple[int, int, int, int]
@@ -33,6 +36,8 @@ class RegionQuality:
     """Decibels; None when nothing changed (it would be infinite, which JSON cannot say)."""
     ssim: float | None
     """At most 1; None when the region is smaller than SSIM's window of 11x11 pixels."""
+    learned: tuple[LearnedDistance, ...] = ()
+    """R-LPIPS and LPIPS, each with its trunk and version; none of a region below 16x16 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,22 @@ class Quality:
     def as_json(self) -> dict[str, Any]:
         """The object that is written out.
 
-        >>> Quality(None, 1.0, 0.0, (RegionQuality(None, None),)).as_json()
-        {'psnr': None, 'ssim': 1.0, 'above_jnd': 0.0, 'regions': [{'psnr': None, 'ssim': None}]}
+        >>> Quality(None, 1.0, 0.0).as_json()
+        {'psnr': None, 'ssim': 1.0, 'above_jnd': 0.0, 'regions': []}
         """
-        return {**asdict(self), "regions": [asdict(region) for region in self.regions]}
+        regions = [
+            {**asdict(region), "learned": [asdict(distance) for distance in region.learned]}
+            for region in self.regions
+        ]
+        return {**asdict(self), "regions": regions}
 
 
 def quality(original: Pixels, cloaked: Pixels, boxes: Sequence[Box] = ()) -> Quality:
     """PSNR, SSIM and the share of pixels above the JND of a changed photo, as a whole and region by region.
 
-    Only what lies near a change is computed (elsewhere SSIM is 1), a strip of rows at a time, so that a photo
-    of any size needs little memory; the values are those of the whole picture.
+    Regions are also judged by learned distances, which would take too long on a large photo. Only what lies
+    near a change is computed (elsewhere SSIM is 1), a strip of rows at a time, so that a photo of any size
+    needs little memory; the values are those of the whole picture.
 
     Args:
         original: `(H, W, 3)` uint8, RGB.
@@ -75,9 +85,8 @@ def quality(original: Pixels, cloaked: Pixels, boxes: Sequence[Box] = ()) -> Qua
     48.13
     """
     _check(original, cloaked)
-    whole = _region(original, cloaked)
     regions = tuple(_region(_cut(original, box), _cut(cloaked, box)) for box in boxes)
-    return Quality(whole.psnr, whole.ssim, _above_jnd(original, cloaked), regions)
+    return Quality(psnr(original, cloaked), _ssim(original, cloaked), _above_jnd(original, cloaked), regions)
 
 
 def psnr(original: Pixels, cloaked: Pixels) -> float | None:
@@ -151,7 +160,10 @@ def _on_files(judge: Callable[[Path, Path], float], original: Pixels, cloaked: P
 
 
 def _region(original: Pixels, cloaked: Pixels) -> RegionQuality:
-    return RegionQuality(psnr(original, cloaked), _ssim(original, cloaked))
+    from .learned import learned_distances
+
+    learned = learned_distances(original, cloaked)
+    return RegionQuality(psnr(original, cloaked), _ssim(original, cloaked), learned)
 
 
 def _ssim(original: Pixels, cloaked: Pixels) -> float | None:

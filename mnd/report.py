@@ -219,11 +219,19 @@ def _quality(record: Mapping[str, Any]) -> str:
     quality = record.get("quality") or {}
     told = [("whole photo", quality)] if quality else []
     told += [(f"region {place}", region) for place, region in enumerate(quality.get("regions") or [])]
-    rows = [
-        [name, _number(q.get("psnr"), 1, " dB"), _number(q.get("ssim"), 4), _number(q.get("above_jnd"), 4)]
-        for name, q in told
-    ]
-    return _table(["Quality", "PSNR", "SSIM", "Above JND"], rows)
+    labels = list(dict.fromkeys(_label(d) for _, q in told for d in q.get("learned") or []))
+    rows = []
+    for name, q in told:
+        learned = {_label(d): d["value"] for d in q.get("learned") or []}
+        known = [_number(q.get("psnr"), 1, " dB"), _number(q.get("ssim"), 4), _number(q.get("above_jnd"), 4)]
+        rows.append([name, *known, *(_number(learned.get(label), 5) for label in labels)])
+    return _table(["Quality", "PSNR", "SSIM", "Above JND", *labels], rows)
+
+
+def _label(distance: Mapping[str, Any]) -> str:
+    """A learned distance's metric, with its trunk and version: without them the number means nothing."""
+    metric, trunk, version = (_text(distance[key]) for key in ("metric", "trunk", "version"))
+    return f"{metric}<br><small>{trunk}, version {version}</small>"
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 Level = Literal["minimum", "robust", "strong"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+RHO = 4000.0
+"""Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class CloakSettings:
     headroom: float | None = None
     """How far past its threshold a recogniser is driven, as a share of the threshold: its next look at the
     face is never quite the same. By default 0.38 against a gallery, 0.2 against the photo itself."""
+    rho: float = RHO
+    """Weight of R-LPIPS, the learned term of the loss; 0: without it."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU when there is one."""
     offline: bool = False
@@ -54,6 +58,8 @@ class CloakSettings:
             raise ValueError(f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}")
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}, expected at least 1")
+        if not 0 <= self.rho < float("inf"):
+            raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
         if self.headroom is not None and not 0 <= self.headroom < 10:
             raise ValueError(f"headroom is {self.headroom}, expected a share from 0 to 10")
         if self.box is not None and self.whole:

@@ -180,7 +180,19 @@ def _print_notes(out: Console, record: Mapping[str, Any]) -> None:
 
 def _fidelity(quality: Mapping[str, Any]) -> str:
     psnr = "unchanged" if quality["psnr"] is None else f"PSNR {quality['psnr']:.1f} dB"
-    return psnr if quality["ssim"] is None else f"{psnr}, SSIM {quality['ssim']:.4f}"
+    parts = [psnr] if quality["ssim"] is None else [psnr, f"SSIM {quality['ssim']:.4f}"]
+    return ", ".join(parts + [_learned(distance) for distance in quality.get("learned") or ()])
+
+
+def _learned(distance: Mapping[str, Any]) -> str:
+    """A learned distance is worth nothing without the metric, the trunk and the version that it is of.
+
+    >>> _learned({"metric": "LPIPS", "trunk": "alex", "version": "0.1", "value": 0.01234})
+    'LPIPS 0.0123 (alex, version 0.1)'
+    """
+    return (
+        f"{distance['metric']} {distance['value']:.3g} ({distance['trunk']}, version {distance['version']})"
+    )
 
 
 def _fooled_at(told: Mapping[str, Any], value: float) -> bool:

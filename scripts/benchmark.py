@@ -1,6 +1,6 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py classifier | faces | time | memory | start | readme
+python scripts/benchmark.py classifier | faces | learned | time | memory | start | readme
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from torch import Tensor
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking import Cloaker
 from mnd.faces import Detector
+from mnd.losses.composite import Composite
+from mnd.losses.standard import standard
 from mnd.optimizer import MND
 from mnd.photo import Photo
-from mnd.settings import CloakSettings
+from mnd.settings import RHO, CloakSettings
 from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry
 from mnd.targets.classifier import Classifier
@@ -40,6 +42,8 @@ DIGITS = {
     "not protected": 0, "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2,
     "Butteraugli": 3, "passes": 0, "s a photo": 2,
 }  # fmt: skip
+RHOS = (0.0, RHO / 4, RHO, 4 * RHO)
+"""Weights of the learned term that are compared, the first without it."""
 Attack = Callable[[Tensor, Tensor], Tensor]
 Figures = dict[str, Any]
 """Tables by title, each with its rows by name."""
@@ -135,10 +139,8 @@ def faces(args: argparse.Namespace) -> Figures:
         "clean": _unchanged, "MND": _cloaked, "MI-FGSM, 4/255": _signed,
     }  # fmt: skip
     rows: dict[str, list[Values]] = {name: [] for name in attacks}
-    people = sorted(p for p in (args.data or DATA / "faces" / "lfw10").iterdir() if p.is_dir())
     with tempfile.TemporaryDirectory() as folder:
-        photos = [photo for person in people for photo in _prepared(person, Path(folder))]
-        for photo, gallery, known, held in photos[: args.limit]:
+        for photo, gallery, known, held in _people(args, Path(folder)):
             settings = CloakSettings(targets=("dlib",), gallery=gallery, level="minimum", offline=True)
             for name, attack in attacks.items():
                 after, seconds = attack(photo, settings, target, detector)
@@ -150,6 +152,11 @@ def faces(args: argparse.Namespace) -> Figures:
                 rows[name].append(row)
             print(f"{photo.stem}: {rows['MND'][-1]}", flush=True)
     return {"faces, means": {name: _shares(r) for name, r in rows.items()}}
+
+
+def _people(args: argparse.Namespace, folder: Path) -> list[tuple[Path, Path, list[Path], list[Path]]]:
+    people = sorted(p for p in (args.data or DATA / "faces" / "lfw10").iterdir() if p.is_dir())
+    return [photo for person in people for photo in _prepared(person, folder)][: args.limit]
 
 
 def _prepared(person: Path, folder: Path) -> Iterator[tuple[Path, Path, list[Path], list[Path]]]:
@@ -231,11 +238,42 @@ def _shares(rows: list[Values]) -> Values:
     return {"photos": len(rows), **means(rows), **counts}
 
 
+# the learned term -----------------------------------------------------------------------------------------
+
+
+def learned(args: argparse.Namespace) -> Figures:
+    """MND with several weights of R-LPIPS in its loss, on the photos of both benchmarks."""
+    target, judge, detector = registry.load("efficientnet-lite0", offline=True), Dlib(), Detector()
+    assert isinstance(target, Classifier)
+    batches = list(_batches(_right(args, target), 10))
+    whole: dict[str, list[Values]] = {}
+    parts: dict[str, list[Values]] = {}
+    for rho in RHOS:
+        name, distance = f"rho = {rho:g}", standard(rho)
+
+        def attack(x: Tensor, y: Tensor, distance: Composite = distance) -> Tensor:
+            return MND(distance)(x, lambda p: target.margin(p, Reference(y))).image
+
+        whole[name], parts[name] = _attacked(batches, target, attack), []
+        print(table({name: _counted(whole[name])}, DIGITS), flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            for photo, gallery, known, held in _people(args, Path(folder)):
+                settings = CloakSettings(targets=("dlib",), gallery=gallery, offline=True, rho=rho)
+                after, seconds = _cloaked(photo, settings)
+                row = _recognised(judge, after, known, held) | {"s a photo": seconds}
+                parts[name].append(row | _face_quality(photo, after, detector))
+        print(table({name: _shares(parts[name])}, DIGITS), flush=True)
+    return {
+        "learned term, classifier, means": {name: _counted(rows) for name, rows in whole.items()},
+        "learned term, faces, means": {name: _shares(rows) for name, rows in parts.items()},
+    }
+
+
 # command line ---------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "classifier": classifier, "time": costs.times, "memory": costs.memory,
-    "start": costs.start,
+    "start": costs.start, "learned": learned,
 }  # fmt: skip
 
 

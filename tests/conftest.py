@@ -28,6 +28,14 @@ def shared():
     return shared_path
 
 
+@pytest.fixture
+def homes(monkeypatch, tmp_path) -> Path:
+    """Empty caches: MND_HOME and TORCH_HOME."""
+    monkeypatch.setenv("MND_HOME", str(tmp_path / "mnd"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path
+
+
 @pytest.fixture(
     params=[
         "cpu",

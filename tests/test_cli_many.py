@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mnd import cli, terminal
-from mnd.targets.weights import OfflineError
+from mnd.weights import OfflineError
 
 
 def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def test_faces_whose_pixels_touch_are_searched_together(tmp_path):
 class Flood:
     """A search that changes every pixel that it may change."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, *args, **kwargs) -> None:
         pass
 
     def __call__(self, x, margins, mask, **kwargs) -> Result:

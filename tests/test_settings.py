@@ -46,6 +46,9 @@ def test_frozen():
         ({"headroom": -0.1}, "headroom is -0.1"),
         ({"headroom": 10}, "headroom is 10"),
         ({"headroom": float("nan")}, "headroom is nan"),
+        ({"rho": -1.0}, "rho is -1"),
+        ({"rho": float("nan")}, "rho is nan"),
+        ({"rho": float("inf")}, "rho is inf"),
         ({"box": (0, 0, 9, 9), "whole": True}, "got a box and the whole picture"),
     ],
 )

@@ -11,22 +11,32 @@ from .adversarial import (
     softplus,
 )
 from .composite import Composite, Weights, composite
+from .elpips import ELPIPS, Estimate, elpips
 from .gradient import GMSD, Gradient, gmsd, gradient
 from .images import Distance, luma
 from .jnd import AboveJND, JNDExcess, above_jnd, jnd, jnd_excess, jnd_weight
+from .local import Local
+from .lpips import LPIPS, lpips
 from .magnitude import Magnitude, magnitude
+from .rlpips import RLPIPS, rlpips
+from .standard import standard
 from .structure import MSSSIM, SSIM, curvature, ms_ssim, ssim, ssim_index
 
 __all__ = [
+    "ELPIPS",
     "GMSD",
+    "LPIPS",
     "MSSSIM",
+    "RLPIPS",
     "SSIM",
     "AboveJND",
     "Composite",
     "Distance",
+    "Estimate",
     "Gradient",
     "Hinge",
     "JNDExcess",
+    "Local",
     "Magnitude",
     "Softplus",
     "Weights",
@@ -34,6 +44,7 @@ __all__ = [
     "composite",
     "curvature",
     "distance_margin",
+    "elpips",
     "gmsd",
     "gradient",
     "hinge",
@@ -41,12 +52,15 @@ __all__ = [
     "jnd_excess",
     "jnd_weight",
     "logit_margin",
+    "lpips",
     "luma",
     "magnitude",
     "ms_ssim",
     "nearest",
+    "rlpips",
     "similarity_margin",
     "softplus",
     "ssim",
     "ssim_index",
+    "standard",
 ]

@@ -11,13 +11,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..weights import WeightsFile, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .embedding import FaceTarget
 from .registry import Entry, nearest, register_family
 from .target import Target
-from .weights import WeightsFile, load_state, read_state
 
 State = dict[str, Tensor]
 

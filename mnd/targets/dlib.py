@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..weights import WeightsFile
 from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse
 from .embedding import FaceTarget
 from .network import check_images
 from .registry import register
-from .weights import WeightsFile
 
 LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """(channels, blocks, whether the first block halves the size)."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..weights import WeightsFile, load_state, read_state
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .registry import register
-from .weights import WeightsFile, load_state, read_state
 
 WEIGHTS = WeightsFile(
     file="efficientnet-lite0-57934424.pth",

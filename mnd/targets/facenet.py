@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..weights import WeightsFile, load_state, read_state
 from .card import TargetCard
 from .embedding import FaceTarget
 from .registry import register
-from .weights import WeightsFile, load_state, read_state
 
 RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 MEAN = 127.5 / 255

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from ..weights import Progress, WeightsFile
 from .card import TargetCard
 from .target import Target
-from .weights import Progress, WeightsFile
 
 Builder = Callable[[TargetCard, Path], Target]
 """Makes a target from its card and the file of its weights, which is there and has been checked."""

@@ -6,13 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ..weights import read_state, torchvision_file
 from .card import TargetCard
 from .classifier import Classifier, Interpolation, Preprocess
 from .registry import Entry, nearest, register_family
 from .target import Target
-from .weights import WeightsFile, read_state
 
 
 def names() -> list[str]:
@@ -21,11 +19,6 @@ def names() -> list[str]:
 
     found: list[str] = models.list_models(module=models)
     return found
-
-
-def checkpoints() -> Path:
-    """Where torch.hub keeps what it downloads."""
-    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _default(name: str) -> Any:
@@ -45,9 +38,7 @@ def entry(name: str) -> Entry:
     """
     weights = _default(name)
     transform = weights.transforms()
-    file = weights.url.rsplit("/", 1)[-1]
-    size = round(weights.meta["_file_size"] * 1e6)
-    where = WeightsFile(file, folder=checkpoints, url=weights.url, size=size, prefix=_prefix(file))
+    where = torchvision_file(name)
     card = TargetCard(
         name=f"torchvision:{name}",
         kind="classifier",
@@ -58,17 +49,11 @@ def entry(name: str) -> Entry:
         licence=weights.meta.get("license", "BSD-3-Clause"),
         threshold_at="another class has the larger logit",
         weights=weights.url,
-        download=size,
+        download=where.size,
         mean=tuple(transform.mean),
         std=tuple(transform.std),
     )
     return Entry(card, where, partial(load, name))
-
-
-def _prefix(file: str) -> str | None:
-    """The beginning of the sha256 that torchvision writes into its files' names."""
-    tail = file.rsplit(".", 1)[0].rsplit("-", 1)[-1]
-    return tail if len(tail) >= 8 and set(tail) <= set("0123456789abcdef") else None
 
 
 def load(name: str, card: TargetCard, path: Path) -> Target:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +17,6 @@ def _no_network(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture
-def homes(monkeypatch, tmp_path) -> Path:
-    """Empty caches: MND_HOME and TORCH_HOME."""
-    monkeypatch.setenv("MND_HOME", str(tmp_path / "mnd"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path
 
 
 @pytest.fixture(scope="session")

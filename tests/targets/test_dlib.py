@@ -12,7 +12,7 @@ from PIL import Image
 from mnd.targets import dlib_chip, registry
 from mnd.targets.dlib import WEIGHTS, DlibTarget, build, load
 from mnd.targets.dlib_file import FormatError, Network, parse
-from mnd.targets.weights import packaged
+from mnd.weights import packaged
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from mnd.targets import ensemble, registry
 from mnd.targets.mobilefacenet import MobileFaceNet
 from mnd.targets.target import Target
-from mnd.targets.weights import sha256_of
+from mnd.weights import sha256_of
 
 FIELDS = {
     "name": "mine",

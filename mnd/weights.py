@@ -36,7 +36,9 @@ def home() -> Path:
 
 
 def packaged(package: str, file: str) -> Path | None:
-    """The path of `file` inside an installed `package`, which is not imported; None when it is not there.
+    """The path of `file` (a name, or the end of a path) inside an installed `package`, which is not imported.
+
+    None when it is not there.
 
     >>> packaged("no-such-package", "weights.dat") is None
     True
@@ -46,7 +48,7 @@ def packaged(package: str, file: str) -> Path | None:
     except importlib.metadata.PackageNotFoundError:
         listed = []
     for entry in listed:
-        if entry.name == file and (path := Path(str(entry.locate()))).is_file():
+        if entry.match(file) and (path := Path(str(entry.locate()))).is_file():
             return path
     # an installer that left no list of files: look through the package's folder
     spec = importlib.util.find_spec(package.replace("-", "_"))
@@ -126,6 +128,31 @@ class WeightsFile:
             )
         download(self.url, target, self.sha256 or self.prefix, progress)
         return target
+
+
+def torchvision_file(name: str) -> WeightsFile:
+    """Where the weights of torchvision's network `name` are: torch.hub's folder, or torchvision's address.
+
+    Raises:
+        ValueError: torchvision has no such network.
+    """
+    import torchvision.models as models
+
+    weights = models.get_model_weights(name).DEFAULT
+    file = weights.url.rsplit("/", 1)[-1]
+    tail = file.rsplit(".", 1)[0].rsplit("-", 1)[-1]  # the beginning of the sha256 stands in the name
+    return WeightsFile(
+        file,
+        folder=hub_folder,
+        url=weights.url,
+        size=round(weights.meta["_file_size"] * 1e6),
+        prefix=tail if len(tail) >= 8 and set(tail) <= set("0123456789abcdef") else None,
+    )
+
+
+def hub_folder() -> Path:
+    """Where torch.hub keeps what it downloads."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def download(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> None:

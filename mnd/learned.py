@@ -1,0 +1,63 @@
+"""Learned distances for a report, each with the metric, the trunk and the version that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+
+from .channel import Pixels, to_tensor
+from .losses.local import tiles
+from .losses.lpips import LPIPS
+from .losses.rlpips import RLPIPS
+
+TILE = 512
+"""Sides of the pieces in which a large region is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedDistance:
+    """A learned distance means something only beside others of the same metric, trunk and version."""
+
+    metric: str
+    trunk: str
+    version: str
+    value: float
+    """>= 0, smaller is nearer."""
+
+
+@cache
+def _metrics() -> tuple[LPIPS, ...]:
+    return RLPIPS(), LPIPS()
+
+
+def learned_distances(original: Pixels, changed: Pixels) -> tuple[LearnedDistance, ...]:
+    """R-LPIPS and LPIPS of two pictures by the offline trunk; none where they are smaller than it allows.
+
+    A picture with sides above about 512 pixels is looked at in pieces, of which the mean is taken.
+
+    Args:
+        original: `(H, W, 3)` uint8, RGB.
+        changed: the same of the changed picture.
+
+    >>> photo = np.full((32, 32, 3), 100, np.uint8)
+    >>> [(d.metric, d.trunk, d.value) for d in learned_distances(photo, photo)]
+    [('R-LPIPS', 'efficientnet-lite0', 0.0), ('LPIPS', 'efficientnet-lite0', 0.0)]
+    """
+    return tuple(
+        LearnedDistance(metric.title, metric.trunk.name, metric.version, _mean(metric, original, changed))
+        for metric in _metrics()
+        if min(original.shape[:2]) >= metric.trunk.least
+    )
+
+
+@torch.no_grad()
+def _mean(metric: LPIPS, original: Pixels, changed: Pixels) -> float:
+    total = 0.0
+    for rows, columns in tiles(original.shape[0], original.shape[1], TILE):
+        a, b = original[rows, columns], changed[rows, columns]
+        if not np.array_equal(a, b):
+            total += float(metric(to_tensor(a), to_tensor(b))) * a.size
+    return total / original.size
