@@ -13,7 +13,7 @@ from .losses.local import tiles
 from .losses.lpips import LPIPS
 from .losses.rlpips import RLPIPS
 
-TILE = 512
+TILE = 256
 """Sides of the pieces in which a large region is looked at."""
 
 
@@ -36,7 +36,7 @@ def _metrics() -> tuple[LPIPS, ...]:
 def learned_distances(original: Pixels, changed: Pixels) -> tuple[LearnedDistance, ...]:
     """R-LPIPS and LPIPS of two pictures by the offline trunk; none where they are smaller than it allows.
 
-    A picture with sides above about 512 pixels is looked at in pieces, of which the mean is taken.
+    A picture with sides above about 256 pixels is looked at in pieces, of which the mean is taken.
 
     Args:
         original: `(H, W, 3)` uint8, RGB.

@@ -11,7 +11,7 @@ from torch import Tensor
 from .curvature import Metric, estimate
 from .images import Distance, blur, check_images, check_like, gaussian
 
-TILE = 384
+TILE = 160
 """Sides of the pieces in which a large picture is looked at: memory stays small."""
 
 

@@ -80,7 +80,8 @@ def test_the_packaged_metric(pair):
     assert torch.equal(rlpips(x, y), distance)
     assert torch.equal(metric(x, x), torch.zeros(2))
     assert not torch.allclose(distance, lpips(x, y))  # weights of its own, not those of LPIPS
-    assert all((w >= 0).all() and w.max() > 0 for w in metric.linear)
+    assert all((w >= 0).all() for w in metric.linear)
+    assert metric.linear[0].max() > 0  # training may switch a tap off, never the picture
 
 
 def test_the_gradient_is_that_of_the_distance(pair):
