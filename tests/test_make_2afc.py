@@ -401,3 +401,5 @@ def test_pairs() -> None:
     assert np.mean([len(a) == 2 for a, _ in kinds[600:]]) == pytest.approx(0.6, abs=0.12)
     used = {name for a, b in kinds for name in a + b}
     assert used == set(DISTORTIONS)
+    narrow = [s for _ in range(50) for r in draw("cnn", rng, 0.6, 0.8) for _, s in r]
+    assert 0.6 <= min(narrow) < 0.65 < 0.75 < max(narrow) <= 0.8

