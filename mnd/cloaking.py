@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from . import kinds
+from .areas import Area, area_of, groups
 from .channel import Pixels, through, to_pixels, to_tensor
 from .faces import Detector
 from .files import PhotoError, cloaked_path, read_bytes, write_atomic
@@ -28,8 +28,6 @@ from .targets import registry
 from .targets.embedding import FaceTarget
 from .targets.target import Reference, Target
 
-Area = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in whole pixels."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
@@ -40,8 +38,6 @@ JITTER = 0.01
 """Landmarks found again lie elsewhere by about this share of the distance of the eyes."""
 LOGITS = 0.25
 """What head-room is a share of where the threshold is zero: other machines differ in the last digits."""
-PAD = 8
-"""Pixels around a face that the structure of the picture is measured with, but that never change."""
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -154,7 +150,7 @@ class Cloaker:
         headroom, data = self.settings.room, b""
         for attempt in range(ATTEMPTS):
             pixels = photo.pixels.copy()
-            for group in _groups(subjects, photo):
+            for group in groups(subjects, photo.pixels.shape[:2]):
                 self._search(photo, group, pixels, headroom, attempt)
             data = photo.encode(pixels)
             shown = photo.decode(data)
@@ -175,7 +171,7 @@ class Cloaker:
         self, photo: Photo, group: list[Subject], pixels: Pixels, headroom: float, attempt: int
     ) -> None:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
-        box, mask = _area(group, photo)
+        box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
         device = self.detector.device
         # what does not belong to this group stays as others have left it: their changes may lie in the box
@@ -242,47 +238,6 @@ def _views(subject: Subject, box: Area, headroom: float, seed: int) -> list[_Vie
         room = headroom * (abs(target.card.threshold) or LOGITS)
         views.append(_View(target, reference, room, torch.Generator().manual_seed(seed), shake))
     return views
-
-
-def _support(subject: Subject, photo: Photo) -> Area:
-    """The pixels that the targets of a subject look at, inside the photo."""
-    height, width = photo.pixels.shape[:2]
-    if subject.landmarks is None:
-        return 0, 0, width, height
-    boxes = torch.cat([t.support(subject.landmarks) for t in subject.targets if isinstance(t, FaceTarget)])
-    (x0, y0), (x1, y1) = boxes[:, :2].amin(0).tolist(), boxes[:, 2:].amax(0).tolist()
-    return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
-
-
-def _groups(subjects: list[Subject], photo: Photo) -> list[list[Subject]]:
-    """Subjects whose pixels touch are searched for together, so that none undoes another."""
-    groups: list[tuple[list[Subject], Area]] = []
-    for subject in subjects:
-        members, area = [subject], _support(subject, photo)
-        apart = []
-        for others, other in groups:
-            if area[0] < other[2] and other[0] < area[2] and area[1] < other[3] and other[1] < area[3]:
-                members, area = others + members, _union(area, other)
-            else:
-                apart.append((others, other))
-        groups = [*apart, (members, area)]
-    return [members for members, _ in groups]
-
-
-def _union(a: Area, b: Area) -> Area:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
-def _area(group: list[Subject], photo: Photo) -> tuple[Area, Tensor]:
-    """The crop to search on, a little larger than what the targets see, and where it may change."""
-    height, width = photo.pixels.shape[:2]
-    supports = [_support(subject, photo) for subject in group]
-    x0, y0, x1, y1 = functools.reduce(_union, supports)
-    box = max(x0 - PAD, 0), max(y0 - PAD, 0), min(x1 + PAD, width), min(y1 + PAD, height)
-    mask = torch.zeros(1, 1, box[3] - box[1], box[2] - box[0])
-    for a, b, c, d in supports:
-        mask[..., b - box[1] : d - box[1], a - box[0] : c - box[0]] = 1
-    return box, mask
 
 
 def pick_device(name: str) -> str:

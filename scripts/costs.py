@@ -20,8 +20,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mnd.areas import PAD
 from mnd.channel import to_tensor
-from mnd.cloaking import PAD
 from mnd.faces import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard

@@ -1,0 +1,185 @@
+"""`mnd cloak`."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ..files import cloaked_path
+from ..settings import CloakSettings, Level
+from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
+from .options import (
+    DEFAULT,
+    AsJson,
+    Gallery,
+    Offline,
+    OnDevice,
+    Targets,
+    cloak_settings,
+    option,
+    split_names,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from ..terminal import Meter
+
+
+@app.command
+def cloak(
+    *photos: Annotated[Path, Parameter(required=True)],
+    out: Annotated[str | None, Parameter(["--out", "-o"])] = None,
+    targets: Targets = None,
+    level: Annotated[Level, option("level")] = DEFAULT.level,
+    gallery: Gallery = None,
+    faces: Annotated[str, option("faces")] = DEFAULT.faces,
+    box: Annotated[str | None, option("box")] = None,
+    whole: Annotated[bool, option("whole")] = DEFAULT.whole,
+    seed: Annotated[int, option("seed")] = DEFAULT.seed,
+    steps: Annotated[int, option("steps")] = DEFAULT.steps,
+    headroom: Annotated[float | None, option("headroom")] = DEFAULT.headroom,
+    rho: Annotated[float, option("rho")] = DEFAULT.rho,
+    device: OnDevice = DEFAULT.device,
+    offline: Offline = DEFAULT.offline,
+    overwrite: Annotated[bool, Parameter(show_default=False)] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
+
+    Args:
+        photos: JPEG, PNG, WebP, TIFF or BMP files. They are never changed.
+        out: The file to write, or a folder for all of them; beside each photo by default.
+        overwrite: Replace earlier cloaked files.
+    """
+    settings = cloak_settings(
+        targets=split_names(targets),
+        level=level,
+        gallery=gallery,
+        faces=_faces(faces),
+        box=_box(box),
+        whole=whole,
+        seed=seed,
+        steps=steps,
+        headroom=headroom,
+        rho=rho,
+        device=device,
+        offline=offline,
+    )
+    outs = _destinations(photos, out)
+    from .. import terminal
+
+    meter = terminal.Meter()
+    records: list[Record] = []
+    with _folder(out if len(photos) > 1 or _names_folder(out) else None):
+        for record in _cloaked(settings, photos, outs, overwrite, meter):
+            meter.rest()
+            records.append(record)
+            tell(record, as_json, terminal.show)
+    if not as_json:
+        terminal.count(records)
+    return DONE if all(record["protected"] for record in records) else FAILED
+
+
+def _faces(text: str) -> str:
+    if not re.fullmatch(r"all|largest|\d+(\s*,\s*\d+)*", text, re.ASCII):
+        raise UsageError(f"--faces is {text!r}, expected all, largest, or numbers such as 0,2")
+    return text
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        x0, y0, x1, y1 = (float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"--box is {text!r}, expected four numbers X0,Y0,X1,Y1 in pixels") from None
+    if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
+        raise UsageError(f"--box is {text!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
+    return x0, y0, x1, y1
+
+
+def _names_folder(out: str | None) -> bool:
+    """Whether `-o OUT` alone says that it is a folder; the rule is `cloaked_path`'s."""
+    return out is not None and cloaked_path("photo", out) != Path(out)
+
+
+def _destinations(photos: Sequence[Path], out: str | None) -> list[Path]:
+    """Where each photo goes.
+
+    Raises:
+        UsageError: several photos would go to one file.
+    """
+    if out is None or len(photos) == 1:
+        # a folder such as `.` has no name to change; it is refused when its turn comes
+        return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
+    from ..photo import FORMATS
+
+    suffixes = {suffix for several in FORMATS.values() for suffix in several}
+    folder = Path(out)
+    if folder.is_file() or (not folder.is_dir() and folder.suffix.lower() in suffixes):
+        raise UsageError(f"--out is {out!r}, expected a folder, since there are {len(photos)} photos")
+    return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
+
+
+@contextlib.contextmanager
+def _folder(out: str | None) -> Iterator[None]:
+    """Make the folder, and take it away again if nothing was saved in it."""
+    folder = None if out is None else Path(out)
+    missing = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]
+    if folder is not None:
+        # what cannot be made is said of each photo that was to be saved there
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for made in missing:
+            with contextlib.suppress(OSError):
+                made.rmdir()
+
+
+def _cloaked(
+    settings: CloakSettings, photos: Sequence[Path], outs: Sequence[Path], overwrite: bool, meter: Meter
+) -> Iterator[Record]:
+    """The record of each photo; nothing that one of them does stops the others."""
+    from ..cloaking import Cloaker
+
+    try:
+        cloaker = loaded(settings, lambda: Cloaker(settings, meter))
+    except NotReadyError as error:
+        yield from (failed_record(photo, settings, error.kind, str(error)) for photo in photos)
+        return
+    for place, (photo, out) in enumerate(zip(photos, outs, strict=True)):
+        meter.name = photo.name
+        if why := _clash(place, photos, outs):
+            yield failed_record(photo, settings, *why)
+            continue
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                record = cloaker.photo(photo, out, overwrite)
+        except (
+            Exception
+        ) as error:  # a fault of ours, or memory: told in full, and the next photo has its turn
+            traceback.print_exc()
+            record = failed_record(photo, settings, "unexpected", f"{type(error).__name__}: {error}")
+        yield record
+
+
+def _clash(place: int, photos: Sequence[Path], outs: Sequence[Path]) -> tuple[str, str] | None:
+    """Why a photo must not be saved under its name, even where overwriting is allowed: kind and message."""
+    mine = os.path.realpath(outs[place])
+    for other in (photo for at, photo in enumerate(photos) if at != place):
+        if os.path.realpath(other) == mine:
+            return "original", f"{outs[place]}: this is one of the photos to cloak, expected another name"
+    for at in range(place):
+        if os.path.realpath(outs[at]) == mine:
+            return "exists", f"{outs[place]}: {photos[at]} goes there already, expected another name"
+    return None
