@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from .files import PhotoError, write_atomic
+from .page import Pixels, Row, before_after_strip, difference_picture, page
 from .photo import Photo
-from .report import Pixels, Row, before_after_strip, difference_picture, page
 
 NAME = "astronaut"
 

@@ -1,321 +1,270 @@
-"""One small HTML page of what was done to photos: before and after, the difference, and the figures."""
+"""The report of a comparison: one HTML file that needs nothing else, `summary.csv`, and the plots as files.
+
+The page is made from `results.jsonl`, `run.json` and the saved pictures alone (and `mos.json`, where people
+were asked), so that it can be made again from a finished or an interrupted run, and gives the same bytes.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
-import io
-import math
+import hashlib
+import json
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from .evaluation.curves import curve
+from .evaluation.results import MEASURES, RESULTS, RUN, Row, attack_order, by_target, read_results, read_run
+from .evaluation.summary import Summary, summarise, write_summary
+from .files import write_atomic
+from .report_facts import Verdict, sentences, verdicts
+from .report_pictures import Example, examples
+from .report_plots import Plots, slugs, write_plots
+from .report_tables import (
+    Cell,
+    Curves,
+    Head,
+    Scores,
+    Table,
+    Titles,
+    equal_quality_table,
+    equal_success_table,
+    known_measures,
+    mos_table,
+    paired_table,
+    quality_table,
+    shares_table,
+)
 
-Pixels = npt.NDArray[np.uint8]
-
-LARGEST_GAIN = 64
-PAGE_WIDTH = 1200
-"""Pixels: larger pictures are reduced to this on the page, so that it stays small."""
-PRIVACY = "This page contains the original photo. Do not share it: it shows the face that the cloak hides."
+REPORT = "report.html"
+SUMMARY = "summary.csv"
+MOS = "mos.json"
+PRIVACY = "This page contains the original photos. Share it only where the photos themselves may be shared."
 
 
 @dataclass(frozen=True)
-class Row:
-    """What the page shows of one photo.
+class Section:
+    """All that the page says of one target; the template has the words around it."""
 
-    Attributes:
-        record: the object that `--json` prints for it.
-        before: `(H, W, 3)` uint8, the original; `None` where it could not be read.
-        after: the same of the saved file; `None` where there is none.
-    """
-
-    record: Mapping[str, Any]
-    before: Pixels | None = None
-    after: Pixels | None = None
-
-
-def _pair(before: Pixels, after: Pixels) -> npt.NDArray[np.int16]:
-    for pixels in (before, after):
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-            raise ValueError(
-                f"got pixels of {pixels.dtype} {pixels.shape}, expected uint8 (height, width, 3), RGB"
-            )
-    if before.shape != after.shape:
-        raise ValueError(f"got pictures of {before.shape} and {after.shape}, expected the same shape")
-    return after.astype(np.int16) - before.astype(np.int16)
+    target: str
+    slug: str
+    pictures: int
+    attacks: int
+    sentences: Sequence[str]
+    verdicts: Sequence[Verdict]
+    means: Table
+    everything: Table
+    paired: Table | None
+    equal_success: Table | None
+    equal_quality: Table | None
+    judges: Table | None
+    channel: Table | None
+    mos: Table | None
+    plots: Plots | None
+    failures: Sequence[tuple[str, Sequence[str]]]
+    examples: Sequence[Example] = field(default=())
 
 
-def difference_gain(before: Pixels, after: Pixels) -> int:
-    """The power of two, 1..64, that brings the largest difference nearest to half the range from below.
+def write_report(folder: Path) -> Path:
+    """Make `report.html`, `summary.csv` and `plots/` of the results in `folder`; the path of the page.
 
-        gain = 2 ** floor(log2(64 / max |after - before|))
+    Those of an earlier time are replaced. Without matplotlib there are no plots, and the page says so.
 
     Raises:
-        ValueError: not two uint8 pictures `(H, W, 3)` of the same shape.
-
-    >>> grey = np.full((2, 2, 3), 100, np.uint8)
-    >>> difference_gain(grey, grey + np.uint8(4)), difference_gain(grey, grey)
-    (16, 64)
+        FileNotFoundError: `results.jsonl` or `run.json` is not there.
+        ValueError: one of them is broken, has no results, or a saved picture has not its original's size.
+        PhotoError: a file cannot be written.
     """
-    largest = int(np.abs(_pair(before, after)).max())
-    return 1 << max(0, math.floor(math.log2(LARGEST_GAIN / max(1, largest))))
-
-
-def difference_picture(before: Pixels, after: Pixels, gain: int | None = None) -> Pixels:
-    """What was changed, enlarged: `128 + gain * (after - before)`, cut to 0..255, `(H, W, 3)` uint8.
-
-    `gain` is what `difference_gain` says unless given.
-
-    Raises:
-        ValueError: not two uint8 pictures of the same shape, or a gain below 1.
-
-    >>> grey = np.full((1, 1, 3), 100, np.uint8)
-    >>> difference_picture(grey, grey + np.uint8(2), gain=16).tolist()
-    [[[160, 160, 160]]]
-    """
-    change = _pair(before, after).astype(np.int32)
-    gain = difference_gain(before, after) if gain is None else gain
-    if gain < 1:
-        raise ValueError(f"gain is {gain!r}, expected at least 1")
-    return np.clip(128 + gain * change, 0, 255).astype(np.uint8)
-
-
-def before_after_strip(before: Pixels, after: Pixels, box: Sequence[float], height: int = 320) -> Image.Image:
-    """Three pictures side by side, each with a label: before, after, and the difference with its gain.
-
-    `box` is x0, y0, x1, y1 in pixels, the part to show; `height` that of each picture.
-
-    Raises:
-        ValueError: not two uint8 pictures of the same shape, or an empty box.
-
-    >>> grey = np.full((100, 80, 3), 100, np.uint8)
-    >>> before_after_strip(grey, grey, (0, 0, 80, 100), height=100).size
-    (264, 128)
-    """
-    tall, wide = _pair(before, after).shape[:2]
-    x0, y0, x1, y1 = (round(v) for v in box)
-    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(wide, x1), min(tall, y1)
-    if x1 <= x0 or y1 <= y0:
-        raise ValueError(f"box is {tuple(box)!r}, expected a part of the photo, which is 0,0,{wide},{tall}")
-    part = np.s_[y0:y1, x0:x1]
-    gain = difference_gain(before[part], after[part])
-    panels = {
-        "before": before[part],
-        "after": after[part],
-        f"difference x{gain}": difference_picture(before[part], after[part], gain),
-    }
-    width, label, gap = max(1, round((x1 - x0) * height / (y1 - y0))), 28, 12
-    strip = Image.new("RGB", (3 * width + 2 * gap, height + label), "white")
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=16)
-    for place, (name, pixels) in enumerate(panels.items()):
-        left = place * (width + gap)
-        picture = Image.fromarray(np.ascontiguousarray(pixels))
-        strip.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, label))
-        draw.text((left + width / 2, label / 2), name, fill="black", font=font, anchor="mm")
-    return strip
-
-
-def page(rows: Sequence[Row], title: str) -> str:
-    """One self-contained HTML page about some photos; it needs no network and no other file.
-
-    **It holds the original photos**, and says so at its top: it is for the person who cloaked them alone.
-
-    Raises:
-        ValueError: the pictures of a row are not two uint8 pictures of the same shape.
-
-    >>> row = Row({"input": "a<b.jpg", "error": {"kind": "no-face", "message": "no face"}})
-    >>> text = page([row], "Two & two")
-    >>> "a&lt;b.jpg" in text, "Two &amp; two" in text
-    (True, True)
-    """
-    done = sum(bool(row.record.get("protected")) for row in rows)
-    photos = f"{len(rows)} photo{'' if len(rows) == 1 else 's'}, {done} protected"
-    body = "\n".join(_photo(row, number) for number, row in enumerate(rows))
-    name = html.escape(title)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{name}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f'<p class="privacy" role="alert"><strong>Private.</strong> {PRIVACY}</p>\n'
-        f"<main>\n<h1>{name}</h1>\n<p>{photos}</p>\n{body}\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _state(record: Mapping[str, Any]) -> str:
-    if record.get("error"):
-        return _badge("failed", False)
-    return _badge("protected", True) if record.get("protected") else _badge("not protected", False)
-
-
-def _badge(text: object, good: bool) -> str:
-    return f'<span class="badge {"good" if good else "bad"}">{_text(text)}</span>'
-
-
-def _photo(row: Row, number: int) -> str:
-    record = row.record
-    parts = [f'<article id="photo-{number}">', f"<h2>{_text(record.get('input'))} {_state(record)}</h2>"]
-    error = record.get("error")
-    if error:
-        kind = f"<small>({_text(error.get('kind'))})</small>"
-        parts.append(f'<p class="error">{_text(error.get("message"))} {kind}</p>')
-    if row.before is not None and row.after is not None:
-        parts.append(_pictures(row.before, row.after))
-    facts = {"output": "Saved as", "level": "Level", "seed": "Seed", "seconds": "Seconds"}
-    told = "".join(
-        f"<div><dt>{name}</dt><dd>{_text(record[key])}</dd></div>"
-        for key, name in facts.items()
-        if record.get(key) is not None
-    )
-    parts += [f"<dl>{told}</dl>" if told else "", _targets(record), _quality(record), "</article>"]
-    return "\n".join(part for part in parts if part)
-
-
-def _pictures(before: Pixels, after: Pixels) -> str:
-    """The slider and the difference; the range input carries its own handler, there is no other script."""
-    gain = difference_gain(before, after)
-    difference = difference_picture(before, after, gain)
-    height, width = before.shape[:2]
-    share = PAGE_WIDTH / max(width, height)
-    reduced = f" Shown at {100 * share:.0f} % of its size." if share < 1 else ""
-    ratio = f'style="aspect-ratio: {width} / {height}"'
-    return (
-        f'<div class="pictures">\n<figure><div class="slider" {ratio}>'
-        f'<img src="{_data(after)}" alt="after"><img class="over" src="{_data(before)}" alt="before">'
-        '<span class="tag left">before</span><span class="tag right">after</span><i class="line"></i>'
-        '<input type="range" min="0" max="100" step="0.5" value="50" aria-label="share of the original" '
-        "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\"></div>"
-        f"<figcaption>Drag: the original on the left, the saved file on the right.{reduced}</figcaption>"
-        f'</figure>\n<figure><img {ratio} src="{_data(difference)}" alt="difference">'
-        f"<figcaption>The difference, {gain} times enlarged around grey.</figcaption></figure>\n</div>"
-    )
-
-
-def _targets(record: Mapping[str, Any]) -> str:
-    rows = []
-    for place, region in enumerate(record.get("regions") or []):
-        where = f"{_text(region.get('kind'))} {place}"
-        if region.get("box"):
-            where += f"<br><small>{', '.join(str(round(edge)) for edge in region['box'])}</small>"
-        for name, told in (region.get("targets") or {}).items():
-            fooled = bool(told.get("fooled"))
-            later = "".join(
-                f" {_badge(step, bool(held))}" for step, held in (told.get("channel") or {}).items()
-            )
-            rows.append(
-                [
-                    where,
-                    f"{_text(name)}<br><small>{_text(told.get('unit'))}</small>",
-                    _badge("yes" if fooled else "no", fooled) + later,
-                    *(_number(told.get(key), 3) for key in ("before", "after", "threshold")),
-                ]
-            )
-    return _table(["Region", "Recogniser", "Fooled", "Before", "After", "Threshold"], rows)
-
-
-def _quality(record: Mapping[str, Any]) -> str:
-    quality = record.get("quality") or {}
-    told = [("whole photo", quality)] if quality else []
-    told += [(f"region {place}", region) for place, region in enumerate(quality.get("regions") or [])]
-    labels = list(dict.fromkeys(_label(d) for _, q in told for d in q.get("learned") or []))
-    rows = []
-    for name, q in told:
-        learned = {_label(d): d["value"] for d in q.get("learned") or []}
-        known = [_number(q.get("psnr"), 1, " dB"), _number(q.get("ssim"), 4), _number(q.get("above_jnd"), 4)]
-        rows.append([name, *known, *(_number(learned.get(label), 5) for label in labels)])
-    return _table(["Quality", "PSNR", "SSIM", "Above JND", *labels], rows)
-
-
-def _label(distance: Mapping[str, Any]) -> str:
-    """A learned distance's metric, with its trunk and version: without them the number means nothing."""
-    metric, trunk, version = (_text(distance[key]) for key in ("metric", "trunk", "version"))
-    return f"{metric}<br><small>{trunk}, version {version}</small>"
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Cells are HTML already."""
+    rows, run = read_results(folder / RESULTS), read_run(folder / RUN)
     if not rows:
-        return ""
-    head = "".join(f"<th>{name}</th>" for name in names)
-    body = "\n".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
+        raise ValueError(f"{folder / RESULTS}: has no line, expected one a picture, attack and target")
+    titles = _titles(run)
+    summaries = summarise(rows)
+    write_summary(folder / SUMMARY, summaries)
+    sections = _sections(folder, rows, summaries, titles)
+    text = _render(_context(run, rows, sections, titles))
+    return write_atomic(folder / REPORT, text.encode("utf-8"), overwrite=True)
+
+
+def _titles(run: Mapping[str, Any]) -> Titles:
+    return {name: str(card.get("title", name)) for name, card in (run.get("attacks") or {}).items()}
+
+
+def _sections(
+    folder: Path, rows: Sequence[Row], summaries: Sequence[Summary], titles: Titles
+) -> list[Section]:
+    targets = by_target(rows)
+    shown = examples(folder, targets, titles)
+    scores, names = _scores(folder), slugs(list(targets))
+    return [
+        _section(folder, target, names[target], attacks, summaries, titles, scores, shown)
+        for target, attacks in targets.items()
+    ]
+
+
+def _section(
+    folder: Path,
+    target: str,
+    slug: str,
+    attacks: Mapping[str, Sequence[Row]],
+    summaries: Sequence[Summary],
+    titles: Titles,
+    scores: Scores,
+    shown: Sequence[Example],
+) -> Section:
+    here = [summary for summary in summaries if summary.target == target]
+    curves = {name: {m.name: curve(some, m) for m in MEASURES} for name, some in attacks.items()}
+    known = known_measures(here)
+    found = verdicts(here, curves, titles)
+    return Section(
+        target=target,
+        slug=slug,
+        pictures=max(summary.pictures for summary in here),
+        attacks=len(here),
+        sentences=sentences(here, found, titles),
+        verdicts=found,
+        means=quality_table(here, titles),
+        everything=quality_table(here, titles, everything=True),
+        paired=paired_table(here, titles),
+        equal_success=equal_success_table(curves, known, titles),
+        equal_quality=equal_quality_table(curves, known, titles),
+        judges=shares_table(here, titles, lambda summary: summary.judges),
+        channel=shares_table(here, titles, lambda summary: summary.channel),
+        mos=mos_table(scores, target, titles),
+        plots=_plots(folder, slug, here, curves, titles),
+        failures=_failures(attacks, titles),
+        examples=[example for example in shown if example.target == target],
     )
 
 
-def _text(value: object) -> str:
-    return "" if value is None else html.escape(str(value))
+def _plots(
+    folder: Path, slug: str, summaries: Sequence[Summary], curves: Curves, titles: Titles
+) -> Plots | None:
+    """`None` where matplotlib is not installed: a long run must not end without its tables."""
+    try:
+        return write_plots(folder, slug, summaries, curves, titles)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        return None
 
 
-def _number(value: object, digits: int, unit: str = "") -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "&ndash;"
-    return f"{value:.{digits}f}{unit}" if math.isfinite(value) else f"{'-' if value < 0 else ''}&infin;{unit}"
+def _scores(folder: Path) -> Scores:
+    """Mean opinion scores by attack and target, where people were asked."""
+    if not (folder / MOS).is_file():
+        return {}
+    from .study.joining import joined
+
+    return joined(folder)
 
 
-def _data(pixels: Pixels) -> str:
-    """The picture as a data URI: PNG while that is small, else JPEG without chroma subsampling."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    picture.thumbnail((PAGE_WIDTH, PAGE_WIDTH), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    if picture.width * picture.height <= 2**17:
-        picture.save(file, "PNG", optimize=True)
-        kind = "png"
-    else:
-        picture.save(file, "JPEG", quality=92, subsampling=0)
-        kind = "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+def _failures(attacks: Mapping[str, Sequence[Row]], titles: Titles) -> list[tuple[str, Sequence[str]]]:
+    """Attack and the pictures on which no setting fooled the target; not those where it broke down."""
+    found: list[tuple[str, Sequence[str]]] = []
+    for name, rows in attacks.items():
+        pictures = [row.picture for row in rows if not row.success and row.error is None]
+        if pictures:
+            found.append((titles.get(name, name), pictures))
+    return found
 
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fafafa; --card: #fff; --line: #d8d8de;
-  --soft: #5f5f69; --good: #0a6b3b; --good-back: #d9f2e3; --bad: #9b1c1c; --bad-back: #fbe0e0;
-  --warn: #5a3d00; --warn-back: #ffe9b0; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #ececf0; --paper: #141417; --card: #1e1e22; --line: #3a3a42;
-    --soft: #a9a9b4; --good: #8be0b0; --good-back: #12402a; --bad: #ffb3b3; --bad-back: #571d1d;
-    --warn: #ffe2a0; --warn-back: #4d3800; } }
-* { box-sizing: border-box; }
-body { margin: 0; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-main { max-width: 70rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.6rem; margin: .5rem 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 0 0 .75rem; overflow-wrap: anywhere; }
-.privacy { margin: 0; padding: .75rem 1rem; text-align: center; color: var(--warn);
-  background: var(--warn-back); }
-article { background: var(--card); border: 1px solid var(--line); border-radius: .75rem;
-  padding: 1rem; margin: 1rem 0; }
-.pictures { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
-figure { margin: 0; }
-figcaption, small, dt { color: var(--soft); font-size: .85rem; }
-figure img { display: block; width: 100%; border-radius: .4rem; }
-.slider { --at: 50%; position: relative; overflow: hidden; border-radius: .4rem; }
-.slider img { position: absolute; inset: 0; height: 100%; border-radius: 0; }
-.slider .over { clip-path: inset(0 calc(100% - var(--at)) 0 0); }
-.slider .line { position: absolute; inset: 0 auto 0 var(--at); width: 2px; margin-left: -1px;
-  background: #fff; box-shadow: 0 0 3px #000; }
-.slider input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-  cursor: ew-resize; }
-.slider:focus-within { outline: 3px solid #4c8dff; }
-.tag { position: absolute; top: .5rem; padding: 0 .5rem; border-radius: 1rem; font-size: .8rem;
-  color: #fff; background: rgb(0 0 0 / .6); }
-.tag.left { left: .5rem; }
-.tag.right { right: .5rem; }
-.badge { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .8rem;
-  font-weight: 600; white-space: nowrap; }
-.good { color: var(--good); background: var(--good-back); }
-.bad, .error { color: var(--bad); background: var(--bad-back); }
-.error { padding: .75rem; border-radius: .4rem; margin: 0; overflow-wrap: anywhere; }
-.error small { color: inherit; }
-dl { display: flex; flex-wrap: wrap; gap: .25rem 2rem; margin: 1rem 0; }
-dd { margin: 0; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; }
-th { font-size: .85rem; color: var(--soft); font-weight: 600; }
-td { font-variant-numeric: tabular-nums; }
-"""
+def _context(
+    run: Mapping[str, Any], rows: Sequence[Row], sections: Sequence[Section], titles: Titles
+) -> dict[str, Any]:
+    settings = dict(run.get("settings") or {})
+    command = settings.pop("command", None) or run.get("command")
+    pictures = run.get("pictures")
+    counts = pictures if isinstance(pictures, dict) else {"pictures": pictures}
+    script = _asset("report.js")
+    return {
+        "privacy": PRIVACY,
+        "style": _asset("report.css"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        "sections": sections,
+        "examples": [example for section in sections for example in section.examples],
+        "attacks": _attack_table(run, attack_order([row.attack for row in rows])),
+        "errors": _errors(rows, titles),
+        "not_counted": [(t, names) for t, names in (run.get("not_counted") or {}).items() if names],
+        "unreadable": _pairs(run.get("unreadable") or {}, plain=False),
+        "command": shlex.join(map(str, command)) if isinstance(command, list) else _text(command),
+        "facts": [
+            ("Settings", _pairs(settings)),
+            ("Versions", _pairs(run.get("versions") or {})),
+            ("Hardware", _pairs(run.get("hardware") or {})),
+            ("Run", _pairs({key: run.get(key) for key in ("started", "seconds")})),
+            ("Pictures", _pairs(counts, plain=False)),
+        ],
+        "targets": [
+            (f"{words}{name}", _pairs(card))
+            for kind, words in (("targets", ""), ("judges", "judge: "))
+            for name, card in (run.get(kind) or {}).items()
+        ],
+        "files": {"results": RESULTS, "run": RUN, "summary": SUMMARY},
+    }
+
+
+def _attack_table(run: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """Where every attack comes from, who computes it, and what was tried."""
+    keys = ("library", "source", "note")
+    rows = []
+    for name in names:
+        card = (run.get("attacks") or {}).get(name) or {}
+        sweep = _text(card.get("sweep"))
+        dial = f"{card.get('dial') or ''} {sweep}".strip()
+        cells = [
+            Cell(str(card.get("title", name)), name),
+            Cell(dial),
+            *(Cell(_text(card.get(k))) for k in keys),
+        ]
+        rows.append(tuple(cells))
+    heads = ("Attack", "Dial and its sweep", "Computed by", "Source", "Note")
+    return Table(tuple(Head(title, numeric=False) for title in heads), tuple(rows))
+
+
+def _errors(rows: Sequence[Row], titles: Titles) -> Table | None:
+    """Every breakdown of an attack with its message."""
+    found = []
+    for row in rows:
+        if row.error is not None:
+            message = _text(row.error.get("message"))
+            name = Cell(titles.get(row.attack, row.attack))
+            found.append(
+                (name, Cell(row.target), Cell(row.picture), Cell(_text(row.error.get("kind")), message))
+            )
+    heads = tuple(Head(title, numeric=False) for title in ("Attack", "Target", "Picture", "Error"))
+    return Table(heads, tuple(found)) if found else None
+
+
+def _pairs(told: Mapping[str, Any], plain: bool = True) -> list[tuple[str, str]]:
+    """What is known, by name; `plain`: the names are words of a program, and read better with spaces."""
+    known = {key: value for key, value in told.items() if value is not None}
+    return [(key.replace("_", " ") if plain else key, _text(value)) for key, value in known.items()]
+
+
+def _text(value: Any) -> str:
+    """How a value of a JSON file is read out: lists with commas, objects as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_text(one) for one in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, bool)) else str(value)
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+
+
+def _render(context: Mapping[str, Any]) -> str:
+    """Every string is escaped, save what this package made as markup: styles, script, plots."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_asset("report.html")).render(context)

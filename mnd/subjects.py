@@ -118,11 +118,9 @@ def _faces(
 
 def _with_gallery(subjects: list[Subject], gallery: Gallery) -> list[Subject]:
     """The face that is most like the gallery is its person; others are judged against themselves."""
-    first = gallery.targets[0]
-    nearest = [float(first.compare(s.judged[0].known[:, 0], gallery.references[0].known)) for s in subjects]
-    person = int(np.argmax(nearest))
-    known = tuple(r.at(subjects[person].landmarks) for r in gallery.references)
-    return [replace(s, judged=known) if i == person else s for i, s in enumerate(subjects)]
+    person = gallery.person(subjects)
+    known = gallery.judging(subjects[person])
+    return [known if i == person else s for i, s in enumerate(subjects)]
 
 
 @dataclass(frozen=True)
@@ -148,10 +146,21 @@ class Gallery:
                 f"gallery {folder}: there is no such folder, expected one with photos of the person"
             )
         same = leave_out.resolve() if leave_out is not None else None
+        photos = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.resolve() != same)
+        gallery = Gallery.of(sorted(photos), targets, detector)
+        if not gallery.files:
+            raise ValueError(f"gallery {folder}: found no photo with a face, expected at least one")
+        return gallery
+
+    @staticmethod
+    def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
+        """These photos; those without a face are left out, and where none is left there are no references.
+
+        Raises:
+            PhotoError: a photo cannot be read.
+        """
         files, rows = [], []
-        for path in sorted(
-            p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.resolve() != same
-        ):
+        for path in photos:
             photo = Photo.read(path)
             faces = detector(photo.pixels)
             if not faces:
@@ -159,13 +168,18 @@ class Gallery:
             landmarks = torch.from_numpy(faces[0].landmarks.copy())[None]
             rows.append([t.refer(photo.tensor().to(_device(t)), landmarks) for t in targets])
             files.append(path)
-        if not rows:
-            raise ValueError(f"gallery {folder}: found no photo with a face, expected at least one")
-        return Gallery(
-            tuple(targets),
-            tuple(Reference.person(column) for column in zip(*rows, strict=True)),
-            tuple(files),
-        )
+        columns = zip(*rows, strict=True)
+        return Gallery(tuple(targets), tuple(Reference.person(column) for column in columns), tuple(files))
+
+    def person(self, subjects: Sequence[Subject]) -> int:
+        """Which of the subjects, judged against themselves, is most like the gallery."""
+        first = self.targets[0]
+        nearest = [float(first.compare(s.judged[0].known[:, 0], self.references[0].known)) for s in subjects]
+        return int(np.argmax(nearest))
+
+    def judging(self, subject: Subject) -> Subject:
+        """The subject as the person of the gallery."""
+        return replace(subject, judged=tuple(r.at(subject.landmarks) for r in self.references))
 
 
 def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -229,3 +229,34 @@ def count(records: Sequence[Mapping[str, Any]]) -> None:
     done = sum(bool(record["protected"]) for record in records)
     if len(records) > 1:
         console().print(f"{done} of {len(records)} photos protected")
+
+
+_MEASURES = (
+    ("success", "Success %", 100, 0), ("psnr", "PSNR", 1, 2), ("ssim", "SSIM", 1, 5),
+    ("ssimulacra2", "SSIMULACRA2", 1, 2), ("butteraugli", "Butteraugli", 1, 3), ("rlpips", "R-LPIPS", 1, 6),
+    ("passes", "Passes", 1, 0), ("seconds", "Seconds", 1, 2),
+)  # fmt: skip
+"""Columns of an evaluation: name, title, factor, digits."""
+
+
+def show_evaluation(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The summary of an evaluation, a line an attack and target: means over the successes."""
+    table = _table("Target", "Attack", "Pictures", *(title for _, title, _, _ in _MEASURES))
+    for row in rows:
+        cells = (
+            "-" if row.get(name) is None else f"{factor * float(row[name]):.{digits}f}"
+            for name, _, factor, digits in _MEASURES
+        )
+        table.add_row(printable(row["target"]), printable(row["attack"]), f"{row['pictures']:.0f}", *cells)
+    console().print(table)
+
+
+def show_scores(scores: Sequence[Any]) -> None:
+    """Mean opinion scores, from 5: imperceptible to 1: very annoying; the hidden reference is the last line."""
+    table = _table("Target", "Attack", "Grades", "MOS", "95 %", "DMOS")
+    for score in scores:
+        ends = "-" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
+        dmos = "-" if score.dmos is None else f"{score.dmos:.2f}"
+        names = printable(score.target), printable(score.attack)
+        table.add_row(*names, str(score.n), f"{score.mos:.2f}", ends, dmos)
+    console().print(table)

@@ -47,10 +47,11 @@ def test_reports_name_metric_trunk_and_version(pair):
 
 
 def test_they_stand_in_the_page_and_on_the_terminal(pair):
-    from mnd import report, terminal
+    from mnd import page as pages
+    from mnd import terminal
 
     told = quality(*pair, [(10, 10, 120, 120)]).as_json()
-    page = report._quality({"quality": told})
+    page = pages._quality({"quality": told})
     line = terminal._fidelity(told["regions"][0])
     for distance in told["regions"][0]["learned"]:
         named = f"({distance['trunk']}, version {distance['version']})"

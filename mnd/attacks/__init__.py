@@ -1,0 +1,61 @@
+"""Attacks by name: MND, and those that it is compared with; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .attack import Attack
+
+if TYPE_CHECKING:
+    from .problem import Counted, Problem
+
+__all__ = ["NAMES", "Attack", "Counted", "Problem", "load"]
+
+_HOMES = {
+    "mnd": "ours",
+    "mnd-plain": "ours",
+    "fgsm": "library",
+    "i-fgsm": "library",
+    "pgd": "library",
+    "mi-fgsm": "momentum",
+    "cw": "library",
+    "deepfool": "library",
+    "ddn-40": "ddn8",
+    "ddn-100": "ddn8",
+    "ddn-foolbox-100": "library",
+    "fmn": "fmn",
+    "alma": "alma",
+    "alma-ssim": "alma",
+    "perc-al": "percal",
+}
+"""Which module makes which attack."""
+
+NAMES = tuple(_HOMES)
+"""The names of all attacks, in the order of a table."""
+
+
+def load(name: str) -> Attack:
+    """The attack of this name.
+
+    Raises:
+        ValueError: there is no attack of this name; the message says which there are.
+        ModuleNotFoundError: it is foolbox's, which is not installed.
+
+    >>> load("mi-fgsm").title
+    'MI-FGSM'
+    """
+    if name not in _HOMES:
+        close = difflib.get_close_matches(str(name), NAMES, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        raise ValueError(f"unknown attack {name!r}{hint} There are {', '.join(NAMES)}")
+    module = importlib.import_module(f".{_HOMES[name]}", __name__)
+    found: Attack = module.attack(name)
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Counted", "Problem"):
+        return getattr(importlib.import_module(".problem", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,54 @@
+"""MND itself, with the distance that `mnd cloak` keeps small, and without its learned term."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+
+from ..losses.composite import Composite
+from ..losses.standard import standard
+from ..optimizer import MND, SearchSettings
+from ..settings import RHO
+from .attack import HEADROOMS, Attack
+from .problem import Margin, Problem
+
+STEPS = 40
+RHOS = {"mnd": RHO, "mnd-plain": 0.0}
+
+
+@cache
+def distance(rho: float, device: torch.device) -> Composite:
+    """The distance, made once a device: its learned term has weights in a file."""
+    return standard(rho, device)
+
+
+def search(problem: Problem, headroom: float, seed: int, rho: float = RHO, steps: int = STEPS) -> Tensor:
+    """The least noticeable change with every `margin_k <= -headroom scale_k`, each target for itself."""
+    margins = [_past(m, headroom * scale) for m, scale in zip(problem.margins, problem.scales, strict=True)]
+    least = MND(distance(rho, problem.x.device), SearchSettings(steps=steps, seed=seed))
+    return least(problem.x, margins, problem.mask, problem.grey).image
+
+
+def _past(margin: Margin, room: float) -> Margin:
+    return lambda y: margin(y) + room
+
+
+def attack(name: str) -> Attack:
+    """`mnd` and `mnd-plain`.
+
+    >>> attack("mnd-plain").library
+    'mnd'
+    """
+    rho = RHOS[name]
+    return Attack(
+        name=name,
+        title="MND" if rho else "MND without R-LPIPS",
+        dial="headroom",
+        sweep=HEADROOMS,
+        source="after Sun, Jin, Lin 2022, arXiv 2206.08638; the search is this project's",
+        library="mnd",
+        note=f"{STEPS} steps, 8-bit rounding in the loop, every target's own margin, rho = {rho:g}",
+        run=partial(search, rho=rho),
+    )

@@ -1,0 +1,1 @@
+"""Attacks compared as a paper would: data, protocol, measures, summaries, curves and plots."""

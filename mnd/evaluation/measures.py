@@ -1,0 +1,98 @@
+"""What a saved picture differs from the clean one by, measure by measure; None where one cannot be had."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..channel import Pixels, to_tensor
+from ..learned import learned_distances
+from ..losses.elpips import ELPIPS
+from ..losses.lpips import LPIPS
+from ..losses.structure import MSSSIM
+from ..quality import butteraugli, psnr, quality, ssimulacra2
+
+Values = dict[str, float | None]
+LARGEST = 1 << 20
+"""Pixels: E-LPIPS of a larger picture would take gigabytes."""
+
+
+def measures(original: Pixels, changed: Pixels, draws: int = 0) -> Values:
+    """Quality by the names of `results.jsonl`; equal pictures have no PSNR (it would be infinite).
+
+    Args:
+        original: `(H, W, 3)` uint8, RGB.
+        changed: the same of the changed picture.
+        draws: of E-LPIPS around LPIPS, always the same ones; 0: without it.
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+
+    >>> grey = np.full((64, 64, 3), 100, np.uint8)
+    >>> round(measures(grey, grey + np.uint8(1))["psnr"], 2)
+    48.13
+    """
+    whole = quality(original, changed)
+    colour = ciede2000(original, changed)
+    learned = {distance.metric: distance.value for distance in learned_distances(original, changed)}
+    return {
+        "psnr": whole.psnr,
+        "ssim": whole.ssim,
+        "ms_ssim": _ms_ssim(original, changed),
+        "ciede2000": float(colour.mean()),
+        "ciede2000_p99": float(np.percentile(colour, 99)),
+        "lpips": learned.get("LPIPS"),
+        "rlpips": learned.get("R-LPIPS"),
+        "elpips": _elpips(original, changed, draws) if draws else None,
+        "above_jnd": whole.above_jnd,
+        "ssimulacra2": _ssimulacra2(original, changed),
+        "butteraugli": butteraugli(original, changed) if shutil.which("butteraugli_main") else None,
+    }
+
+
+def brief(original: Pixels, changed: Pixels) -> Values:
+    """Of a setting that did not fool: only what costs little."""
+    return {"psnr": psnr(original, changed)}
+
+
+def ciede2000(original: Pixels, changed: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """CIEDE2000 of every pixel `(H, W)`, 1 being about just noticeable (Sharma, Wu and Dalal 2005)."""
+    from skimage import color
+
+    difference: Any = color.deltaE_ciede2000  # skimage has types for some of its functions only
+    result: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    result = difference(color.rgb2lab(original), color.rgb2lab(changed))
+    return result
+
+
+@torch.no_grad()
+def _ms_ssim(original: Pixels, changed: Pixels) -> float | None:
+    metric = MSSSIM()
+    if min(original.shape[:2]) < metric.least:
+        return None
+    return 1 - float(metric(to_tensor(original), to_tensor(changed)))
+
+
+@functools.cache
+def _lpips() -> LPIPS:
+    return LPIPS()
+
+
+@torch.no_grad()
+def _elpips(original: Pixels, changed: Pixels, draws: int) -> float | None:
+    # made anew, so that every file is judged by the same draws
+    metric = ELPIPS(_lpips(), samples=draws, seed=0)
+    if min(original.shape[:2]) < metric.least or original.size > 3 * LARGEST:
+        return None
+    return float(metric(to_tensor(original), to_tensor(changed)))
+
+
+def _ssimulacra2(original: Pixels, changed: Pixels) -> float | None:
+    try:
+        return ssimulacra2(original, changed)
+    except ModuleNotFoundError:
+        return None

@@ -1,0 +1,65 @@
+"""The file under test: how a result is saved, read back, and what later becomes of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..channel import Pixels, half
+from ..files import write_atomic
+from .settings import Form
+
+SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+
+
+def encoded(pixels: Pixels, form: Form, quality: int = 95) -> bytes:
+    """The bytes of a file; JPEG keeps its colours at full resolution."""
+    data = io.BytesIO()
+    image = Image.fromarray(pixels)
+    if form == "png":
+        image.save(data, "PNG", compress_level=4)
+    elif form == "jpeg":
+        image.save(data, "JPEG", quality=quality, subsampling="4:4:4")
+    else:
+        image.save(data, "WEBP", quality=quality, method=4)
+    return data.getvalue()
+
+
+def decoded(data: bytes) -> Pixels:
+    """The pixels `(H, W, 3)` of a file."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def write(path: Path, pixels: Pixels, form: Form, quality: int) -> Pixels:
+    """Save the pixels, and read the very file again: what it shows is what is judged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, encoded(pixels, form, quality), overwrite=True)
+    return decoded(path.read_bytes())
+
+
+def _again(form: Form, quality: int) -> Callable[[Pixels], Pixels]:
+    def step(pixels: Pixels) -> Pixels:
+        data = io.BytesIO()
+        image = Image.fromarray(pixels)
+        if form == "jpeg":
+            image.save(data, "JPEG", quality=quality, subsampling="4:2:0")
+        else:
+            image.save(data, "WEBP", quality=quality)
+        return decoded(data.getvalue())
+
+    return step
+
+
+CHANNEL: dict[str, Callable[[Pixels], Pixels]] = {
+    "jpeg90": _again("jpeg", 90),
+    "jpeg75": _again("jpeg", 75),
+    "jpeg50": _again("jpeg", 50),
+    "webp80": _again("webp", 80),
+    "half": half,
+}
+"""What may happen to a file on its way: saved again with half the colour resolution, or at half the size."""

@@ -1,0 +1,89 @@
+"""The settings of an evaluation: one source for the API, the flags, the help and `run.json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..settings import Device
+
+Form = Literal["png", "jpeg", "webp"]
+LIMITLESS = ("attacks", "limit", "device", "offline")
+"""What may change when an evaluation is resumed: none of it changes a line that is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """What is attacked, by what, and how it is judged.
+
+    Raises:
+        ValueError: a value is not one of those named, or out of its range.
+
+    >>> EvaluationSettings(Path("photos"), ("dlib",)).form
+    'png'
+    """
+
+    data: Path
+    """Folder of pictures: for face recognisers with a folder a person; for classifiers with names that begin
+    with the number of the class, 281_NAME.jpg, or with a folder a class."""
+    targets: tuple[str, ...]
+    """Whom to fool, by name (see `mnd targets`), one after the other; a+b: both at once."""
+    attacks: tuple[str, ...] = ()
+    """Which attacks, by name; all of them by default."""
+    judges: tuple[str, ...] = ()
+    """Targets that are not attacked, and asked afterwards whether they are fooled too."""
+    form: Form = "png"
+    """The format that results are saved in: png, jpeg or webp."""
+    quality: int = 95
+    """Of JPEG and WebP."""
+    crop: int = 224
+    """Classifiers: side of the middle that is cut out, the shorter side reduced to 8/7 of it; 0: the whole
+    picture, at its own size."""
+    known: float = 0.5
+    """Faces: share of a person's photos that is the gallery; the others are attacked."""
+    sweep_eps: tuple[float, ...] = ()
+    """Budgets in grey levels that are tried in turn; those of each attack by default."""
+    sweep_headroom: tuple[float, ...] = ()
+    """Head-rooms that are tried in turn, as shares of the target's scale; those of each attack by default."""
+    draws: int = 16
+    """Of E-LPIPS, the same for every file; 0: without E-LPIPS."""
+    limit: int | None = None
+    """Only the first so many pictures."""
+    seed: int = 0
+    """Of the attacks, and of the split into gallery and attacked photos."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU when there is one."""
+    offline: bool = False
+    """Never download weights."""
+
+    def __post_init__(self) -> None:
+        if not self.targets or not all(self.targets):
+            raise ValueError(f"targets are {self.targets}, expected at least one name")
+        for name, known in (("form", get_args(Form)), ("device", get_args(Device))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality is {self.quality}, expected 1 to 100")
+        if self.crop and self.crop < 16:
+            raise ValueError(f"crop is {self.crop}, expected 0 or at least 16")
+        if not 0 < self.known < 1:
+            raise ValueError(f"known is {self.known}, expected a share between 0 and 1")
+        for name in ("sweep_eps", "sweep_headroom"):
+            if list(sweep := getattr(self, name)) != sorted(set(sweep)) or any(
+                not 0 <= v < 1e6 for v in sweep
+            ):
+                raise ValueError(f"{name} is {sweep}, expected ascending numbers >= 0")
+        if self.draws < 0:
+            raise ValueError(f"draws is {self.draws}, expected at least 0")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit is {self.limit}, expected at least 1")
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is written down."""
+        return asdict(self) | {"data": str(self.data)}
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings on which the lines of results depend."""
+        lists = {k: list(v) if isinstance(v, tuple) else v for k, v in self.as_json().items()}
+        return {k: v for k, v in lists.items() if k not in LIMITLESS}
