@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from . import losses, targets
     from .checking import Checker, check
     from .cloaking import Cloaker, NotProtectedError, cloak
+    from .evaluation.run import evaluate
+    from .evaluation.settings import EvaluationSettings
     from .faces import Detector, Face, FaceError
     from .files import PhotoError
     from .optimizer import MND, Result, SearchSettings
@@ -26,6 +28,7 @@ __all__ = [
     "CloakSettings",
     "Cloaker",
     "Detector",
+    "EvaluationSettings",
     "Face",
     "FaceError",
     "NotProtectedError",
@@ -35,6 +38,7 @@ __all__ = [
     "SearchSettings",
     "check",
     "cloak",
+    "evaluate",
     "losses",
     "targets",
 ]
@@ -42,6 +46,8 @@ __all__ = [
 _HOMES = {
     "checking": ("Checker", "check"),
     "cloaking": ("Cloaker", "NotProtectedError", "cloak"),
+    "evaluation.run": ("evaluate",),
+    "evaluation.settings": ("EvaluationSettings",),
     "faces": ("Detector", "Face", "FaceError"),
     "files": ("PhotoError",),
     "optimizer": ("MND", "Result", "SearchSettings"),

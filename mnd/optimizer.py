@@ -277,12 +277,8 @@ class _Run:
         x, slope, rest, v = (
             _sample(t, every) for t in (self.x, self.average[k], self._pull(but=k), self.geometry.v)
         )
-        geometry = Geometry(v.contiguous(), self.geometry.p)
-        if rest.ndim:
-            return lambda lam: self._saved(x, geometry.primal(-(rest + _per_image(lam) * slope)))
-        # nothing else pulls: the change only grows, |lambda z|^q = lambda^q |z|^q
-        change, q = geometry.primal(-slope), 1 / (self.geometry.p - 1)
-        return lambda lam: self._saved(x, change * _per_image(lam**q))
+        geometry = Geometry(v.contiguous(), self.geometry.c)
+        return lambda lam: self._saved(x, geometry.primal(-(rest + _per_image(lam) * slope)))
 
     def _solve(self, aim: Tensor, g: Tensor, halvings: int = 10) -> None:
         """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.
@@ -292,7 +288,7 @@ class _Run:
         every = max(round((self.x[0].numel() / SAMPLE) ** 0.5), 1)
         g = _sample(g, every).contiguous() * every**2
         offset = aim - _dot(g, _sample(self.y, every)[None])
-        growth = self.settings.trust ** (self.geometry.p - 1)
+        growth = self.settings.trust ** (2 if self.geometry.c else 1)
         first = self._first_step()
         for k in range(len(offset)):
             current, picture = self.multipliers[k], self._path(k, every)
@@ -306,10 +302,9 @@ class _Run:
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""
-        spread = self.geometry.v.square().mean((1, 2, 3)).sqrt()
-        spread = torch.where(spread > 0, spread, 1.0)  # a mask may let nothing change
-        step: Tensor = (0.1 / 255 / spread) ** (self.geometry.p - 1)
-        return step
+        size = self.geometry.v.square().mean((1, 2, 3)).sqrt()
+        size = torch.where(size > 0, size, 1.0)  # a mask may let nothing change
+        return self.geometry.dual(0.1 / 255 / size)
 
     def result(self) -> Result:
         with torch.no_grad():

@@ -252,7 +252,7 @@ def show_evaluation(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_scores(scores: Sequence[Any]) -> None:
-    """Mean opinion scores, from 5: imperceptible to 1: very annoying; the hidden reference is the last line."""
+    """Mean opinion scores, 5: imperceptible, 1: very annoying; the hidden reference comes last."""
     table = _table("Target", "Attack", "Grades", "MOS", "95 %", "DMOS")
     for score in scores:
         ends = "-" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"

@@ -1,6 +1,6 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py classifier | faces | learned | time | memory | start | readme
+python scripts/benchmark.py attacks | faces | learned | time | memory | start | readme
 """
 
 from __future__ import annotations
@@ -19,11 +19,17 @@ import numpy as np
 import torch
 from judging import MATCH, Dlib, Pixels, Unseen, Values, differences, means, read, saved, table
 from PIL import Image
-from rivals import ddn, mi_fgsm
 from torch import Tensor
 
+from mnd import attacks as anchors
+from mnd.attacks.problem import Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking import Cloaker
+from mnd.evaluation.problems import cropped
+from mnd.evaluation.results import MEASURES, RESULTS, read_results
+from mnd.evaluation.run import evaluate
+from mnd.evaluation.settings import EvaluationSettings
+from mnd.evaluation.summary import summarise
 from mnd.faces import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
@@ -40,8 +46,11 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1, "no face": 0,
     "not protected": 0, "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2,
-    "Butteraugli": 3, "passes": 0, "s a photo": 2,
+    "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0,
+    "s a photo": 2,
 }  # fmt: skip
+TITLES = {m.name: m.title for m in MEASURES} | {"passes": "passes", "seconds": "s a photo"}
+"""Columns by the names of `results.jsonl`."""
 RHOS = (0.0, RHO / 4, RHO, 4 * RHO)
 """Weights of the learned term that are compared, the first without it."""
 Attack = Callable[[Tensor, Tensor], Tensor]
@@ -49,29 +58,36 @@ Figures = dict[str, Any]
 """Tables by title, each with its rows by name."""
 
 
-# classifier -----------------------------------------------------------------------------------------------
+# attacks --------------------------------------------------------------------------------------------------
+
+EVALUATIONS = {
+    "classifier": ("efficientnet-lite0", "imagenet"),
+    "faces": ("dlib+card:{data}/weights/mobilefacenet-ms1m.json", "faces/lfw10"),
+}
+"""Targets and pictures on which all attacks are compared; `{data}` is the folder of the data."""
 
 
-def classifier(args: argparse.Namespace) -> Figures:
-    """MND and DDN on every photo that efficientnet-lite0 classifies right."""
-    target = registry.load("efficientnet-lite0", offline=True)
-    assert isinstance(target, Classifier)
-    batches = list(_batches(_right(args, target), 10 if args.size == "crop" else 1))
-    attacks: dict[str, tuple[int, Attack]] = {
-        "MND": (40, lambda x, y: MND()(x, lambda p: target.margin(p, Reference(y))).image),
-        "DDN-40": (40, lambda x, y: ddn(x, y, target.logits, 40)),
-        "DDN-100": (100, lambda x, y: ddn(x, y, target.logits, 100)),
-    }
-    rows = {}
-    for name, (passes, attack) in attacks.items():
-        rows[name] = _attacked(batches, target, attack)
-        for row in rows[name]:
-            row["passes"] = passes
-        print(table({name: _counted(rows[name])}, DIGITS), flush=True)
-    return {
-        "classifier, means": {name: _counted(r) for name, r in rows.items()},
-        "classifier, medians": {name: _counted(r, middle=True) for name, r in rows.items()},
-    }
+def attacks(args: argparse.Namespace) -> Figures:
+    """`mnd evaluate` with every attack, on both kinds of targets; goes on where it was stopped."""
+    figures: Figures = {}
+    for name, (target, folder) in EVALUATIONS.items():
+        settings = EvaluationSettings(
+            DATA / folder,
+            (target.format(data=DATA),),
+            tuple(args.attacks.split(",")) if args.attacks else (),
+            limit=args.limit,
+            offline=True,
+        )
+        out = args.out / name
+        print(evaluate(settings, out), flush=True)
+        for found in summarise(read_results(out / RESULTS)):
+            told = {TITLES[m]: it.mean for m, it in found.quality.items() if m in TITLES}
+            row = {"photos": found.pictures, "fooled %": 100 * (found.success.mean or 0.0), **told}
+            figures.setdefault(f"attacks, {name}, means over the successes", {})[found.attack] = row
+    return figures
+
+
+# the learned term -----------------------------------------------------------------------------------------
 
 
 def _counted(rows: list[Values], middle: bool = False) -> Values:
@@ -83,22 +99,11 @@ def _right(args: argparse.Namespace, target: Classifier) -> list[tuple[Pixels, i
     """The photos that are classified right, with their class: the first number of the file's name."""
     found = []
     for path in sorted((args.data or DATA / "imagenet").glob("*.jpg"))[: args.limit]:
-        pixels = _crop(path) if args.size == "crop" else read(path)
+        pixels = cropped(read(path), 224)
         label = int(path.name[:3])
         if int(target.refer(to_tensor(pixels)).known) == label:
             found.append((pixels, label))
     return found
-
-
-def _crop(path: Path, short: int = 256, side: int = 224) -> Pixels:
-    """The middle of a photo whose shorter side was made 256 pixels."""
-    with Image.open(path) as image:
-        photo = image.convert("RGB")
-    scale = short / min(photo.size)
-    width, height = (round(v * scale) for v in photo.size)
-    left, top = (width - side) // 2, (height - side) // 2
-    photo = photo.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(photo.crop((left, top, left + side, top + side)))
 
 
 def _batches(photos: list[tuple[Pixels, int]], size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -204,7 +209,9 @@ def _signed_subject(x: Tensor, subject: Subject, target: FaceTarget) -> Tensor:
     x0, y0, x1, y1 = (int(v) for v in target.support(subject.landmarks)[0].tolist())
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     reference = subject.judged[0].at(subject.landmarks - torch.tensor([x0, y0]))
-    x[..., y0:y1, x0:x1] = mi_fgsm(x[..., y0:y1, x0:x1].clone(), lambda y: target.margin(y, reference))
+    crop = x[..., y0:y1, x0:x1].clone()
+    problem = Problem(crop, (lambda y: target.margin(y, reference),), (target.card.threshold,))
+    x[..., y0:y1, x0:x1] = anchors.load("mi-fgsm").run(problem, 4.0, 0)
     return x
 
 
@@ -272,7 +279,7 @@ def learned(args: argparse.Namespace) -> Figures:
 # command line ---------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
-    "faces": faces, "classifier": classifier, "time": costs.times, "memory": costs.memory,
+    "faces": faces, "attacks": attacks, "time": costs.times, "memory": costs.memory,
     "start": costs.start, "learned": learned,
 }  # fmt: skip
 
@@ -285,13 +292,14 @@ def main() -> None:
     parser.add_argument("part", choices=[*PARTS, "readme"])
     parser.add_argument("--data", type=Path, help="folder of photos; beside the project by default")
     parser.add_argument("--limit", type=int, help="only so many photos")
-    parser.add_argument("--size", choices=["crop", "own"], default="crop", help="classifier: which pixels")
     parser.add_argument(
         "--unseen",
         type=Path,
         default=DATA / "weights" / "mobilefacenet-ms1m.json",
         help="faces: the card of a recogniser that is not attacked; left out where it is not there",
     )
+    parser.add_argument("--attacks", help="attacks: which, separated by commas; all by default")
+    parser.add_argument("--out", type=Path, default=Path("benchmark"), help="attacks: folder of the reports")
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()

@@ -14,14 +14,17 @@ from pathlib import Path
 import pytest
 
 SURFACE = Path(__file__).with_name("api_surface.json")
-MODULES = ("mnd", "mnd.losses")
-COMMANDS = ("cloak", "check", "targets", "demo")
+MODULES = ("mnd", "mnd.attacks", "mnd.losses", "mnd.study")
+COMMANDS = ("cloak", "check", "evaluate", "study create", "study score", "targets", "demo")
 
 
 def options(command: str) -> list[str]:
     from mnd import cli
 
-    names = cli.app[command].assemble_argument_collection(default_parameter=cli.app.default_parameter)
+    app = cli.app
+    for word in command.split():
+        app = app[word]
+    names = app.assemble_argument_collection(default_parameter=cli.app.default_parameter)
     return sorted(name for argument in names for name in argument.names)
 
 

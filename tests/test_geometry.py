@@ -31,11 +31,11 @@ def test_v_is_the_inverse_root_of_the_curvature():
     x = picture()
     h = torch.rand(x.shape) + 0.1
     geometry = Geometry.of(Known(h), x)
-    assert geometry.p == 2
+    assert geometry.c == 0
     torch.testing.assert_close(geometry.v, (h * x[0].numel()).rsqrt())
 
 
-def test_with_p_2_psi_is_the_quadratic_model_of_the_distance():
+def test_without_spread_psi_is_the_quadratic_model_of_the_distance():
     """`D(x, x + d) = 1/2 mean u^2`."""
     x, distance = picture(), Known(torch.rand(2, 3, 16, 18) + 0.1)
     geometry = Geometry.of(distance, x)
@@ -50,8 +50,8 @@ def test_a_uniform_magnitude_is_uniform():
 
 
 def test_the_composite_has_its_own_spread():
-    assert Geometry.of(Composite(), picture()).p == 3
-    assert Geometry.of(Composite(spread=2), picture()).p == 2
+    assert Geometry.of(Composite(), picture()).c == 1
+    assert Geometry.of(Composite(spread=0), picture()).c == 0
 
 
 def test_a_distance_that_is_a_plain_function():
@@ -89,16 +89,25 @@ def test_flat_and_dark_pictures_are_finite(mask):
 
 
 @settings(max_examples=40, deadline=None)
-@given(p=st.sampled_from([2.0, 2.5, 3.0, 4.0]), seed=st.integers(0, 2**20))
-def test_primal_inverts_the_gradient_of_psi(p, seed):
+@given(c=st.sampled_from([0.0, 0.2, 1.0, 50.0]), seed=st.integers(0, 2**20))
+def test_primal_inverts_the_gradient_of_psi(c, seed):
     generator = torch.Generator().manual_seed(seed)
     v = torch.rand(1, 3, 6, 6, generator=generator).double() + 0.01
     u = torch.randn(1, 3, 6, 6, generator=generator).double().requires_grad_(True)
-    (z,) = torch.autograd.grad((u.abs().pow(p) / p).sum(), u)
-    torch.testing.assert_close(Geometry(v, p).primal(z), v * u.detach())
+    (z,) = torch.autograd.grad((u**2 / 2 + c / 3 * u.abs() ** 3).sum(), u)
+    geometry = Geometry(v, c)
+    torch.testing.assert_close(geometry.dual(u.detach()), z)
+    torch.testing.assert_close(geometry.primal(z), v * u.detach())
+
+
+def test_spread_holds_back_large_changes_and_leaves_small_ones():
+    v, z = torch.ones(2), torch.tensor([0.01, 100.0])
+    small, large = Geometry(v, 0.2).primal(z).tolist()
+    assert small == pytest.approx(0.01, rel=0.01)
+    assert large == pytest.approx((100 / 0.2) ** 0.5, rel=0.15)
 
 
 def test_no_change_has_no_dual():
-    geometry = Geometry(torch.rand(1, 3, 4, 4), 3.0)
+    geometry = Geometry(torch.rand(1, 3, 4, 4), 0.2)
     zero = torch.zeros(1, 3, 4, 4)
     assert torch.equal(geometry.primal(zero), zero)

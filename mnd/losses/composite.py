@@ -58,11 +58,11 @@ class Composite(Distance):
         gradient: default `Gradient()`.
         learned: a `Distance`, or any function of `(x, y)` that gives `(B,)`; exactly when `rho > 0`.
 
-        spread: the norm in which a search moves (see `mnd.geometry`): 2 concentrates the change where it
-            pays most, more spreads it, which the eye likes better than the mean square error does.
+        spread: c of the geometry in which a search moves (see `mnd.geometry`): 0 concentrates the change
+            where it pays most, more spreads it, which the eye likes better than the mean square error does.
 
     Raises:
-        ValueError: `rho` and `learned` contradict each other, or `spread` is below 2.
+        ValueError: `rho` and `learned` contradict each other, or `spread` is negative.
 
     >>> import torch
     >>> x = torch.rand(1, 3, 16, 16)
@@ -78,11 +78,11 @@ class Composite(Distance):
         structure: Distance | None = None,
         gradient: Distance | None = None,
         learned: Callable[[Tensor, Tensor], Tensor] | None = None,
-        spread: float = 3.0,
+        spread: float = 1.0,
     ) -> None:
         super().__init__()
-        if not spread >= 2:
-            raise ValueError(f"spread is {spread}, expected a norm of at least 2")
+        if not 0 <= spread < float("inf"):
+            raise ValueError(f"spread is {spread}, expected a finite number >= 0")
         self.spread = spread
         self.weights = weights or Weights()
         if (learned is None) != (self.weights.rho == 0):

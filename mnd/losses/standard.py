@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from .composite import Composite, Weights
 from .local import Local
 from .rlpips import RLPIPS
+
+WEIGHTS = Weights(beta=150.0, gamma=30.0)
+"""Less structure and gradient than the composite's own: `docs/search.md` has the figures of others."""
+SPREAD = 0.2
+"""Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 
 def standard(rho: float, device: torch.device | str = "cpu") -> Composite:
@@ -23,6 +30,7 @@ def standard(rho: float, device: torch.device | str = "cpu") -> Composite:
     True
     """
     if rho == 0:
-        return Composite()
+        return Composite(WEIGHTS, spread=SPREAD)
     metric = RLPIPS().to(device)
-    return Composite(Weights(rho=rho), learned=Local(metric, least=metric.trunk.least))
+    learned = Local(metric, least=metric.trunk.least)
+    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=SPREAD)

@@ -53,7 +53,8 @@ def faces(tmp_path_factory) -> Path:
 
 
 def settings(folder: Path, target: str = "efficientnet-lite0", **more) -> EvaluationSettings:
-    return EvaluationSettings(folder, (target,), **{"attacks": ("mnd", "mi-fgsm"), "offline": True, "draws": 1} | more)
+    few = {"attacks": ("mnd", "mi-fgsm"), "offline": True, "draws": 1}
+    return EvaluationSettings(folder, (target,), **few | more)
 
 
 def lasting(lines: list[dict]) -> list[dict]:
