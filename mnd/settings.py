@@ -41,7 +41,7 @@ class CloakSettings:
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
     """How far past its threshold a recogniser is driven, as a share of the threshold: its next look at the
-    face is never quite the same. By default 0.38 against a gallery, 0.2 against the photo itself."""
+    face is never quite the same. By default 0.39 against a gallery, 0.2 against the photo itself."""
     rho: float = RHO
     """Weight of R-LPIPS, the learned term of the loss; 0: without it."""
     device: Device = "auto"
@@ -88,4 +88,4 @@ class CloakSettings:
         """
         if self.headroom is not None:
             return self.headroom
-        return 0.2 if self.gallery is None else 0.38
+        return 0.2 if self.gallery is None else 0.39

@@ -40,14 +40,14 @@ class Measure:
 
 
 MEASURES = (
-    Measure("ssimulacra2", "SSIMULACRA2", True, 1),
+    Measure("ssimulacra2", "SSIMULACRA2", True, 2),
     Measure("butteraugli", "Butteraugli", False, 2),
-    Measure("ssim", "SSIM", True, 4),
-    Measure("ms_ssim", "MS-SSIM", True, 4),
-    Measure("psnr", "PSNR", True, 1, "dB"),
-    Measure("rlpips", "R-LPIPS", False, 5),
-    Measure("lpips", "LPIPS", False, 4),
-    Measure("elpips", "E-LPIPS", False, 5),
+    Measure("ssim", "SSIM", True, 5),
+    Measure("ms_ssim", "MS-SSIM", True, 5),
+    Measure("psnr", "PSNR", True, 2, "dB"),
+    Measure("rlpips", "R-LPIPS", False, 6),
+    Measure("lpips", "LPIPS", False, 5),
+    Measure("elpips", "E-LPIPS", False, 6),
     Measure("ciede2000", "CIEDE2000", False, 2),
     Measure("ciede2000_p99", "CIEDE2000 p99", False, 2),
     Measure("above_jnd", "Above JND", False, 4),
