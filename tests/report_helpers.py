@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 TARGETS = ("dlib+mobilefacenet", "efficientnet-lite0")
-ATTACKS = ("mnd", "ddn-100", "pgd", "fgsm")
+ATTACKS = ("mnd", "ddn", "pgd", "fgsm")
 STRENGTH = {
-    "mnd": 1.0, "mnd-plain": 1.1, "alma-ssim": 1.3, "alma": 1.4, "cw": 1.45, "ddn-100": 1.5, "ddn-40": 1.6,
+    "mnd": 1.0, "mnd-plain": 1.1, "alma-ssim": 1.3, "alma": 1.4, "cw": 1.45, "ddn": 1.5, "ddn-40": 1.6,
     "fmn": 1.6, "perc-al": 1.7, "deepfool": 2.0, "pgd": 2.6, "i-fgsm": 2.7, "mi-fgsm": 3.0, "fgsm": 4.5,
 }  # fmt: skip
-PASSES = {"mnd": 92, "ddn-100": 100, "pgd": 40, "fgsm": 1}
+PASSES = {"mnd": 92, "ddn": 100, "pgd": 40, "fgsm": 1}
 PEOPLE = ("Ariel_Sharon", "Colin_Powell", "Hugo_Chavez", "Tony_Blair")
 
 

@@ -5,43 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
+from html_helpers import Reader
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from mnd.page import Row, before_after_strip, difference_gain, difference_picture, page
-
-VOID = {"meta", "img", "input", "br"}
-
-
-class Reader(HTMLParser):
-    """Every element closes what it opened; collects what a test asks for."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words += data + " "
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _HOMES = {
     "mi-fgsm": "momentum",
     "cw": "library",
     "deepfool": "library",
+    "ddn": "ddn8",
     "ddn-40": "ddn8",
-    "ddn-100": "ddn8",
     "ddn-foolbox-100": "library",
     "fmn": "fmn",
     "alma": "alma",
@@ -34,6 +34,15 @@ _HOMES = {
 
 NAMES = tuple(_HOMES)
 """The names of all attacks, in the order of a table."""
+ALIASES = {
+    "bim": "i-fgsm",
+    "ddn-100": "ddn",
+    "alma-l2": "alma",
+    "c&w": "cw",
+    "percal": "perc-al",
+    "mifgsm": "mi-fgsm",
+}
+"""Other names of some of them."""
 
 
 def load(name: str) -> Attack:
@@ -43,9 +52,10 @@ def load(name: str) -> Attack:
         ValueError: there is no attack of this name; the message says which there are.
         ModuleNotFoundError: it is foolbox's, which is not installed.
 
-    >>> load("mi-fgsm").title
-    'MI-FGSM'
+    >>> load("mi-fgsm").title, load("bim").name
+    ('MI-FGSM', 'i-fgsm')
     """
+    name = ALIASES.get(name, name)
     if name not in _HOMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."

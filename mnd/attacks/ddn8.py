@@ -57,8 +57,8 @@ def ddn(
 
 
 def attack(name: str) -> Attack:
-    """`ddn-40` and `ddn-100`."""
-    steps = int(name.removeprefix("ddn-"))
+    """`ddn`, in 100 steps, and `ddn-40`."""
+    steps = 40 if name == "ddn-40" else 100
     return Attack(
         name=name,
         title=f"DDN-{steps}",

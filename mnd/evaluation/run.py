@@ -62,10 +62,10 @@ class Evaluation:
         progress: Progress | None = None,
         command: Sequence[str] = (),
     ) -> None:
-        names = settings.attacks or attacks.NAMES
-        if twice := sorted({n for n in names if names.count(n) > 1}):
+        self.attacks = [_swept(attacks.load(name), settings) for name in settings.attacks or attacks.NAMES]
+        names = [attack.name for attack in self.attacks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"attacks are named twice: {', '.join(twice)}; expected each once")
-        self.attacks = [_swept(attacks.load(name), settings) for name in names]
         for name in {part.strip() for target in settings.targets for part in target.split("+")}:
             registry.find(name)
         self.settings, self.out, self.progress = settings, out, progress or _silent

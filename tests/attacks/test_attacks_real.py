@@ -27,7 +27,7 @@ SHORT = {
     "cw": partial(library.run, name="cw", steps=2),
     "deepfool": partial(library.run, name="deepfool", steps=4),
     "ddn-40": partial(ddn, steps=8),
-    "ddn-100": partial(ddn, steps=8),
+    "ddn": partial(ddn, steps=8),
     "ddn-foolbox-100": partial(library.run, name="ddn-foolbox-100", steps=8),
     "fmn": partial(fmn, steps=15),
     "alma": partial(alma_module.alma, steps=10),
