@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -49,6 +50,14 @@ class Geometry:
             return self.v * z
         root = z.abs().mul_(4 * self.c).add_(1).sqrt_().add_(1)
         return root.reciprocal_().mul_(z).mul_(self.v).mul_(2)
+
+    def along(self, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """`primal(lambda z)` as a function of `lambda >= 0`; what does not depend on it is done once."""
+        change = self.v * z
+        if self.c == 0:
+            return lambda multiplier: change * multiplier
+        twice, size = 2 * change, 4 * self.c * z.abs()
+        return lambda multiplier: (twice * multiplier).div_((size * multiplier).add_(1).sqrt_().add_(1))
 
     def dual(self, u: Tensor) -> Tensor:
         """The dual of a change `v u`: `grad psi(u) = u + c u |u|`."""

@@ -278,6 +278,9 @@ class _Run:
             _sample(t, every) for t in (self.x, self.average[k], self._pull(but=k), self.geometry.v)
         )
         geometry = Geometry(v.contiguous(), self.geometry.c)
+        if not rest.ndim:  # nothing else pulls
+            change = geometry.along(-slope)
+            return lambda lam: self._saved(x, change(_per_image(lam)))
         return lambda lam: self._saved(x, geometry.primal(-(rest + _per_image(lam) * slope)))
 
     def _solve(self, aim: Tensor, g: Tensor, halvings: int = 10) -> None:

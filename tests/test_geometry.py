@@ -98,6 +98,9 @@ def test_primal_inverts_the_gradient_of_psi(c, seed):
     geometry = Geometry(v, c)
     torch.testing.assert_close(geometry.dual(u.detach()), z)
     torch.testing.assert_close(geometry.primal(z), v * u.detach())
+    for multiplier in (0.0, 0.3, 20.0):
+        found = geometry.along(z)(torch.tensor(multiplier, dtype=z.dtype))
+        torch.testing.assert_close(found, geometry.primal(multiplier * z))
 
 
 def test_spread_holds_back_large_changes_and_leaves_small_ones():
