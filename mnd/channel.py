@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +41,24 @@ def through(y: Tensor, step: Callable[[Pixels], Pixels]) -> Tensor:
     return straight_through(y, to_tensor(step(to_pixels(y)), y.device).to(y.dtype))
 
 
+def jpeg(pixels: Pixels, quality: int) -> Pixels:
+    """Saved again as a JPEG with half the colour resolution, as many services do."""
+    return _again(pixels, "JPEG", quality=quality, subsampling="4:2:0")
+
+
+def webp(pixels: Pixels, quality: int) -> Pixels:
+    """Saved again as a lossy WebP, whose colours always have half the resolution."""
+    return _again(pixels, "WEBP", quality=quality)
+
+
 def jpeg75(pixels: Pixels) -> Pixels:
-    """Saved again as a JPEG of quality 75 with half the colour resolution, as many services do."""
+    """Saved again as a JPEG of quality 75 with half the colour resolution."""
+    return jpeg(pixels, 75)
+
+
+def _again(pixels: Pixels, form: str, **options: Any) -> Pixels:
     data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=75, subsampling="4:2:0")
+    Image.fromarray(pixels).save(data, form, **options)
     with Image.open(data) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -22,8 +22,8 @@ from .search import LEVELS, grid
 
 INSTALL = 'pip install "mnd[anchors]"'
 ROUNDED = {
-    "eps": "no 8-bit rounding in the loop",
-    "headroom": "the target rounds to 8 bits, the slope passes straight through",
+    "eps": "rounds nothing itself",
+    "headroom": "its target rounds to 8 bits, the slope passes straight through",
 }
 TWO = "two classes: z = (m, -m) / 2 of the largest margin m"
 

@@ -51,6 +51,6 @@ def attack(name: str) -> Attack:
         source="Dong et al. 2018, arXiv 1710.06081",
         library="mnd",
         note=f"{STEPS} steps of eps / {STEPS}, mu 1, cross-entropy (of two classes: the slope of the largest "
-        "margin); no 8-bit rounding in the loop. Written here: foolbox 3.3.4 sums signs instead of slopes",
+        "margin); rounds nothing itself. Written here: foolbox 3.3.4 sums signs instead of slopes",
         run=mi_fgsm,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from cyclopts import App, Parameter
 
 from .. import __version__
+from ..finite import finite
 from ..settings import CloakSettings
 
 Record = dict[str, Any]
@@ -42,21 +42,6 @@ app = App(
     # a name that begins with a bracket is a name, no JSON
     default_parameter=Parameter(negative=(), json_list=False, json_dict=False),
 )
-
-
-def finite(value: Any) -> Any:
-    """The same for JSON, which knows no infinities: they become null.
-
-    >>> finite({"a": [1.5, float("nan")]})
-    {'a': [1.5, None]}
-    """
-    if isinstance(value, dict):
-        return {str(key): finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def tell(record: Record, as_json: bool, show: Callable[[Record], None]) -> None:

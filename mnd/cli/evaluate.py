@@ -12,8 +12,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from ..evaluation.settings import EvaluationSettings, Form
+from ..finite import finite
 from ..settings import Device
-from .common import DONE, FAILED, UsageError, app, finite
+from .common import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names
 
 

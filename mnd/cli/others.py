@@ -10,7 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from .common import DONE, FAILED, NotReadyError, app, failed_record, finite, loaded, tell
+from ..finite import finite
+from .common import DONE, FAILED, NotReadyError, app, failed_record, loaded, tell
 from .options import DEFAULT, AsJson, Gallery, Offline, OnDevice, Targets, cloak_settings, split_names
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from ..finite import finite
 from ..study.settings import StudySettings
-from .common import DONE, FAILED, UsageError, app, finite
+from .common import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names
 
 DEFAULT = StudySettings()

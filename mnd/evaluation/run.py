@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import time
@@ -19,6 +18,7 @@ from ..attacks.attack import Attack
 from ..attacks.problem import Counted
 from ..channel import Pixels, to_pixels
 from ..files import PhotoError, write_atomic
+from ..finite import finite
 from ..targets import registry
 from . import machine, saving
 from .measures import brief, measures
@@ -70,6 +70,11 @@ class Evaluation:
             registry.find(name)
         self.settings, self.out, self.progress = settings, out, progress or _silent
         self.benches = [Bench(name, settings) for name in settings.targets]
+        heard = {registry.find(name).card.name for name in settings.judges}
+        if idle := sorted(heard - {t.card.name for bench in self.benches for t in bench.judges}):
+            raise ValueError(f"judges {', '.join(idle)} suit no target: expected others of the same kind")
+        self.told: dict[str, Line] = {}
+        """What an earlier run said of its attacks, which may be others than those of this one."""
         self.lines = self._earlier()
         self.not_counted: dict[str, list[str]] = {bench.name: [] for bench in self.benches}
         self.unreadable: dict[str, str] = {}
@@ -194,7 +199,7 @@ class Evaluation:
 
     def _append(self, line: Line) -> None:
         """At once and to the disk: what is done is not done again."""
-        line = _finite(line)
+        line = finite(line)
         with (self.out / RESULTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()
@@ -205,7 +210,8 @@ class Evaluation:
         """The lines of this evaluation that are there already, without one that a crash left unfinished."""
         if not (self.out / RESULTS).exists():
             return {}
-        before = json.loads((self.out / RUN).read_text(encoding="utf-8"))["settings"]
+        run = json.loads((self.out / RUN).read_text(encoding="utf-8"))
+        before, self.told = run["settings"], run["attacks"]
         now = self.settings.decisive()
         if other := sorted(name for name in now if now[name] != before.get(name)):
             got, want = ({name: where.get(name) for name in other} for where in (now, before))
@@ -226,14 +232,14 @@ class Evaluation:
             "hardware": machine.hardware(device),
             "targets": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.targets},
             "judges": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.judges},
-            "attacks": {a.name: {name: getattr(a, name) for name in _TOLD} for a in self.attacks},
+            "attacks": self.told | {a.name: {name: getattr(a, name) for name in _TOLD} for a in self.attacks},
             "not_counted": self.not_counted,
             "unreadable": self.unreadable,
             "pictures": {bench.name: len(bench.pictures) for bench in self.benches},
             "started": self.started,
             "seconds": round(seconds, 1),
         }
-        data = json.dumps(_finite(told), indent=1, default=str) + "\n"
+        data = json.dumps(finite(told), indent=1, default=str) + "\n"
         write_atomic(self.out / RUN, data.encode(), overwrite=True)
 
 
@@ -256,15 +262,6 @@ def _swept(attack: Attack, settings: EvaluationSettings) -> Attack:
 
 def _key(line: Line) -> Key:
     return line["target"], line["picture"], line["attack"]
-
-
-def _finite(value: Any) -> Any:
-    """The same for JSON, which knows no infinities."""
-    if isinstance(value, dict):
-        return {str(key): _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def evaluate(

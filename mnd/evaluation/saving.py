@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..channel import Pixels, half
+from ..channel import Pixels, half, jpeg, jpeg75, webp
 from ..files import write_atomic
 from .settings import Form
 
@@ -42,24 +43,11 @@ def write(path: Path, pixels: Pixels, form: Form, quality: int) -> Pixels:
     return decoded(path.read_bytes())
 
 
-def _again(form: Form, quality: int) -> Callable[[Pixels], Pixels]:
-    def step(pixels: Pixels) -> Pixels:
-        data = io.BytesIO()
-        image = Image.fromarray(pixels)
-        if form == "jpeg":
-            image.save(data, "JPEG", quality=quality, subsampling="4:2:0")
-        else:
-            image.save(data, "WEBP", quality=quality)
-        return decoded(data.getvalue())
-
-    return step
-
-
 CHANNEL: dict[str, Callable[[Pixels], Pixels]] = {
-    "jpeg90": _again("jpeg", 90),
-    "jpeg75": _again("jpeg", 75),
-    "jpeg50": _again("jpeg", 50),
-    "webp80": _again("webp", 80),
+    "jpeg90": partial(jpeg, quality=90),
+    "jpeg75": jpeg75,
+    "jpeg50": partial(jpeg, quality=50),
+    "webp80": partial(webp, quality=80),
     "half": half,
 }
 """What may happen to a file on its way: saved again with half the colour resolution, or at half the size."""

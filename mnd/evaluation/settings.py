@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from ..settings import Device
 
 Form = Literal["png", "jpeg", "webp"]
-LIMITLESS = ("attacks", "limit", "device", "offline")
+FREE = ("attacks", "limit", "device", "offline")
 """What may change when an evaluation is resumed: none of it changes a line that is there already."""
 
 
@@ -86,4 +86,4 @@ class EvaluationSettings:
     def decisive(self) -> dict[str, Any]:
         """The settings on which the lines of results depend."""
         lists = {k: list(v) if isinstance(v, tuple) else v for k, v in self.as_json().items()}
-        return {k: v for k, v in lists.items() if k not in LIMITLESS}
+        return {k: v for k, v in lists.items() if k not in FREE}

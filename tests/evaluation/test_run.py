@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +142,15 @@ def test_nothing_is_done_twice(done, classes, monkeypatch):
     assert Evaluation(settings(classes), out).run() == lines
 
 
+def test_other_attacks_may_join_and_none_is_forgotten(done, classes, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(done[0], folder)
+    lines = Evaluation(settings(classes, attacks=("mnd-plain",), limit=2), folder).run()
+    assert lines[: len(done[1])] == done[1]
+    assert {line["attack"] for line in lines} == {"mnd", "mi-fgsm", "mnd-plain"}
+    assert json.loads((folder / RUN).read_text())["attacks"].keys() == {"mnd", "mi-fgsm", "mnd-plain"}
+
+
 def test_other_settings_need_another_folder(done, classes):
     with pytest.raises(ValueError, match=r"other settings: got {'seed': 1}, expected {'seed': 0}"):
         Evaluation(settings(classes, seed=1), done[0])
@@ -223,6 +233,7 @@ def test_a_problem_sees_the_rounded_file(classes):
     [
         ({"attacks": ("mnd", "mnd")}, "named twice: mnd"),
         ({"attacks": ("magic",)}, "unknown attack 'magic'"),
+        ({"judges": ("dlib",)}, "judges dlib suit no target"),
         ({"targets": ("nobody",)}, "unknown target 'nobody'"),
         ({"targets": ("dlib+efficientnet-lite0",)}, "got both in one"),
     ],
