@@ -15,6 +15,8 @@ from .losses.images import Distance, check_images
 
 SAMPLE = 400_000
 """So many values of a picture are enough to solve for the multipliers."""
+FAR = 1e12
+"""The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
 """`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
 
@@ -34,8 +36,9 @@ class SearchSettings:
     """Forward and backward passes through the targets."""
     kappa: float = 0.0
     """Head-room: every margin must reach -kappa, in the target's own unit."""
-    momentum: float = 0.9
-    """How slowly the average of the targets' gradients forgets."""
+    momentum: tuple[float, float] = (0.3, 0.95)
+    """How slowly the average of the targets' gradients forgets, in the first step and in the last: at first
+    the search looks around, in the end it settles."""
     trust: float = 1.6
     """How much the change may grow or shrink in one step, as a factor."""
     gain: float = 0.7
@@ -53,8 +56,8 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}, expected at least 1")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum is {self.momentum}, expected 0 <= momentum < 1")
+        if len(self.momentum) != 2 or not all(0 <= value < 1 for value in self.momentum):
+            raise ValueError(f"momentum is {self.momentum}, expected two numbers from 0 to below 1")
         if not self.trust > 1:
             raise ValueError(f"trust is {self.trust}, expected a factor above 1")
         if self.levels is not None and self.levels < 2:
@@ -253,8 +256,11 @@ class _Run:
         if step == 0:
             self.average = scaled
             self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
-        beta = self.settings.momentum
-        self.average = beta * self.average + (1 - beta) * scaled
+        first, last = self.settings.momentum
+        beta = first + (last - first) * step / self.settings.steps
+        # where a target has no slope (at the clean picture its distance has none) nothing is learned
+        new = _per_image(torch.where(size > 0, 1 - beta, 0.0))
+        self.average = (1 - new) * self.average + new * scaled
         if step >= 4:  # earlier the picture is still on its way, and a miss says nothing of curvature
             miss = m + self.settings.kappa
             self.slack = (self.slack + self.settings.gain * torch.where(miss > 0, miss, miss / 2)).clamp_min(
@@ -301,7 +307,8 @@ class _Run:
                 middle = (low + high) / 2
                 recognised = offset[k] + _dot(g[k], picture(middle)) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
-            self.multipliers[k] = high
+            # a margin that no picture reaches asks for more in every step
+            self.multipliers[k] = high.minimum(FAR * first)
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 Level = Literal["minimum", "robust", "strong"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-RHO = 4000.0
+RHO = 2000.0
 """Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
 
 

@@ -435,12 +435,22 @@ def test_pictures_that_are_none(x, message):
         MND(Magnitude())(x, lambda y: y.mean((1, 2, 3)))
 
 
+def test_a_margin_that_nothing_reaches_ends_finite():
+    x = torch.full((1, 3, 16, 16), 0.5)
+    slope = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    result = MND(Composite(spread=0.1), SearchSettings(steps=120))(
+        x, lambda y: (slope * y).sum((1, 2, 3)) + 1e6
+    )
+    assert result.image.isfinite().all()
+    assert not result.success
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"steps": 0}, "steps is 0"),
-        ({"momentum": 1.0}, "momentum is 1.0"),
-        ({"momentum": -0.1}, "momentum is -0.1"),
+        ({"momentum": (0.5, 1.0)}, r"momentum is \(0.5, 1.0\)"),
+        ({"momentum": (-0.1, 0.5)}, r"momentum is \(-0.1, 0.5\)"),
         ({"trust": 1.0}, "trust is 1.0"),
         ({"levels": 1}, "levels is 1"),
     ],

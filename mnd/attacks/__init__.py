@@ -15,6 +15,7 @@ __all__ = ["NAMES", "Attack", "Counted", "Problem", "load"]
 
 _HOMES = {
     "mnd": "ours",
+    "mnd-40": "ours",
     "mnd-plain": "ours",
     "fgsm": "library",
     "i-fgsm": "library",

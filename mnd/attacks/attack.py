@@ -18,7 +18,7 @@ Run = Callable[["Problem", float, int], "Tensor"]
 
 BUDGETS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
 """Grey levels that a pixel may move, of attacks that spend a budget."""
-HEADROOMS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+HEADROOMS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.2, 0.4, 0.8)
 """Shares of a target's scale, of attacks that look for the least change."""
 
 

@@ -10,9 +10,9 @@ from .composite import Composite, Weights
 from .local import Local
 from .rlpips import RLPIPS
 
-WEIGHTS = Weights(beta=150.0, gamma=30.0)
-"""Less structure and gradient than the composite's own: `docs/search.md` has the figures of others."""
-SPREAD = 0.2
+WEIGHTS = Weights(beta=300.0, gamma=20.0)
+"""Less of both than the composite's own: `docs/search.md` has the figures of others."""
+SPREAD = 0.1
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 

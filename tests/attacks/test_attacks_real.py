@@ -14,11 +14,13 @@ from mnd.attacks.fmn import fmn
 from mnd.attacks.momentum import mi_fgsm
 from mnd.attacks.ours import search
 from mnd.attacks.percal import perc_al
+from mnd.settings import RHO
 from mnd.targets import registry
 from mnd.targets.target import Reference
 
 SHORT = {
-    "mnd": partial(search, steps=6),
+    "mnd": partial(search, rho=RHO, steps=6),
+    "mnd-40": partial(search, rho=RHO, steps=4),
     "mnd-plain": partial(search, rho=0.0, steps=6),
     "fgsm": partial(library.run, name="fgsm"),
     "i-fgsm": partial(library.run, name="i-fgsm", steps=6),
@@ -62,7 +64,7 @@ def test_a_few_steps_lower_the_margin(name, problem, foolbox):
         before, after = (float(problem.margin(v)) for v in (problem.x, y))
     assert before > 0
     assert after < before or torch.equal(y, problem.x)
-    if name not in ("cw", "mnd", "deepfool", "fmn"):  # too few steps to get there
+    if name not in ("cw", "mnd", "mnd-40", "deepfool", "fmn"):  # too few steps to get there
         assert after < 0
     assert float((y - problem.x).abs().mean()) < 4 / 255 + 1e-6
 

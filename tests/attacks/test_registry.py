@@ -34,7 +34,7 @@ def test_titles_differ(foolbox):
 
 def test_an_unknown_attack_is_refused():
     with pytest.raises(
-        ValueError, match=r"unknown attack 'ddn-4'; did you mean ddn-40\? There are mnd, mnd-plain, "
+        ValueError, match=r"unknown attack 'ddn-4'; did you mean ddn-40\? There are mnd, mnd-40, mnd-plain, "
     ):
         attacks.load("ddn-4")
     with pytest.raises(ValueError, match=r"unknown attack 'zzz'. There are .*, perc-al$"):

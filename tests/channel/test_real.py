@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,19 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from skimage import data
 
-from mnd.channel import CHECKS, half, jpeg75, straight_through, through, to_pixels, to_tensor
+from mnd.channel import (
+    CHECKS,
+    VERIFICATION,
+    half,
+    jpeg,
+    jpeg75,
+    resized,
+    straight_through,
+    through,
+    to_pixels,
+    to_tensor,
+    webp,
+)
 
 PHOTO = data.astronaut()[:121, 150:271]
 
@@ -82,7 +96,34 @@ def test_half_is_smooth():
     assert np.abs(small.astype(int) - 127)[4:-4, 4:-4].max() <= 2
 
 
+def test_resized_is_the_filter_that_was_asked_for():
+    assert np.array_equal(resized(PHOTO, (60, 60)), half(PHOTO))
+    want = Image.fromarray(PHOTO).resize((33, 70), Image.Resampling.BICUBIC)
+    assert np.array_equal(resized(PHOTO, (70, 33), "bicubic"), np.asarray(want))
+
+
+def test_jpeg_keeps_the_colours_that_it_is_asked_to_keep():
+    errors = [np.abs(jpeg(PHOTO, 95, s).astype(int) - PHOTO).mean() for s in ("4:4:4", "4:2:2", "4:2:0")]
+    assert errors == sorted(errors)
+    assert np.array_equal(jpeg(PHOTO, 95), jpeg(PHOTO, 95, "4:2:0"))
+
+
 def test_names():
     assert list(CHECKS) == ["jpeg75", "half"]
     for step in CHECKS.values():
         assert step(PHOTO).dtype == np.uint8
+
+
+def test_verification_is_five_real_steps():
+    assert list(VERIFICATION) == ["jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"]
+    after = {name: step(PHOTO) for name, step in VERIFICATION.items()}
+    assert np.array_equal(after["jpeg90"], jpeg(PHOTO, 90))
+    assert np.array_equal(after["webp80"], webp(PHOTO, 80))
+    assert np.array_equal(after["half-jpeg75"], jpeg(half(PHOTO), 75))
+
+
+def test_the_package_is_quick_to_import():
+    slow = ("torchvision", "kornia", "skimage", "scipy", "facenet_pytorch")
+    code = f"import sys, mnd.channel; print(*(m for m in {slow} if m in sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert out.stdout.strip() == ""

@@ -1,0 +1,76 @@
+"""The real steps of the channel, on the pixels `(H, W, 3)` of one picture: what Pillow makes of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from .pixels import Pixels
+
+Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
+"""The resolution of the colours of a JPEG: full, half across, half across and down."""
+Filter = Literal["lanczos", "bicubic", "bilinear"]
+"""How a picture is resized; each is widened when it makes a picture smaller, so that nothing is dropped."""
+
+_FILTERS = {
+    "lanczos": Image.Resampling.LANCZOS,
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+}
+
+
+def jpeg(pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0") -> Pixels:
+    """Saved again as a JPEG, with half the colour resolution unless asked otherwise, as many services do."""
+    return _again(pixels, "JPEG", quality=quality, subsampling=subsampling)
+
+
+def webp(pixels: Pixels, quality: int) -> Pixels:
+    """Saved again as a lossy WebP, whose colours always have half the resolution."""
+    return _again(pixels, "WEBP", quality=quality)
+
+
+def jpeg75(pixels: Pixels) -> Pixels:
+    """Saved again as a JPEG of quality 75 with half the colour resolution."""
+    return jpeg(pixels, 75)
+
+
+def _again(pixels: Pixels, form: str, **options: Any) -> Pixels:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, form, **options)
+    with Image.open(data) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def resized(pixels: Pixels, size: tuple[int, int], filter: Filter = "lanczos") -> Pixels:
+    """At another size `(height, width)`."""
+    height, width = size
+    return np.asarray(Image.fromarray(pixels).resize((width, height), _FILTERS[filter]))
+
+
+def half(pixels: Pixels) -> Pixels:
+    """At half the size, smoothly: a thumbnail or a preview."""
+    height, width = pixels.shape[:2]
+    return resized(pixels, (max(height // 2, 1), max(width // 2, 1)))
+
+
+def half_jpeg75(pixels: Pixels) -> Pixels:
+    """At half the size, then saved as a JPEG of quality 75: what a service makes of an upload."""
+    return jpeg75(half(pixels))
+
+
+CHECKS: dict[str, Callable[[Pixels], Pixels]] = {"jpeg75": jpeg75, "half": half}
+"""What `mnd check` and the record of a cloak also look at."""
+
+VERIFICATION: dict[str, Callable[[Pixels], Pixels]] = {
+    "jpeg90": partial(jpeg, quality=90),
+    "jpeg75": jpeg75,
+    "webp80": partial(webp, quality=80),
+    "half": half,
+    "half-jpeg75": half_jpeg75,
+}
+"""The real steps that a cloak of the level `robust` is proved on, one by one."""

@@ -1,0 +1,85 @@
+"""Rounding, and the choices of a slope for it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Slope = Literal["straight", "cubic"]
+"""The gradient of the rounding of coefficients: 1, or that of `round(v) + (v - round(v))^3`."""
+SLOPES: tuple[Slope, ...] = ("straight", "cubic")
+
+
+class _Put(torch.autograd.Function):
+    """Another value, through which a gradient goes as if it were `y`; a sum would cost the last bits."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return grads[0], None
+
+
+def put(y: Tensor, value: Tensor) -> Tensor:
+    """Exactly `value`, with the gradient of `y`; both of one shape.
+
+    >>> y = torch.tensor([0.4], requires_grad=True)
+    >>> put(y, torch.tensor([0.1])).backward()
+    >>> y.grad
+    tensor([1.])
+    """
+    return _put(y, value.detach())
+
+
+def rounded(v: Tensor, near: Tensor, slope: Slope = "straight", soft: bool = False) -> Tensor:
+    """The whole numbers `near` v; the gradient is that of v, or of `near + (v - near)^3`.
+
+    Args:
+        v: of any shape.
+        near: the number that each v is rounded to, of v's shape, without a gradient.
+        slope: `straight`: 1. `cubic`: 3 (v - near)^2, which is small where a small change of v changes
+            nothing (Shin and Song, JPEG-resistant adversarial images, 2017).
+        soft: give the smooth function itself, whose true gradient that is, in place of whole numbers.
+
+    >>> v = torch.tensor([1.5, 2.25], requires_grad=True)
+    >>> rounded(v, v.detach().round(), "cubic").sum().backward()
+    >>> v.grad
+    tensor([0.7500, 0.1875])
+    """
+    smooth = v if slope == "straight" else near + (v - near) ** 3
+    return smooth if soft else put(smooth, near)
+
+
+def whole(v: Tensor, soft: bool = False) -> Tensor:
+    """The nearest whole numbers, halves up as codecs have it, with the gradient of v; `soft`: v itself."""
+    return v if soft else put(v, (v.detach() + 0.5).floor_())
+
+
+def check_slope(slope: str) -> None:
+    """Raise a `ValueError` for a slope that there is not."""
+    if slope not in SLOPES:
+        raise ValueError(f"slope is {slope!r}, expected one of {', '.join(SLOPES)}")
+
+
+def round_image(y: Tensor) -> Tensor:
+    """The image that is saved: 8 bits a channel; the gradient is that of `clamp(y, 0, 1)`.
+
+    >>> round_image(torch.tensor([[[[-0.1, 0.4 / 255, 0.6 / 255]]]])) * 255
+    tensor([[[[0., 0., 1.]]]])
+    """
+    return levels(y) / 255
+
+
+def levels(y: Tensor, soft: bool = False) -> Tensor:
+    """An image as grey levels 0..255, whole numbers unless `soft`."""
+    scaled = (y * 255).clamp(0, 255)
+    return scaled if soft else put(scaled, scaled.detach().round())
+
+
+def _put(y: Tensor, value: Tensor) -> Tensor:
+    out: Tensor = _Put.apply(y, value)
+    return out
