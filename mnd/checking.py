@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .channel import VERIFICATION
 from .cloaking import Cloaker
 from .photo import Photo
 from .quality import quality
-from .records import TROUBLE, Record, all_fooled, failed, regions, still_recognised
+from .records import TROUBLE, Record, all_fooled, failed, problem, regions, still_recognised
 from .settings import CloakSettings
 from .subjects import find
 
@@ -33,13 +34,13 @@ class Checker(Cloaker):
                 )
             subjects = find(clean, self.settings, self.targets, self.detector, self._gallery(Path(original)))
             before = [s.scores(clean.pixels, self.detector) for s in subjects]
-            record["regions"] = regions(subjects, before, changed.pixels, self.detector)
+            record["regions"] = regions(subjects, before, changed.pixels, self.detector, VERIFICATION)
             boxes = [s.area(*clean.pixels.shape[1::-1]) for s in subjects]
             record["quality"] = quality(clean.pixels, changed.pixels, boxes).as_json()
             record["output"] = str(cloaked)
             record["protected"] = all_fooled(record)
             if not record["protected"]:
-                record["error"] = {"kind": "not-protected", "message": still_recognised(record)}
+                record["error"] = problem(record, "not-protected", still_recognised(record))
         except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +12,28 @@ import torch
 from torch import Tensor
 
 from . import kinds
-from .areas import Area, area_of, groups
-from .channel import Pixels, through, to_pixels, to_tensor
+from .areas import area_of, groups
+from .channel import CHECKS, Pixels, through, to_pixels, to_tensor
 from .faces import Detector
 from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .levels import Plan
 from .losses.standard import standard
 from .optimizer import MND, SearchSettings
 from .photo import Photo
 from .quality import quality
-from .records import TROUBLE, all_fooled, failed, regions, still_recognised
+from .records import TROUBLE, all_fooled, failed, problem, regions, still_recognised, too_visible
 from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
 from .targets import registry
 from .targets.embedding import FaceTarget
-from .targets.target import Reference, Target
+from .targets.target import Target
+from .views import Views
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
 ATTEMPTS = 3
-HARDER = 1.5
-"""When the saved file is still recognised, the search is done again with this many times the head-room."""
-JITTER = 0.01
-"""Landmarks found again lie elsewhere by about this share of the distance of the eyes."""
-LOGITS = 0.25
-"""What head-room is a share of where the threshold is zero: other machines differ in the last digits."""
+"""When the saved file is still recognised, the search is done again with more head-room."""
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -76,7 +72,7 @@ class Cloaker:
             lambda name, done, total: self.progress(f"download {name}", done, total),
         )
         self.detector = Detector(device)
-        self.distance = standard(self.settings.rho, device)
+        self.distance = standard(self.settings.rho, device, self.settings.plan.spread)
         self._galleries: dict[Path | None, Gallery] = {}
 
     def photo(
@@ -144,32 +140,44 @@ class Cloaker:
         return self._galleries[own]
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
-        """The bytes of the cloaked file, once all targets are fooled by them; the record is filled in."""
+        """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
+        plan, data = self.settings.plan, b""
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
         before = [s.scores(photo.pixels, self.detector) for s in subjects]
-        headroom, data = self.settings.room, b""
         for attempt in range(ATTEMPTS):
-            pixels = photo.pixels.copy()
-            for group in groups(subjects, photo.pixels.shape[:2]):
-                self._search(photo, group, pixels, headroom, attempt)
-            data = photo.encode(pixels)
-            shown = photo.decode(data)
-            record["regions"] = regions(subjects, before, shown, self.detector)
-            if all_fooled(record):
+            tried, found = self._attempt(photo, subjects, before, plan, attempt)
+            visible = too_visible(found, plan.least_ssim)
+            if attempt and visible:  # the one before was less visible, and no less protected within the limit
                 break
-            headroom = max(headroom, 0.1) * HARDER
-        record["quality"] = quality(
-            photo.pixels, shown, [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
-        ).as_json()
-        record["protected"] = all_fooled(record)
-        if record["protected"]:
-            return data
-        record["error"] = {"kind": "not-protected", "message": still_recognised(record)}
-        return None
+            data = tried
+            record.update(found)
+            if visible or all_fooled(record, plan.withstands):
+                break
+            plan = plan.harder()
+        if not all_fooled(record, plan.withstands):
+            record["error"] = problem(record, "not-protected", still_recognised(record, plan.withstands))
+        elif why := too_visible(record, plan.least_ssim):
+            record["error"] = problem(record, "too-visible", why)
+        record["protected"] = record["error"] is None
+        return data if record["protected"] or self.settings.keep_best else None
 
-    def _search(
-        self, photo: Photo, group: list[Subject], pixels: Pixels, headroom: float, attempt: int
-    ) -> None:
+    def _attempt(
+        self, photo: Photo, subjects: list[Subject], before: list[list[float]], plan: Plan, attempt: int
+    ) -> tuple[bytes, dict[str, Any]]:
+        """A file, and what its bytes show: regions and quality, as in a record."""
+        pixels = photo.pixels.copy()
+        for group in groups(subjects, photo.pixels.shape[:2]):
+            self._search(photo, group, pixels, plan, attempt)
+        data = photo.encode(pixels)
+        shown = photo.decode(data)
+        channels = dict.fromkeys((*CHECKS, *plan.withstands))
+        areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
+        return data, {
+            "regions": regions(subjects, before, shown, self.detector, channels),
+            "quality": quality(photo.pixels, shown, areas).as_json(),
+        }
+
+    def _search(self, photo: Photo, group: list[Subject], pixels: Pixels, plan: Plan, attempt: int) -> None:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
@@ -177,21 +185,18 @@ class Cloaker:
         # what does not belong to this group stays as others have left it: their changes may lie in the box
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
-        views = [view for subject in group for view in _views(subject, box, headroom, self.settings.seed)]
-        settings = SearchSettings(steps=self.settings.steps, seed=self.settings.seed)
-        step = None if photo.lossless else lambda crop: photo.roundtrip(crop, box, pixels)
 
-        def margins(y: Tensor) -> Tensor:
-            seen = y if step is None else through(y, step)
-            return torch.stack([view.margin(seen) for view in views])
+        def saved(y: Tensor) -> Tensor:
+            return y if photo.lossless else through(y, lambda crop: photo.roundtrip(crop, box, pixels))
 
+        views = Views(group, box, plan, x, saved, self.settings.seed)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
-        result = MND(self.distance, settings)(
+        result = MND(self.distance, SearchSettings(steps=plan.steps, seed=self.settings.seed))(
             x,
-            margins,
+            views,
             mask.to(device),
             grey=photo.grey,
-            progress=lambda done: self.progress(stage, done, settings.steps),
+            progress=lambda done: self.progress(stage, done, plan.steps),
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
 
@@ -207,37 +212,6 @@ def _write(destination: Path, data: bytes, overwrite: bool) -> None:
             destination.unlink(missing_ok=True)
     if not kept:
         raise PhotoError("unwritable", f"{destination}: the file does not hold what was written to it")
-
-
-@dataclass(frozen=True)
-class _View:
-    """What one target says of one subject during a search: from the crop, with shaking landmarks."""
-
-    target: Target
-    reference: Reference
-    headroom: float
-    generator: torch.Generator
-    shake: float
-
-    def margin(self, y: Tensor) -> Tensor:
-        landmarks = self.reference.faces
-        if landmarks is None:
-            return self.target.margin(y, self.reference)
-        noise = torch.randn(landmarks.shape, generator=self.generator) * self.shake
-        return self.target.margin(y, self.reference.at(landmarks + noise)) + self.headroom
-
-
-def _views(subject: Subject, box: Area, headroom: float, seed: int) -> list[_View]:
-    views = []
-    for target, judged in zip(subject.targets, subject.judged, strict=True):
-        reference, shake = judged, 0.0
-        if subject.landmarks is not None:
-            landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
-            shake = JITTER * float(torch.linalg.vector_norm(landmarks[0, 0] - landmarks[0, 1]))
-            reference = judged.at(landmarks)
-        room = headroom * (abs(target.card.threshold) or LOGITS)
-        views.append(_View(target, reference, room, torch.Generator().manual_seed(seed), shake))
-    return views
 
 
 def pick_device(name: str) -> str:

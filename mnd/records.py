@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from .channel import CHECKS, Pixels
+from .channel import CHECKS, VERIFICATION, Pixels
 from .faces import Detector, FaceError
 from .files import PhotoError
 from .subjects import Subject
@@ -20,14 +20,26 @@ TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.
 
 
 def regions(
-    subjects: Sequence[Subject], before: list[list[float]], shown: Pixels, detector: Detector
+    subjects: Sequence[Subject],
+    before: list[list[float]],
+    shown: Pixels,
+    detector: Detector,
+    channels: Collection[str] = tuple(CHECKS),
 ) -> list[Record]:
-    """One entry a subject: what each target said before, says of `shown`, and of it after the channel."""
+    """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
+
+    Args:
+        subjects: who is looked at.
+        before: what each target said of the clean photo, a row a subject.
+        shown: `(H, W, 3)`, the pixels of the saved file.
+        detector: finds the faces again.
+        channels: names of `mnd.channel.VERIFICATION`.
+    """
     height, width = shown.shape[:2]
     after = [s.scores(shown, detector) for s in subjects]
     later: dict[str, list[list[float]]] = {}
-    for name, step in CHECKS.items():
-        pixels = step(shown)
+    for name in channels:
+        pixels = VERIFICATION[name](shown)
         scale = pixels.shape[1] / width
         later[name] = [s.scores(pixels, detector, scale) for s in subjects]
     entries = []
@@ -41,27 +53,52 @@ def regions(
                 "after": after[i][k],
                 "fooled": Margin.of(target.card, after[i][k]).fooled,
                 "channel": {name: Margin.of(target.card, rows[i][k]).fooled for name, rows in later.items()},
+                "values": {name: rows[i][k] for name, rows in later.items()},
             }
         entries.append({"box": list(subject.area(width, height)), "kind": subject.kind, "targets": targets})
     return entries
 
 
-def all_fooled(record: Record) -> bool:
-    """Every target is fooled by every subject, and there is at least one."""
-    verdicts = [t["fooled"] for region in record["regions"] for t in region["targets"].values()]
-    return bool(verdicts) and all(verdicts)
+def all_fooled(record: Record, withstands: Collection[str] = ()) -> bool:
+    """Every target is fooled by every subject, also after the channels named, and there is at least one."""
+    told = [t for region in record["regions"] for t in region["targets"].values()]
+    return bool(told) and all(t["fooled"] and all(t["channel"][name] for name in withstands) for t in told)
 
 
-def still_recognised(record: Record) -> str:
-    """Which targets still recognise what, in words."""
+def problem(record: Record, kind: str, why: str) -> Record:
+    """The `error` of a record: its message names the photo."""
+    return {"kind": kind, "message": f"{record['input'] or 'the photo'}: {why}"}
+
+
+def too_visible(record: Record, least: float) -> str:
+    """Which region lost more structure than it may, in words; empty where none did."""
+    for region, told in zip(record["regions"], record["quality"]["regions"], strict=True):
+        if told["ssim"] is not None and told["ssim"] < least:
+            return (
+                f"{region['kind']} {region['box']} has SSIM {told['ssim']:.4f}, expected at least {least:g}"
+            )
+    return ""
+
+
+def still_recognised(record: Record, withstands: Collection[str] = ()) -> str:
+    """Which targets still recognise what, as saved or after the channels named, in words."""
     rows = [
-        f"{name} at {region['kind']} {region['box']} ({t['unit']} {t['after']:.3f}, "
+        f"{name} at {region['kind']} {region['box']}{after} ({t['unit']} {value:.3f}, "
         f"threshold {t['threshold']:g})"
         for region in record["regions"]
         for name, t in region["targets"].items()
-        if not t["fooled"]
+        for after, value in _recognised(t, withstands)
     ]
-    return f"{record['input'] or 'the photo'}: still recognised by " + "; ".join(rows)
+    return "still recognised by " + "; ".join(rows)
+
+
+def _recognised(told: Record, withstands: Collection[str]) -> Iterator[tuple[str, float]]:
+    """Where a target still recognises: as saved, or after which channel; and what it says there."""
+    if not told["fooled"]:
+        yield "", told["after"]
+    for name in withstands:
+        if not told["channel"][name]:
+            yield f" after {name}", told["values"][name]
 
 
 def failed(record: Record, error: Exception) -> None:

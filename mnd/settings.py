@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Level = Literal["minimum", "robust", "strong"]
+from .levels import PLANS, Level, Plan, Reference
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 RHO = 2000.0
 """Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
@@ -26,7 +27,9 @@ class CloakSettings:
     targets: tuple[str, ...] = ()
     """Whom to fool, by name (see `mnd targets`); every face recogniser that is ready here by default."""
     level: Level = "minimum"
-    """minimum: fooled on the saved file. robust, strong: not there yet."""
+    """minimum: fooled on the saved file. robust: also after JPEG 90 and 75, WebP 80, at half the size, and at
+    half the size as JPEG 75. strong: also with head-room for recognisers that nobody attacked. What is not
+    given below has the value of the level."""
     gallery: Path | None = None
     """Folder with other photos of the person: cloak against those, not against this one photo alone."""
     faces: str = "all"
@@ -37,11 +40,30 @@ class CloakSettings:
     """Change the whole picture, whether it shows a face or not."""
     seed: int = 0
     """Of the random start; the same seed gives the same file."""
-    steps: int = 40
+    steps: int | None = None
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
     """How far past its threshold a recogniser is driven, as a share of the threshold: its next look at the
-    face is never quite the same. By default 0.39 against a gallery, 0.2 against the photo itself."""
+    face is never quite the same."""
+    jitter: float | None = None
+    """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
+    flips: float | None = None
+    """The share of looks at the mirrored face, 0 to 1."""
+    reference: Reference | None = None
+    """What the search moves away from. nearest: every photo that is judged against. mean: the mean of those
+    and of the photo itself, which photos that nobody has seen are nearest to. both: those and their mean."""
+    draws: int | None = None
+    """Ways through the channel that every step looks at, beside the saved file itself."""
+    jpeg: tuple[int, int] | None = None
+    """Lowest and highest quality of the JPEGs in the channel."""
+    scale: tuple[float, float] | None = None
+    """Smallest and largest size of the pictures in the channel, as a share of the photo's."""
+    spread: float | None = None
+    """How much many small changes are preferred to a few large ones; 0: not at all."""
+    least_ssim: float | None = None
+    """The least SSIM of a cloaked region; a photo that would need more is reported as not protected."""
+    keep_best: bool = False
+    """Write the best file found even if it is not protected."""
     rho: float = RHO
     """Weight of R-LPIPS, the learned term of the loss; 0: without it."""
     device: Device = "auto"
@@ -52,16 +74,11 @@ class CloakSettings:
     def __post_init__(self) -> None:
         if self.level not in get_args(Level):
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
-        if self.level != "minimum":
-            raise ValueError(f"level {self.level!r} is not there yet, expected minimum")
         if self.device not in get_args(Device):
             raise ValueError(f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}")
-        if self.steps < 1:
-            raise ValueError(f"steps is {self.steps}, expected at least 1")
+        self._check_plan()
         if not 0 <= self.rho < float("inf"):
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
-        if self.headroom is not None and not 0 <= self.headroom < 10:
-            raise ValueError(f"headroom is {self.headroom}, expected a share from 0 to 10")
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
 
@@ -80,12 +97,34 @@ class CloakSettings:
         return cls(**options | {"gallery": None if gallery is None else Path(gallery)})
 
     @property
-    def room(self) -> float:
-        """The head-room that is meant: `headroom`, or its default.
+    def plan(self) -> Plan:
+        """The level's plan with what was given instead of it; `headroom` is that of similarities too."""
+        given = {field.name: getattr(self, field.name) for field in fields(Plan) if hasattr(self, field.name)}
+        given["similarity"] = self.headroom
+        level = PLANS[self.level, self.gallery is not None]
+        return replace(level, **{name: value for name, value in given.items() if value is not None})
 
-        The photo itself is at distance zero, so that being told from it already leaves most other photos
-        behind; being told from a gallery does so only for photos that are no nearer than those in it.
+    def _check_plan(self) -> None:
+        """Refuse numbers out of their range.
+
+        Raises:
+            ValueError: one of them is.
         """
-        if self.headroom is not None:
-            return self.headroom
-        return 0.2 if self.gallery is None else 0.39
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, expected at least 1")
+        if self.draws is not None and not 0 <= self.draws <= 16:
+            raise ValueError(f"draws is {self.draws}, expected 0 to 16")
+        for name, most in (("headroom", 10), ("jitter", 0.5), ("flips", 1), ("least_ssim", 1)):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}, expected a share from 0 to {most}")
+        if self.spread is not None and not 0 <= self.spread < float("inf"):
+            raise ValueError(f"spread is {self.spread}, expected a finite number >= 0")
+        if self.reference is not None and self.reference not in get_args(Reference):
+            raise ValueError(
+                f"reference is {self.reference!r}, expected one of {', '.join(get_args(Reference))}"
+            )
+        if self.jpeg is not None and not (len(self.jpeg) == 2 and 1 <= self.jpeg[0] <= self.jpeg[1] <= 100):
+            raise ValueError(f"jpeg is {self.jpeg}, expected two rising qualities from 1 to 100")
+        if self.scale is not None and not (len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1] <= 1):
+            raise ValueError(f"scale is {self.scale}, expected two rising shares above 0, up to 1")

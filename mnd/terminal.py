@@ -113,14 +113,16 @@ def show(record: Mapping[str, Any]) -> None:
 
 
 def show_check(record: Mapping[str, Any]) -> None:
-    """The verdicts of every target on the clean photo, the saved file, and after each channel."""
+    """The matrix: what every target says of the clean photo, of the saved file, and of it after each channel."""
     out = console()
     out.print(Text(f"{printable(record['input'])} against {printable(record['output'])}"), soft_wrap=True)
     channels = list(dict.fromkeys(c for _, _, told in _judged(record) for c in told.get("channel") or {}))
     table = _table("Region", "Target", "Clean", "Saved", *channels)
     for where, name, told in _judged(record):
         clean = _verdict(_fooled_at(told, told["before"]), told["before"])
-        later = [_verdict((told.get("channel") or {}).get(c)) for c in channels]
+        later = [
+            _verdict((told.get("channel") or {}).get(c), (told.get("values") or {}).get(c)) for c in channels
+        ]
         table.add_row(where, name, clean, _verdict(told["fooled"], told["after"]), *later)
     out.print(table)
     _print_notes(out, record)

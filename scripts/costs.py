@@ -91,7 +91,9 @@ def _face() -> _Job:
     mask = torch.zeros_like(x[:, :1])
     mask[..., max(y0, 0) - top : y1 - top, max(x0, 0) - left : x1 - left] = 1
     reference = target.refer(x, landmarks - torch.tensor([left, top]))
-    return _Job(x, lambda y: target.margin(y, reference) + CloakSettings().room * target.card.threshold, mask)
+    return _Job(
+        x, lambda y: target.margin(y, reference) + CloakSettings().plan.headroom * target.card.threshold, mask
+    )
 
 
 def _whole() -> _Job:

@@ -8,14 +8,15 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import Parameter
 
 from ..files import cloaked_path
-from ..settings import CloakSettings, Level
+from ..levels import Level, Reference
+from ..settings import CloakSettings
 from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
 from .options import (
     DEFAULT,
@@ -32,6 +33,8 @@ from .options import (
 if TYPE_CHECKING:
     from ..terminal import Meter
 
+N = TypeVar("N", int, float)
+
 
 @app.command
 def cloak(
@@ -44,8 +47,17 @@ def cloak(
     box: Annotated[str | None, option("box")] = None,
     whole: Annotated[bool, option("whole")] = DEFAULT.whole,
     seed: Annotated[int, option("seed")] = DEFAULT.seed,
-    steps: Annotated[int, option("steps")] = DEFAULT.steps,
+    steps: Annotated[int | None, option("steps")] = DEFAULT.steps,
     headroom: Annotated[float | None, option("headroom")] = DEFAULT.headroom,
+    jitter: Annotated[float | None, option("jitter")] = DEFAULT.jitter,
+    flips: Annotated[float | None, option("flips")] = DEFAULT.flips,
+    reference: Annotated[Reference | None, option("reference")] = DEFAULT.reference,
+    draws: Annotated[int | None, option("draws")] = DEFAULT.draws,
+    jpeg: Annotated[str | None, option("jpeg")] = None,
+    scale: Annotated[str | None, option("scale")] = None,
+    spread: Annotated[float | None, option("spread")] = DEFAULT.spread,
+    least_ssim: Annotated[float | None, option("least_ssim")] = DEFAULT.least_ssim,
+    keep_best: Annotated[bool, option("keep_best")] = DEFAULT.keep_best,
     rho: Annotated[float, option("rho")] = DEFAULT.rho,
     device: OnDevice = DEFAULT.device,
     offline: Offline = DEFAULT.offline,
@@ -69,6 +81,15 @@ def cloak(
         seed=seed,
         steps=steps,
         headroom=headroom,
+        jitter=jitter,
+        flips=flips,
+        reference=reference,
+        draws=draws,
+        jpeg=None if jpeg is None else _two("--jpeg", jpeg, int),
+        scale=None if scale is None else _two("--scale", scale, float),
+        spread=spread,
+        least_ssim=least_ssim,
+        keep_best=keep_best,
         rho=rho,
         device=device,
         offline=offline,
@@ -104,6 +125,14 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
     if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
         raise UsageError(f"--box is {text!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
     return x0, y0, x1, y1
+
+
+def _two(flag: str, text: str, kind: Callable[[str], N]) -> tuple[N, N]:
+    try:
+        low, high = (kind(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"{flag} is {text!r}, expected two numbers such as LOWEST,HIGHEST") from None
+    return low, high
 
 
 def _names_folder(out: str | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from ..levels import Plan, told
 from ..settings import CloakSettings, Device
 from .common import UsageError
 
@@ -39,8 +40,11 @@ def attribute_docs(cls: type) -> dict[str, str]:
 
 def option(field: str) -> Parameter:
     """The option of a field of the settings, which has its help there."""
-    flag = isinstance(getattr(DEFAULT, field), bool)
-    return Parameter(help=attribute_docs(CloakSettings).get(field, ""), show_default=not flag)
+    default = getattr(DEFAULT, field)
+    words = attribute_docs(CloakSettings).get(field, "")
+    if field in {it.name for it in fields(Plan)}:
+        words += f" By default {told(field)}."
+    return Parameter(help=words, show_default=default is not None and not isinstance(default, bool))
 
 
 Targets = Annotated[list[str] | None, option("targets")]

@@ -16,7 +16,7 @@ SPREAD = 0.1
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 
-def standard(rho: float, device: torch.device | str = "cpu") -> Composite:
+def standard(rho: float, device: torch.device | str = "cpu", spread: float = SPREAD) -> Composite:
     """The composite with R-LPIPS as its learned term, `... + rho R-LPIPS`, near the clean picture.
 
     R-LPIPS stands in it by its quadratic model (`Local`), which asks the network a few times for a picture
@@ -25,12 +25,13 @@ def standard(rho: float, device: torch.device | str = "cpu") -> Composite:
     Args:
         rho: weight of R-LPIPS; 0: without it.
         device: where the pictures are.
+        spread: of the composite; the larger a change has to be, the more of it the eye prefers.
 
     >>> standard(0.0).learned is None
     True
     """
     if rho == 0:
-        return Composite(WEIGHTS, spread=SPREAD)
+        return Composite(WEIGHTS, spread=spread)
     metric = RLPIPS().to(device)
     learned = Local(metric, least=metric.trunk.least)
-    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=SPREAD)
+    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=spread)

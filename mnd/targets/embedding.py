@@ -50,7 +50,11 @@ class FaceTarget(FrozenNetwork):
             )
         if len(faces) < len(images):
             faces = faces.expand(len(images), -1, -1)
-        return self._out(self.chips(images, faces))
+        return self.embed_chips(self.chips(images, faces))
+
+    def embed_chips(self, chips: Tensor) -> Tensor:
+        """Embeddings `(B, D)` of aligned faces `(B, 3, h, w)` in [0, 1], as `chips` makes them."""
+        return self._out(chips)
 
     @torch.no_grad()
     def refer(self, images: Tensor, faces: Tensor | None = None) -> Reference:

@@ -1,0 +1,96 @@
+"""The levels: what a cloak withstands, and every number that the name of a level stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+HARDER = 1.5
+"""What head-room is multiplied by from one attempt to the next."""
+Level = Literal["minimum", "robust", "strong"]
+Reference = Literal["nearest", "both", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a cloak is searched for, and what its file has to withstand."""
+
+    steps: int
+    """Forward and backward passes of a search."""
+    headroom: float
+    """How far past the threshold of a distance, as a share of it."""
+    similarity: float
+    """The same of a similarity, whose threshold lies nearer to what strangers have."""
+    jitter: float
+    """How much landmarks shake, as a share of the distance of the eyes."""
+    flips: float
+    """The share of looks at the mirrored face."""
+    reference: Reference
+    """What a search moves away from, see `CloakSettings`."""
+    draws: int
+    """Ways through the channel that each step looks at, beside the saved file."""
+    jpeg: tuple[int, int]
+    """Qualities of the JPEGs in the channel."""
+    scale: tuple[float, float]
+    """New sizes over the old in the channel."""
+    spread: float
+    """Of the distance: how much many small changes are preferred to a few large ones."""
+    least_ssim: float
+    """The least SSIM of a cloaked region."""
+    withstands: tuple[str, ...]
+    """Checks of the channel (`mnd.channel.VERIFICATION`) after which every target has to be fooled still."""
+
+    def harder(self) -> Plan:
+        """The plan of another attempt, when the saved file was recognised still."""
+        headroom, similarity = (HARDER * max(room, 0.1) for room in (self.headroom, self.similarity))
+        return replace(self, headroom=headroom, similarity=similarity)
+
+
+_SHARED = ("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75")
+
+PLANS: dict[tuple[Level, bool], Plan] = {
+    ("minimum", True): Plan(
+        steps=40, headroom=0.39, similarity=0.39, jitter=0.01, flips=0.0, reference="nearest", draws=0,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.1, least_ssim=0.0, withstands=(),
+    ),
+    ("minimum", False): Plan(
+        steps=40, headroom=0.2, similarity=0.2, jitter=0.01, flips=0.0, reference="nearest", draws=0,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.1, least_ssim=0.0, withstands=(),
+    ),
+    ("robust", True): Plan(
+        steps=40, headroom=0.14, similarity=0.45, jitter=0.02, flips=0.0, reference="both", draws=1,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
+    ),
+    ("robust", False): Plan(
+        steps=40, headroom=0.14, similarity=0.45, jitter=0.02, flips=0.0, reference="both", draws=1,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
+    ),
+    ("strong", True): Plan(
+        steps=60, headroom=0.3, similarity=0.8, jitter=0.05, flips=0.5, reference="both", draws=1,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.85, withstands=_SHARED,
+    ),
+    ("strong", False): Plan(
+        steps=60, headroom=0.3, similarity=0.8, jitter=0.05, flips=0.5, reference="both", draws=1,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.85, withstands=_SHARED,
+    ),
+}  # fmt: skip
+"""By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
+
+
+def told(name: str) -> str:
+    """What a number of the plans is by default, in words for the help: by level, with and without a gallery.
+
+    >>> told("steps")
+    '40 (minimum, robust), 60 (strong)'
+    """
+    by_value: dict[str, list[str]] = {}
+    levels: tuple[Level, ...] = ("minimum", "robust", "strong")
+    for level in levels:
+        known, alone = (_shown(getattr(PLANS[level, gallery], name)) for gallery in (True, False))
+        text = known if known == alone else f"{known} with a gallery and {alone} without"
+        by_value.setdefault(text, []).append(level)
+    return ", ".join(f"{text} ({', '.join(names)})" for text, names in by_value.items())
+
+
+def _shown(value: object) -> str:
+    return ",".join(f"{v:g}" for v in value) if isinstance(value, tuple) else str(value)
