@@ -58,11 +58,11 @@ PLANS: dict[tuple[Level, bool], Plan] = {
         jpeg=(70, 95), scale=(0.45, 0.6), spread=0.1, least_ssim=0.0, withstands=(),
     ),
     ("robust", True): Plan(
-        steps=40, headroom=0.14, similarity=0.45, jitter=0.02, flips=0.0, reference="both", draws=1,
+        steps=40, headroom=0.08, similarity=0.3, jitter=0.02, flips=0.0, reference="both", draws=1,
         jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
     ),
     ("robust", False): Plan(
-        steps=40, headroom=0.14, similarity=0.45, jitter=0.02, flips=0.0, reference="both", draws=1,
+        steps=40, headroom=0.08, similarity=0.3, jitter=0.02, flips=0.0, reference="both", draws=1,
         jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
     ),
     ("strong", True): Plan(

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnd import cli
+from mnd import cli, levels
+from mnd.channel import VERIFICATION
 from mnd.settings import CloakSettings
 
 RECORD = {
@@ -32,7 +33,7 @@ RECORD = {
     "quality",
     "error",
 }
-TOLD = {"unit", "threshold", "before", "after", "fooled", "channel"}
+TOLD = {"unit", "threshold", "before", "after", "fooled", "channel", "values"}
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,23 @@ def test_version(mnd):
     assert (done.status, done.out.strip()) == (0, f"mnd {__version__}")
 
 
+def test_help_of_cloak_says_what_the_levels_have(mnd):
+    """Of every number that has no default of its own but one a level."""
+    text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
+    for field in ("steps", "headroom", "jitter", "flips", "reference", "draws", "jpeg", "scale", "spread"):
+        assert f"By default {levels.told(field)}." in text, field
+    assert f"By default {levels.told('least_ssim')}." in text
+    assert "[default: 70" not in text
+    # those whose default is the settings' own say nothing of levels
+    assert text.count("By default") == 10
+
+
 def test_help_of_cloak_is_that_of_the_settings(mnd):
     text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
     docs = cli.attribute_docs(CloakSettings)
     assert docs.keys() == set(CloakSettings.__dataclass_fields__)
     for field, doc in docs.items():
-        assert f"--{field}" in text
+        assert f"--{field.replace('_', '-')}" in text
         assert doc.replace("`", "")[:25] in text, field
 
 
@@ -146,12 +158,28 @@ def test_help_of_cloak_is_that_of_the_settings(mnd):
         (["cloak"], "PHOTOS"),
         (["cloak", "a.png", "--sparkle"], "--sparkle"),
         (["cloak", "a.png", "--seed", "one"], "--seed"),
-        (["cloak", "a.png", "--level", "robust"], "robust"),
         (["cloak", "a.png", "--level", "weak"], "weak"),
         (["cloak", "a.png", "--box", "1,2,3"], "X0,Y0,X1,Y1"),
         (["cloak", "a.png", "--box", "1,2,3,nan"], "box"),
         (["cloak", "a.png", "--faces", "both"], "both"),
         (["cloak", "a.png", "--steps", "0"], "steps"),
+        (["cloak", "a.png", "--headroom", "10.5"], "headroom is 10.5"),
+        (["cloak", "a.png", "--jitter", "0.6"], "jitter is 0.6"),
+        (["cloak", "a.png", "--flips", "2"], "flips is 2"),
+        (["cloak", "a.png", "--draws", "17"], "draws is 17"),
+        (["cloak", "a.png", "--draws", "few"], "--draws"),
+        (["cloak", "a.png", "--spread", "nan"], "spread is nan"),
+        (["cloak", "a.png", "--least-ssim", "1.5"], "least_ssim is 1.5"),
+        (["cloak", "a.png", "--least-ssim", "high"], "--least-ssim"),
+        (["cloak", "a.png", "--reference", "furthest"], "furthest"),
+        (["cloak", "a.png", "--jpeg", "95,70"], "jpeg is (95, 70)"),
+        (["cloak", "a.png", "--jpeg", "75"], "--jpeg is '75', expected two numbers"),
+        (["cloak", "a.png", "--jpeg", "70,80,90"], "--jpeg is '70,80,90', expected two numbers"),
+        (["cloak", "a.png", "--jpeg", "70.5,95"], "--jpeg is '70.5,95', expected two numbers"),
+        (["cloak", "a.png", "--jpeg", ""], "--jpeg is '', expected two numbers"),
+        (["cloak", "a.png", "--scale", "0.6,0.5"], "scale is (0.6, 0.5)"),
+        (["cloak", "a.png", "--scale", "half"], "--scale is 'half', expected two numbers"),
+        (["cloak", "a.png", "--scale", "nan,1"], "scale is (nan, 1.0)"),
         (["cloak", "a.png", "--device", "abacus"], "abacus"),
         (["cloak", "a.png", "--gallery", "nowhere"], "nowhere"),
         (["cloak", "a.png", "b.png", "-o", "c.png"], "c.png"),
@@ -240,6 +268,8 @@ def test_the_record_of_a_cloaked_photo(cloaked: Done):
     assert told["fooled"] is True
     assert told["channel"]
     assert all(isinstance(fooled, bool) for fooled in told["channel"].values())
+    assert told["values"].keys() == told["channel"].keys() == {"jpeg75", "half"}
+    assert all(told["channel"][name] is (value >= 0.6) for name, value in told["values"].items())
     quality = record["quality"]
     assert quality["psnr"] > 40
     assert 0.95 < quality["ssim"] < 1
@@ -275,7 +305,7 @@ def test_check_of_what_is_no_cloak(album: Path, monkeypatch, capsys):
     assert cli.main(["check", "astronaut.png", "astronaut.png", "--targets", "dlib"]) == 1
     told = capsys.readouterr()
     assert "mnd: astronaut.png: still recognised by dlib" in told.err
-    for word in ("Clean", "Saved", "jpeg75", "half", "recognised 0.0", "threshold 0.6"):
+    for word in ("Clean", "Saved", *VERIFICATION, "recognised 0.0", "threshold 0.6"):
         assert word in told.out
     assert cli.main(["check", "astronaut.png", "wall.png", "--targets", "dlib", "--json"]) == 1
     assert "64x64" in json.loads(capsys.readouterr().out)["error"]["message"]

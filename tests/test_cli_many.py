@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mnd import cli, terminal
+from mnd.settings import CloakSettings
 from mnd.weights import OfflineError
 
 
@@ -23,6 +24,7 @@ def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]
         "after": 0.7,
         "fooled": True,
         "channel": {"jpeg75": False, "half": True},
+        "values": {"jpeg75": 0.55, "half": 0.65},
     }
     return {
         "input": str(path),
@@ -42,14 +44,22 @@ def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]
 class Pretender:
     """Stands for the Cloaker: writes a file at once."""
 
-    def __init__(self, settings: object, progress: Any = None) -> None:
+    given: CloakSettings
+
+    def __init__(self, settings: CloakSettings, progress: Any = None) -> None:
         self.progress = progress
+        Pretender.given = settings
 
     def photo(self, path: Path, out: Path | None = None, overwrite: bool = False) -> dict[str, Any]:
         print("a library that prints")
         self.progress("searching", 1, 2)
         if path.name == "bug.png":
             raise RuntimeError("a bug")
+        if path.name == "best.png":
+            assert out is not None
+            out.write_bytes(b"best")
+            why = {"kind": "too-visible", "message": f"{path}: face has SSIM 0.9"}
+            return record_of(path, out, protected=False, error=why)
         if path.name == "plain.png":
             told = record_of(path, None, protected=False)
             told["regions"][0]["targets"]["dlib"] |= {"fooled": False, "after": math.nan}
@@ -95,6 +105,38 @@ def test_the_table_and_the_count(pretend, capsys):
     assert "2 of 2 photos protected" in told
     [row] = [line.split() for line in told.splitlines() if line.startswith("face")][:1]
     assert row == ["face", "1,2,3,4", "dlib", "0.000", "0.700", "0.600", "yes", "half"]
+
+
+def test_every_flag_of_a_level_reaches_the_settings(pretend):
+    flags = {
+        "--level": "strong", "--steps": "9", "--headroom": "10", "--jitter": "0.03", "--flips": "0.25",
+        "--reference": "mean", "--draws": "2", "--jpeg": "70,95", "--scale": "0.45, 0.6", "--spread": "0",
+        "--least-ssim": "0.9",
+    }  # fmt: skip
+    words = [word for flag in flags.items() for word in flag]
+    assert cli.main(["cloak", "good.png", *words, "--keep-best", "--json"]) == 0
+    assert Pretender.given == CloakSettings(
+        level="strong", steps=9, headroom=10.0, jitter=0.03, flips=0.25, reference="mean", draws=2,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.0, least_ssim=0.9, keep_best=True,
+    )  # fmt: skip
+    assert [type(quality) for quality in Pretender.given.jpeg or ()] == [int, int]
+
+
+def test_without_flags_every_number_is_the_levels(pretend):
+    assert cli.main(["cloak", "good.png", "--json"]) == 0
+    assert Pretender.given == CloakSettings()
+    assert cli.main(["cloak", "good.png", "--level", "robust", "--overwrite", "--json"]) == 0
+    assert Pretender.given.plan == CloakSettings(level="robust").plan
+
+
+def test_the_best_that_was_kept_is_no_success(pretend, tmp_path: Path, capsys):
+    """Its file is there, and the table, the count and the exit status say that it is not protected."""
+    assert cli.main(["cloak", "best.png", "good.png", "-o", "made/", "--keep-best"]) == 1
+    told = capsys.readouterr()
+    assert "best.png -> made/best.cloaked.png  not protected" in told.out.replace("\\", "/")
+    assert "1 of 2 photos protected" in told.out
+    assert "mnd: best.png: face has SSIM 0.9" in told.err
+    assert (tmp_path / "made" / "best.cloaked.png").read_bytes() == b"best"
 
 
 def test_two_photos_of_one_name_do_not_replace_each_other(pretend, tmp_path: Path, capsys):
@@ -176,6 +218,21 @@ def test_the_meter_says_each_stage_once_and_sizes_of_downloads(capsys):
         meter("searching", done, 3)
     meter.rest()
     assert capsys.readouterr().err.splitlines() == ["weights.pt (107.0 MB)", "a.png: searching"]
+
+
+def test_check_shows_what_is_said_after_each_channel(capsys):
+    record = record_of(Path("a.png"), Path("b.png"))
+    later = {"jpeg90": 0.71, "jpeg75": 0.55, "webp80": 0.72, "half": 0.65, "half-jpeg75": 0.42}
+    told = record["regions"][0]["targets"]["dlib"]
+    told |= {"channel": {name: value >= 0.6 for name, value in later.items()}, "values": later}
+    terminal.show_check(record)
+    head, *rows = capsys.readouterr().out.splitlines()[1:]
+    assert head.split() == ["Region", "Target", "Clean", "Saved", *later]
+    [row] = [line.split() for line in rows if line.startswith("face")]
+    assert row[3:] == [
+        "recognised", "0.000", "fooled", "0.700", "fooled", "0.710", "recognised", "0.550",
+        "fooled", "0.720", "fooled", "0.650", "recognised", "0.420",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class TestPng:
         x0, y0, x1, y1 = region["box"]
         assert 170 < x0 < 195 < 255 < x1 < 285
         assert 50 < y0 < 75 < 160 < y1 < 185
-        assert set(region["targets"]["dlib"]["channel"]) == {"jpeg75", "half"}
+        target = region["targets"]["dlib"]
+        assert set(target["channel"]) == set(target["values"]) == {"jpeg75", "half"}
         assert len(record["quality"]["regions"]) == 1
 
     @pytest.mark.slow
@@ -205,7 +206,7 @@ def test_no_group_undoes_another(monkeypatch):
     found = areas.groups(subjects, photo.pixels.shape[:2])
     assert len(found) == 2
     for group in found:
-        c._search(photo, group, pixels, 0.1, 0)
+        c._search(photo, group, pixels, c.settings.plan, 0)
         x0, y0, x1, y1 = areas.support(group[0], photo.pixels.shape[:2])
         want[y0:y1, x0:x1] = True
     assert np.array_equal(pixels[want], 255 - photo.pixels[want])

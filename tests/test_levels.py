@@ -1,14 +1,11 @@
-"""Levels: the plan of each, what is given instead of it, and what the saved file then withstands."""
+"""Levels: what the saved file withstands, what it may cost, and what is said where that is out of reach."""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import io
-import itertools
 import json
-import math
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,128 +15,27 @@ from dlib_judge import SAME, distances
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from mnd import NotProtectedError, areas, cli, cloak, cloaking
-from mnd.channel import CHECKS, VERIFICATION, to_pixels
+from mnd import NotProtectedError, cli, cloak, cloaking
+from mnd.channel import CHECKS, VERIFICATION
 from mnd.faces import Detector
-from mnd.levels import PLANS, Level, Plan, told
+from mnd.levels import PLANS
 from mnd.optimizer import Result
+from mnd.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.targets import registry
+from mnd.targets.target import Target
 
-LEVELS = get_args(Level)
 ROBUST = PLANS["robust", False]
-GALLERY = Path("photos")
 
 
-def plan(**options) -> Plan:
-    return CloakSettings(**options).plan
-
-
-class TestPlans:
-    @pytest.mark.parametrize("gallery", [None, GALLERY])
-    @pytest.mark.parametrize("level", LEVELS)
-    def test_of_every_level(self, level, gallery):
-        got = plan(level=level, gallery=gallery)
-        assert got == PLANS[level, gallery is not None]
-        # what a plan says can be given by hand: no level has a number that the settings refuse
-        given = dataclasses.asdict(got)
-        chosen = {k: v for k, v in given.items() if k not in ("similarity", "withstands")}
-        again = plan(level=level, gallery=gallery, **chosen)
-        assert dataclasses.replace(again, similarity=got.similarity) == got
-
-    def test_all_there_are(self):
-        assert set(PLANS) == set(itertools.product(LEVELS, (True, False)))
-
-    @pytest.mark.parametrize("gallery", [None, GALLERY])
-    def test_a_level_asks_for_no_less_than_the_one_below(self, gallery):
-        minimum, robust, strong = (plan(level=level, gallery=gallery) for level in LEVELS)
-        assert minimum.withstands == ()
-        assert minimum.least_ssim == 0
-        assert minimum.draws == 0
-        assert robust.withstands == strong.withstands == tuple(VERIFICATION)
-        assert 0 < strong.least_ssim <= robust.least_ssim < 1
-        assert robust.draws >= 1
-        assert strong.draws >= 1
-        assert strong.steps >= robust.steps
-        for room in ("headroom", "similarity", "jitter", "flips"):
-            assert getattr(strong, room) >= getattr(robust, room)
-
-    def test_minimum_is_what_it_was(self):
-        """Head-room .39 with a gallery and .2 without it, 40 steps, landmarks that shake by a hundredth."""
-        for gallery, room in ((None, 0.2), (GALLERY, 0.39)):
-            got = plan(gallery=gallery)
-            assert (got.headroom, got.similarity) == (room, room)
-            assert (got.steps, got.jitter, got.flips, got.reference, got.spread) == (40, 0.01, 0, "nearest", 0.1)
-
-    @pytest.mark.parametrize("level", LEVELS)
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("steps", 7),
-            ("jitter", 0.0),
-            ("flips", 0.0),
-            ("flips", 1.0),
-            ("reference", "mean"),
-            ("draws", 0),
-            ("draws", 16),
-            ("jpeg", (1, 100)),
-            ("scale", (0.1, 1.0)),
-            ("spread", 0.0),
-            ("least_ssim", 0.0),
-        ],
-    )
-    def test_a_number_that_is_given_replaces_that_of_the_level_and_no_other(self, level, field, value):
-        """Zero is a number, and no wish for the level's own."""
-        got = plan(level=level, **{field: value})
-        assert got == dataclasses.replace(PLANS[level, False], **{field: value})
-
-    @pytest.mark.parametrize("headroom", [0.0, 0.5, 10.0])
-    def test_headroom_that_is_given_is_that_of_similarities_too(self, headroom):
-        got = plan(level="robust", headroom=headroom)
-        assert got == dataclasses.replace(ROBUST, headroom=headroom, similarity=headroom)
-
-    @pytest.mark.parametrize(
-        ("room", "want"), [(0.4, 0.6), (0.1, 0.15), (0.02, 0.15), (0.0, 0.15), (10.0, 15.0)]
-    )
-    def test_harder(self, room, want):
-        """One and a half times the head-room, and some where there was none; nothing else."""
-        old = dataclasses.replace(ROBUST, headroom=room, similarity=2 * room)
-        new = old.harder()
-        assert new.headroom == pytest.approx(want)
-        assert new.similarity == pytest.approx(max(2 * want, 0.15) if room else 0.15) or room == 0.02
-        assert dataclasses.replace(new, headroom=room, similarity=2 * room) == old
-
-    def test_frozen(self):
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            ROBUST.steps = 3
-
-
-class TestTold:
-    @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Plan)])
-    def test_says_of_every_level_what_its_plans_have(self, field):
-        text = told(field)
-        for level in LEVELS:
-            known, alone = (getattr(PLANS[level, gallery], field) for gallery in (True, False))
-            if field == "withstands":
-                continue
-            words = [",".join(f"{v:g}" for v in x) if isinstance(x, tuple) else str(x) for x in (known, alone)]
-            want = words[0] if words[0] == words[1] else f"{words[0]} with a gallery and {words[1]} without"
-            (part,) = [p for p in text.replace("), ", ")|").split("|") if level in p.partition(" (")[2]]
-            assert part.startswith(f"{want} (")
-        assert all(text.count(level) == 1 for level in LEVELS)
-
-    def test_with_and_without_a_gallery(self):
-        assert told("headroom").startswith("0.39 with a gallery and 0.2 without (minimum), ")
-        assert told("jpeg") == "70,95 (minimum, robust, strong)"
-
-    def test_an_unknown_number(self):
-        with pytest.raises(AttributeError):
-            told("sparkle")
+@functools.cache
+def judges(name: str) -> tuple[Target, Detector]:
+    return registry.load(name, offline=True), Detector()
 
 
 def judged(pixels: np.ndarray, clean: np.ndarray) -> float:
     """dlib's distance of the largest face of a picture from that of the clean one, found anew in both."""
-    target, detector = registry.load("dlib", offline=True), Detector()
+    target, detector = judges("dlib")
     known = []
     for picture in (pixels, clean):
         face = detector(picture)[0]
@@ -213,13 +109,12 @@ class TestRobust:
         assert structural_similarity(*grey) > ROBUST.least_ssim - 0.02
 
 
-def test_same_seed_same_bytes(tmp_path):
+def test_same_seed_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
     path = write(tmp_path / "a.png", FACE)
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
-        record = cloaker(level="robust", seed=seed, steps=6, keep_best=True, least_ssim=0.0).photo(
-            path, tmp_path / f"{name}.png"
-        )
-        assert record["output"] is not None
+        c = cloaker(level="robust", seed=seed, steps=4, keep_best=True, least_ssim=0.0, rho=0.0)
+        assert c.photo(path, tmp_path / f"{name}.png")["output"] is not None
     one, two, three = ((tmp_path / f"{name}.png").read_bytes() for name in ("one", "two", "three"))
     assert one == two != three
 
@@ -246,14 +141,16 @@ class TestOutOfReach:
         assert not any(target["channel"].values())
         assert set(target["values"]) == set(VERIFICATION)
         for name, value in target["values"].items():
-            assert f"after {name} (euclidean distance {value:.3f}, threshold 0.6)" in record["error"]["message"]
+            assert (
+                f"after {name} (euclidean distance {value:.3f}, threshold 0.6)" in record["error"]["message"]
+            )
         assert record["quality"]["regions"][0]["ssim"] > 0.99
         assert files(tmp_path) == ["a.png"]
 
     def test_fooled_as_saved_is_not_enough(self, tmp_path, monkeypatch):
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
+        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
             c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=0.1)
             folder = tmp_path / level
             folder.mkdir()
@@ -277,7 +174,9 @@ class TestOutOfReach:
         (region,), (quality,) = record["regions"], record["quality"]["regions"]
         assert all(region["targets"]["dlib"]["channel"].values())
         box, ssim = region["box"], quality["ssim"]
-        assert f"a.png: face {box} has SSIM {ssim:.4f}, expected at least 0.9999" in record["error"]["message"]
+        assert (
+            f"a.png: face {box} has SSIM {ssim:.4f}, expected at least 0.9999" in record["error"]["message"]
+        )
         assert files(tmp_path) == ["a.png"]
 
     @pytest.mark.parametrize(
@@ -287,7 +186,8 @@ class TestOutOfReach:
             ({"steps": 12, "least_ssim": 0.9999}, "too-visible"),
         ],
     )
-    def test_the_best_can_be_kept(self, tmp_path, options, kind):
+    def test_the_best_can_be_kept(self, tmp_path, options, kind, monkeypatch):
+        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         c = cloaker(level="robust", keep_best=True, **options)
         record = c.photo(path := write(tmp_path / "a.png", FACE))
         assert record["protected"] is False
@@ -306,7 +206,8 @@ class TestOutOfReach:
         assert record["output"] is None
         assert files(tmp_path) == ["wall.png"]
 
-    def test_a_call_raises(self, tmp_path):
+    def test_a_call_raises(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         path = write(tmp_path / "a.png", FACE)
         for photo in (path, FACE):
             with pytest.raises(NotProtectedError, match=r"after half-jpeg75 \(") as caught:
@@ -317,7 +218,7 @@ class TestOutOfReach:
 
 
 class Shifting:
-    """A search whose n-th attempt moves the crop n times as far as its first; `seen` are its head-rooms."""
+    """A search whose n-th attempt moves the crop n times as `far` along one line; `seen`: its head-rooms."""
 
     seen: list[float]
     far: float
@@ -349,7 +250,7 @@ class TestAttempts:
         """And it is not taken: the one before it was no less protected within what may be seen."""
         path = write(tmp_path / "a.png", FACE)
         ssims = []
-        for far in (0.05, 0.1, 0.15):
+        for far in (0.05, 0.1):
             monkeypatch.setattr(Shifting, "seen", [])
             monkeypatch.setattr(Shifting, "far", far)
             monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
@@ -416,10 +317,14 @@ class TestCommand:
         assert files(tmp_path) == ["a.png"]
 
 
-def test_a_classifier_withstands_the_channel_too(tmp_path):
+def classified(folder: Path, **options) -> dict:
     pixels = np.ascontiguousarray(CAT[20:260, 60:360])
-    c = cloaker(targets=("efficientnet-lite0",), level="robust", steps=12)
-    record = c.photo(write(tmp_path / "cat.png", pixels))
+    c = cloaker(targets=("efficientnet-lite0",), level="robust", **options)
+    return c.photo(write(folder / "cat.png", pixels))
+
+
+def test_a_classifier_withstands_the_channel_too(tmp_path):
+    record = classified(tmp_path, steps=10, headroom=8.0)
     (region,) = record["regions"]
     target = region["targets"]["efficientnet-lite0"]
     assert record["error"] is None
@@ -428,10 +333,20 @@ def test_a_classifier_withstands_the_channel_too(tmp_path):
     judge = registry.load("efficientnet-lite0", offline=True)
     x, *others = (
         torch.from_numpy(p.copy()).permute(2, 0, 1)[None].float() / 255
-        for p in (pixels, *shared_as(read(Path(record["output"]))).values())
+        for p in (read(tmp_path / "cat.png"), *shared_as(read(Path(record["output"]))).values())
     )
     label = judge.logits(x).argmax(1)
     assert all(judge.logits(other).argmax(1) != label for other in others)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True, reason="head-room of a few hundredths of a logit is too little for a classifier"
+)
+def test_a_classifier_withstands_the_channel_as_the_level_is(tmp_path):
+    record = classified(tmp_path)
+    assert record["quality"]["regions"][0]["ssim"] > ROBUST.least_ssim
+    assert record["error"] is None
 
 
 @pytest.mark.slow
@@ -457,7 +372,7 @@ def test_two_recognisers_of_different_units(tmp_path, shared, level):
     assert record["error"] is None
     clean, pixels = read(source), read(Path(record["output"]))
     shown = {"saved": pixels} | shared_as(pixels)
-    other, detector = registry.load(f"card:{card}", offline=True), Detector()
+    other, detector = judges(f"card:{card}")
 
     def embedding(picture: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
@@ -471,25 +386,51 @@ def test_two_recognisers_of_different_units(tmp_path, shared, level):
     assert all(all(told_["channel"].values()) for told_ in targets.values())
 
 
-def test_head_room_and_levels_that_differ_are_different_files(tmp_path):
-    """What a level stands for reaches the search: its looks and its spread change what is found."""
-    path = write(tmp_path / "a.png", FACE)
-    made = {}
+def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
+    """The margins that a search asks for, and their slopes, are those of the plan."""
+    slopes: list[float] = []
+
+    class Listening:
+        def __init__(self, *args, **kwargs) -> None:
+            pass
+
+        def __call__(self, x, margins, mask, **kwargs) -> Result:
+            noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 0.5
+            y = (x + 0.2 * noise).clamp(0, 1).requires_grad_(True)
+            m = margins(y).sum()
+            slopes[:] = m.item(), float(torch.autograd.grad(m, y)[0].norm())
+            none = torch.zeros(1)
+            return Result(x, none.bool(), none, 0, none)
+
+    monkeypatch.setattr(cloaking, "MND", Listening)
+    c, photo = cloaker(), Photo.from_image(Image.fromarray(FACE))
+    subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
+    heard = {}
     for name, options in {
         "robust": {},
+        "strong": {"level": "strong"},
+        "minimum": {"level": "minimum"},
         "no channel": {"draws": 0},
+        "more ways": {"draws": 2},
         "other qualities": {"jpeg": (20, 30)},
         "other sizes": {"scale": (0.9, 1.0)},
         "mirrored": {"flips": 1.0},
         "still": {"jitter": 0.0},
         "one reference": {"reference": "nearest"},
-        "less spread": {"spread": 0.1},
+        "the mean alone": {"reference": "mean"},
         "more room": {"headroom": 0.6},
     }.items():
-        out = tmp_path / f"{name}.png"
-        c = cloaker(level="robust", steps=3, least_ssim=0.0, keep_best=True, rho=0.0, **options)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cloaking, "ATTEMPTS", 1)
-            c.photo(path, out)
-        made[name] = out.read_bytes()
-    assert len(set(made.values())) == len(made)
+        chosen = CloakSettings(**{"level": "robust"} | options).plan
+        c._search(photo, subjects, photo.pixels.copy(), chosen, 0)
+        heard[name] = tuple(slopes)
+    assert len(set(heard.values())) == len(heard)
+    more, base = heard["more room"], heard["robust"]
+    assert more[0] - base[0] == pytest.approx(0.6 * (0.6 - ROBUST.headroom), abs=1e-5)
+    assert more[1] == pytest.approx(base[1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "spread"), [({}, 0.1), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)]
+)
+def test_spread_is_that_of_the_distance(options, spread):
+    assert cloaker(rho=0.0, **options).distance.spread == spread

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import types
 
+import numpy as np
 import pytest
 import torch
 
 from mnd.faces import FaceError
 from mnd.files import PhotoError
-from mnd.records import TROUBLE, all_fooled, failed, still_recognised
+from mnd.records import TROUBLE, all_fooled, failed, problem, regions, still_recognised, too_visible
+from mnd.targets import registry
+from mnd.targets.card import TargetCard
 
 
-def entry(*fooled: bool) -> dict:
+def entry(*fooled: bool, channel: dict[str, bool] | None = None) -> dict:
+    """A region: who is fooled by it as it was saved, and all of them after each channel."""
+    later = channel or {}
     targets = {
         f"t{i}": {
             "unit": "euclidean distance",
@@ -20,6 +26,8 @@ def entry(*fooled: bool) -> dict:
             "before": 0.0,
             "after": 0.3 + f,
             "fooled": f,
+            "channel": later,
+            "values": {name: 0.25 + lost for name, lost in later.items()},
         }
         for i, f in enumerate(fooled)
     }
@@ -39,14 +47,131 @@ def entry(*fooled: bool) -> dict:
 )
 def test_all_fooled(regions, want):
     assert all_fooled({"regions": regions}) is want
+    assert all_fooled({"regions": regions}, ()) is want
+
+
+GOOD, BAD = {"jpeg75": True, "half": True}, {"jpeg75": True, "half": False}
+
+
+@pytest.mark.parametrize(
+    ("regions", "withstands", "want"),
+    [
+        ([entry(True, channel=BAD)], (), True),
+        ([entry(True, channel=BAD)], ("jpeg75",), True),
+        ([entry(True, channel=BAD)], ("half",), False),
+        ([entry(True, channel=BAD)], ("jpeg75", "half"), False),
+        ([entry(True, channel=GOOD)], ("jpeg75", "half"), True),
+        ([entry(False, channel=GOOD)], ("jpeg75", "half"), False),
+        ([entry(True, channel=GOOD), entry(True, channel=BAD)], ("half",), False),
+        ([], ("half",), False),
+        ([entry(channel=GOOD)], ("half",), False),
+    ],
+)
+def test_all_fooled_also_after_what_has_to_be_withstood(regions, withstands, want):
+    assert all_fooled({"regions": regions}, withstands) is want
+
+
+def test_what_was_not_looked_at_is_not_withstood():
+    """A check that a record does not have is a mistake of the program, and never taken for passed."""
+    with pytest.raises(KeyError):
+        all_fooled({"regions": [entry(True, channel=GOOD)]}, ("webp80",))
 
 
 def test_still_recognised_names_those_that_do():
-    text = still_recognised({"input": "a.jpg", "regions": [entry(True, False), entry(True)]})
-    assert text == (
-        "a.jpg: still recognised by t1 at face [1, 2, 3, 4] (euclidean distance 0.300, threshold 0.6)"
+    text = still_recognised({"regions": [entry(True, False), entry(True)]})
+    assert text == "still recognised by t1 at face [1, 2, 3, 4] (euclidean distance 0.300, threshold 0.6)"
+
+
+def test_still_recognised_after_a_channel_has_the_value_of_that_channel():
+    record = {"regions": [entry(True, channel=GOOD), entry(False, True, channel=BAD)]}
+    where = "face [1, 2, 3, 4]"
+    assert still_recognised(record, ("half", "jpeg75")) == (
+        f"still recognised by t0 at {where} (euclidean distance 0.300, threshold 0.6); "
+        f"t0 at {where} after half (euclidean distance 0.250, threshold 0.6); "
+        f"t1 at {where} after half (euclidean distance 0.250, threshold 0.6)"
     )
-    assert still_recognised({"input": None, "regions": [entry(False)]}).startswith("the photo: ")
+    # nothing is said of a channel that the level does not ask for
+    assert "half" not in still_recognised(record, ("jpeg75",))
+    assert "half" not in still_recognised(record)
+
+
+def test_a_problem_names_the_photo():
+    assert problem({"input": "a.jpg"}, "too-visible", "why") == {
+        "kind": "too-visible",
+        "message": "a.jpg: why",
+    }
+    assert problem({"input": None}, "not-protected", "why")["message"] == "the photo: why"
+
+
+@pytest.mark.parametrize(
+    ("ssims", "least", "which"),
+    [
+        ([0.95], 0.93, None),
+        ([0.93], 0.93, None),
+        ([0.929], 0.93, 0),
+        ([0.95, 0.92], 0.93, 1),
+        ([0.91, 0.92], 0.93, 0),
+        ([None], 0.93, None),
+        ([None, 0.5], 0.93, 1),
+        ([0.0], 0.0, None),
+        ([], 0.93, None),
+    ],
+)
+def test_too_visible(ssims, least, which):
+    """The first region below the least SSIM; one too small to have an SSIM is not judged by it."""
+    record = {
+        "regions": [{"box": [i, 0, 9, 9], "kind": "face"} for i in range(len(ssims))],
+        "quality": {"ssim": 0.1, "regions": [{"psnr": 40.0, "ssim": ssim} for ssim in ssims]},
+    }
+    told = too_visible(record, least)
+    want = "" if which is None else (
+        f"face [{which}, 0, 9, 9] has SSIM {ssims[which]:.4f}, expected at least {least:g}"
+    )  # fmt: skip
+    assert told == want
+
+
+class Told:
+    """Stands for a subject: what its target says depends on the brightness of the pixels alone."""
+
+    kind = "face"
+
+    def __init__(self, card: TargetCard) -> None:
+        self.targets = (types.SimpleNamespace(card=card),)
+        self.scales: list[float] = []
+
+    def area(self, width: int, height: int) -> tuple[int, int, int, int]:
+        return 0, 0, width, height
+
+    def scores(self, pixels: np.ndarray, detector: object, scale: float = 1.0) -> list[float]:
+        self.scales.append(scale)
+        return [float(pixels.mean()) / 255 * scale]
+
+
+@pytest.mark.parametrize(
+    ("unit", "fooled"), [("euclidean distance", (True, False)), ("cosine similarity", (False, True))]
+)
+def test_regions_have_a_value_for_each_channel(unit, fooled):
+    card = TargetCard(
+        name="t", kind="face", unit=unit, threshold=0.4, size=(8, 8), source="this test", licence="none"
+    )
+    subject, shown = Told(card), np.full((20, 30, 3), 128, np.uint8)
+    (region,) = regions([subject], [[0.9]], shown, None, ("half", "jpeg90"))
+    assert region["box"] == [0, 0, 30, 20]
+    told = region["targets"]["t"]
+    assert told["before"] == 0.9
+    assert told["after"] == pytest.approx(0.502, abs=1e-3)
+    assert told["values"] == pytest.approx({"half": 0.251, "jpeg90": 0.502}, abs=5e-3)
+    assert list(told["values"]) == list(told["channel"]) == ["half", "jpeg90"]
+    assert (told["fooled"], told["channel"]["jpeg90"], told["channel"]["half"]) == (fooled[0], *fooled)
+    assert subject.scales == [1.0, 0.5, 1.0]
+
+
+def test_regions_look_at_two_channels_unless_asked_otherwise():
+    subject, shown = Told(registry.find("dlib").card), np.full((20, 30, 3), 128, np.uint8)
+    (region,) = regions([subject], [[0.0]], shown, None)
+    assert list(region["targets"]["dlib"]["values"]) == ["jpeg75", "half"]
+    (region,) = regions([subject], [[0.0]], shown, None, ())
+    assert region["targets"]["dlib"]["values"] == region["targets"]["dlib"]["channel"] == {}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,14 @@ import inspect
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from mnd import settings
+from mnd import levels, settings
 from mnd.settings import CloakSettings
+
+NAN = float("nan")
 
 
 def test_defaults():
@@ -38,16 +41,46 @@ def test_frozen():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"level": "robust"}, "'robust' is not there yet"),
-        ({"level": "strong"}, "'strong' is not there yet"),
         ({"level": "weak"}, "level is 'weak', expected one of minimum, robust, strong"),
         ({"device": "tpu"}, "device is 'tpu', expected one of auto, cpu, cuda, mps"),
         ({"steps": 0}, "steps is 0"),
-        ({"headroom": -0.1}, "headroom is -0.1"),
-        ({"headroom": 10}, "headroom is 10"),
-        ({"headroom": float("nan")}, "headroom is nan"),
+        ({"headroom": -0.1}, "headroom is -0.1, expected a share from 0 to 10"),
+        ({"headroom": 10.1}, "headroom is 10.1"),
+        ({"headroom": NAN}, "headroom is nan"),
+        ({"jitter": -0.01}, "jitter is -0.01, expected a share from 0 to 0.5"),
+        ({"jitter": 0.51}, "jitter is 0.51"),
+        ({"jitter": NAN}, "jitter is nan"),
+        ({"flips": -0.1}, "flips is -0.1, expected a share from 0 to 1"),
+        ({"flips": 1.1}, "flips is 1.1"),
+        ({"flips": NAN}, "flips is nan"),
+        ({"least_ssim": -0.1}, "least_ssim is -0.1, expected a share from 0 to 1"),
+        ({"least_ssim": 1.01}, "least_ssim is 1.01"),
+        ({"least_ssim": NAN}, "least_ssim is nan"),
+        ({"draws": -1}, "draws is -1, expected 0 to 16"),
+        ({"draws": 17}, "draws is 17"),
+        ({"draws": NAN}, "draws is nan"),
+        ({"spread": -0.1}, "spread is -0.1, expected a finite number >= 0"),
+        ({"spread": float("inf")}, "spread is inf"),
+        ({"spread": NAN}, "spread is nan"),
+        ({"reference": "furthest"}, "reference is 'furthest', expected one of nearest, both, mean"),
+        ({"reference": ""}, "reference is '', expected one of"),
+        ({"jpeg": (95, 70)}, r"jpeg is \(95, 70\), expected two rising qualities from 1 to 100"),
+        ({"jpeg": (0, 70)}, r"jpeg is \(0, 70\)"),
+        ({"jpeg": (70, 101)}, r"jpeg is \(70, 101\)"),
+        ({"jpeg": (NAN, 95)}, r"jpeg is \(nan, 95\)"),
+        ({"jpeg": (70, NAN)}, r"jpeg is \(70, nan\)"),
+        ({"jpeg": (70,)}, r"jpeg is \(70,\)"),
+        ({"jpeg": (70, 80, 90)}, r"jpeg is \(70, 80, 90\)"),
+        ({"jpeg": ()}, r"jpeg is \(\)"),
+        ({"scale": (0.6, 0.5)}, r"scale is \(0.6, 0.5\), expected two rising shares above 0, up to 1"),
+        ({"scale": (0.0, 0.5)}, r"scale is \(0.0, 0.5\)"),
+        ({"scale": (0.5, 1.1)}, r"scale is \(0.5, 1.1\)"),
+        ({"scale": (NAN, 1.0)}, r"scale is \(nan, 1.0\)"),
+        ({"scale": (0.5, NAN)}, r"scale is \(0.5, nan\)"),
+        ({"scale": (0.5,)}, r"scale is \(0.5,\)"),
+        ({"scale": (0.4, 0.5, 0.6)}, r"scale is \(0.4, 0.5, 0.6\)"),
         ({"rho": -1.0}, "rho is -1"),
-        ({"rho": float("nan")}, "rho is nan"),
+        ({"rho": NAN}, "rho is nan"),
         ({"rho": float("inf")}, "rho is inf"),
         ({"box": (0, 0, 9, 9), "whole": True}, "got a box and the whole picture"),
     ],
@@ -55,6 +88,50 @@ def test_frozen():
 def test_refused(options, message):
     with pytest.raises(ValueError, match=message):
         CloakSettings(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"level": "robust"},
+        {"level": "strong"},
+        {"headroom": 0},
+        {"headroom": 10},
+        {"jitter": 0.0},
+        {"jitter": 0.5},
+        {"flips": 0},
+        {"flips": 1},
+        {"least_ssim": 0},
+        {"least_ssim": 1},
+        {"draws": 0},
+        {"draws": 16},
+        {"spread": 0},
+        {"jpeg": (1, 100)},
+        {"jpeg": (75, 75)},
+        {"scale": (0.01, 1)},
+        {"scale": (1, 1)},
+        {"keep_best": True},
+        *({"reference": kind} for kind in ("nearest", "both", "mean")),
+    ],
+)
+def test_ends_of_ranges_belong_to_them(options):
+    (name,) = options
+    assert getattr(CloakSettings(**options), name) == options[name]
+
+
+@pytest.mark.parametrize("level", ["minimum", "robust", "strong"])
+def test_what_is_not_given_is_the_levels(level):
+    """None of the level's numbers is fixed before the level is known; `mnd.levels` has them."""
+    chosen = CloakSettings(level=level)
+    of_the_level = {field.name for field in dataclasses.fields(levels.Plan)} & {
+        field.name for field in dataclasses.fields(CloakSettings)
+    }
+    assert of_the_level == {
+        "steps", "headroom", "jitter", "flips", "reference", "draws", "jpeg", "scale", "spread", "least_ssim"
+    }  # fmt: skip
+    assert all(getattr(chosen, name) is None for name in of_the_level)
+    assert chosen.plan == levels.PLANS[level, False]
+    assert dataclasses.replace(chosen, gallery=Path("g")).plan == levels.PLANS[level, True]
 
 
 def test_every_field_is_described():

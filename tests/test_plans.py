@@ -1,0 +1,130 @@
+"""Plans: the numbers that the name of a level stands for, and what is given instead of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from mnd.channel import VERIFICATION
+from mnd.levels import PLANS, Level, Plan, told
+from mnd.settings import CloakSettings
+
+LEVELS = get_args(Level)
+ROBUST = PLANS["robust", False]
+GALLERY = Path("photos")
+
+
+def plan(**options) -> Plan:
+    return CloakSettings(**options).plan
+
+
+class TestPlans:
+    @pytest.mark.parametrize("gallery", [None, GALLERY])
+    @pytest.mark.parametrize("level", LEVELS)
+    def test_of_every_level(self, level, gallery):
+        got = plan(level=level, gallery=gallery)
+        assert got == PLANS[level, gallery is not None]
+        # what a plan says can be given by hand: no level has a number that the settings refuse
+        given = dataclasses.asdict(got)
+        chosen = {k: v for k, v in given.items() if k not in ("similarity", "withstands")}
+        again = plan(level=level, gallery=gallery, **chosen)
+        assert dataclasses.replace(again, similarity=got.similarity) == got
+
+    def test_all_there_are(self):
+        assert set(PLANS) == set(itertools.product(LEVELS, (True, False)))
+
+    @pytest.mark.parametrize("gallery", [None, GALLERY])
+    def test_a_level_asks_for_no_less_than_the_one_below(self, gallery):
+        minimum, robust, strong = (plan(level=level, gallery=gallery) for level in LEVELS)
+        assert minimum.withstands == ()
+        assert minimum.least_ssim == 0
+        assert minimum.draws == 0
+        assert robust.withstands == strong.withstands == tuple(VERIFICATION)
+        assert 0 < strong.least_ssim <= robust.least_ssim < 1
+        assert robust.draws >= 1
+        assert strong.draws >= 1
+        assert strong.steps >= robust.steps
+        for room in ("headroom", "similarity", "jitter", "flips"):
+            assert getattr(strong, room) >= getattr(robust, room)
+
+    def test_minimum_is_what_it_was(self):
+        """Head-room .39 with a gallery and .2 without it, 40 steps, landmarks that shake by a hundredth."""
+        for gallery, room in ((None, 0.2), (GALLERY, 0.39)):
+            got = plan(gallery=gallery)
+            assert (got.headroom, got.similarity) == (room, room)
+            assert (got.steps, got.jitter, got.flips, got.reference, got.spread) == (
+                40,
+                0.01,
+                0,
+                "nearest",
+                0.1,
+            )
+
+    @pytest.mark.parametrize("level", LEVELS)
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("steps", 7),
+            ("jitter", 0.0),
+            ("flips", 0.0),
+            ("flips", 1.0),
+            ("reference", "mean"),
+            ("draws", 0),
+            ("draws", 16),
+            ("jpeg", (1, 100)),
+            ("scale", (0.1, 1.0)),
+            ("spread", 0.0),
+            ("least_ssim", 0.0),
+        ],
+    )
+    def test_a_number_that_is_given_replaces_that_of_the_level_and_no_other(self, level, field, value):
+        """Zero is a number, and no wish for the level's own."""
+        got = plan(level=level, **{field: value})
+        assert got == dataclasses.replace(PLANS[level, False], **{field: value})
+
+    @pytest.mark.parametrize("headroom", [0.0, 0.5, 10.0])
+    def test_headroom_that_is_given_is_that_of_similarities_too(self, headroom):
+        got = plan(level="robust", headroom=headroom)
+        assert got == dataclasses.replace(ROBUST, headroom=headroom, similarity=headroom)
+
+    @pytest.mark.parametrize(
+        ("room", "want"), [(0.4, 0.6), (0.1, 0.15), (0.02, 0.15), (0.0, 0.15), (10.0, 15.0)]
+    )
+    def test_harder(self, room, want):
+        """One and a half times the head-room, and some where there was none; nothing else."""
+        old = dataclasses.replace(ROBUST, headroom=room, similarity=0.2)
+        new = old.harder()
+        assert (new.headroom, new.similarity) == pytest.approx((want, 0.3))
+        assert dataclasses.replace(old, similarity=room).harder().similarity == pytest.approx(want)
+        assert dataclasses.replace(new, headroom=room, similarity=0.2) == old
+
+    def test_frozen(self):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            ROBUST.steps = 3
+
+
+class TestTold:
+    @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Plan) if f.name != "withstands"])
+    def test_says_of_every_level_what_its_plans_have(self, field):
+        text = told(field)
+        for level in LEVELS:
+            known, alone = (getattr(PLANS[level, gallery], field) for gallery in (True, False))
+            words = [
+                ",".join(f"{v:g}" for v in x) if isinstance(x, tuple) else str(x) for x in (known, alone)
+            ]
+            want = words[0] if words[0] == words[1] else f"{words[0]} with a gallery and {words[1]} without"
+            (part,) = [p for p in text.replace("), ", ")|").split("|") if level in p.partition(" (")[2]]
+            assert part.startswith(f"{want} (")
+        assert all(text.count(level) == 1 for level in LEVELS)
+
+    def test_with_and_without_a_gallery(self):
+        assert told("headroom").startswith("0.39 with a gallery and 0.2 without (minimum), ")
+        assert told("jpeg") == "70,95 (minimum, robust, strong)"
+
+    def test_an_unknown_number(self):
+        with pytest.raises(AttributeError):
+            told("sparkle")
