@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from .losses.standard import standard
 from .optimizer import MND, SearchSettings
 from .photo import Photo
 from .quality import quality
-from .records import TROUBLE, all_fooled, failed, problem, regions, still_recognised, too_visible
+from .records import TROUBLE, all_fooled, failed, problem, recognised, regions, still_recognised, too_visible
 from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
 from .targets import registry
@@ -101,7 +102,8 @@ class Cloaker:
         """Cloak a photo in memory: the pixels as its saved file would show them, and the record.
 
         Raises:
-            NotProtectedError: a target still recognises it, or it cannot be done.
+            NotProtectedError: a target still recognises it (`keep_best` gives it all the same), or it cannot
+                be done.
         """
         start = time.perf_counter()
         record = self._record(photo.path)
@@ -141,16 +143,17 @@ class Cloaker:
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        plan, data = self.settings.plan, b""
+        plan, data, left = self.settings.plan, b"", math.inf
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
         before = [s.scores(photo.pixels, self.detector) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, found = self._attempt(photo, subjects, before, plan, attempt)
             visible = too_visible(found, plan.least_ssim)
-            if attempt and visible:  # the one before was less visible, and no less protected within the limit
+            if attempt and visible:
                 break
-            data = tried
-            record.update(found)
+            if (still := recognised(found, plan.withstands)) < left:
+                data, left = tried, still
+                record.update(found)
             if visible or all_fooled(record, plan.withstands):
                 break
             plan = plan.harder()
@@ -251,7 +254,7 @@ def cloak(
 
     Raises:
         NotProtectedError: a target still recognises it, no face was found, a file cannot be read or
-            written; its `record` says which. What cannot be protected is not returned.
+            written; its `record` says which. What cannot be protected is not returned, unless `keep_best`.
         ValueError: settings or the kind of photo are not as described.
 
     >>> import skimage
@@ -262,7 +265,7 @@ def cloak(
     settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
         record = Cloaker(settings).photo(photo, out, overwrite)
-        if record["error"] is not None:
+        if record["output"] is None:
             raise NotProtectedError(record)
         return type(photo)(record["output"])
     if out is not None:

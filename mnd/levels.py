@@ -21,6 +21,8 @@ class Plan:
     """How far past the threshold of a distance, as a share of it."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
+    logits: float
+    """How far below the best other class, in logits, where a classifier is the target."""
     jitter: float
     """How much landmarks shake, as a share of the distance of the eyes."""
     flips: float
@@ -42,36 +44,42 @@ class Plan:
 
     def harder(self) -> Plan:
         """The plan of another attempt, when the saved file was recognised still."""
-        headroom, similarity = (HARDER * max(room, 0.1) for room in (self.headroom, self.similarity))
-        return replace(self, headroom=headroom, similarity=similarity)
+        rooms = ("headroom", "similarity", "logits")
+        return replace(self, **{name: HARDER * max(getattr(self, name), 0.1) for name in rooms})
 
 
 _SHARED = ("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75")
 
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): Plan(
-        steps=40, headroom=0.39, similarity=0.39, jitter=0.01, flips=0.0, reference="nearest", draws=0,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.1, least_ssim=0.0, withstands=(),
+        steps=40, headroom=0.39, similarity=0.39, logits=0.1, jitter=0.01, flips=0.0,
+        reference="nearest", draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2,
+        least_ssim=0.0, withstands=(),
     ),
     ("minimum", False): Plan(
-        steps=40, headroom=0.2, similarity=0.2, jitter=0.01, flips=0.0, reference="nearest", draws=0,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.1, least_ssim=0.0, withstands=(),
+        steps=40, headroom=0.2, similarity=0.2, logits=0.05, jitter=0.01, flips=0.0,
+        reference="nearest", draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2,
+        least_ssim=0.0, withstands=(),
     ),
     ("robust", True): Plan(
-        steps=40, headroom=0.08, similarity=0.3, jitter=0.02, flips=0.0, reference="both", draws=1,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
+        steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0,
+        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
+        least_ssim=0.93, withstands=_SHARED,
     ),
     ("robust", False): Plan(
-        steps=40, headroom=0.08, similarity=0.3, jitter=0.02, flips=0.0, reference="both", draws=1,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93, withstands=_SHARED,
+        steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0,
+        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
+        least_ssim=0.93, withstands=_SHARED,
     ),
     ("strong", True): Plan(
-        steps=60, headroom=0.3, similarity=0.8, jitter=0.05, flips=0.5, reference="both", draws=1,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.85, withstands=_SHARED,
+        steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5,
+        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
+        least_ssim=0.85, withstands=_SHARED,
     ),
     ("strong", False): Plan(
-        steps=60, headroom=0.3, similarity=0.8, jitter=0.05, flips=0.5, reference="both", draws=1,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.85, withstands=_SHARED,
+        steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5,
+        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
+        least_ssim=0.85, withstands=_SHARED,
     ),
 }  # fmt: skip
 """By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
@@ -93,4 +101,4 @@ def told(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return ",".join(f"{v:g}" for v in value) if isinstance(value, tuple) else str(value)
+    return ",".join(str(v) for v in value) if isinstance(value, tuple) else str(value)

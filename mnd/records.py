@@ -61,8 +61,13 @@ def regions(
 
 def all_fooled(record: Record, withstands: Collection[str] = ()) -> bool:
     """Every target is fooled by every subject, also after the channels named, and there is at least one."""
-    told = [t for region in record["regions"] for t in region["targets"].values()]
-    return bool(told) and all(t["fooled"] and all(t["channel"][name] for name in withstands) for t in told)
+    return any(region["targets"] for region in record["regions"]) and not recognised(record, withstands)
+
+
+def recognised(record: Record, withstands: Collection[str] = ()) -> int:
+    """How often a target still recognises a subject, as saved or after one of the channels named."""
+    told = (t for region in record["regions"] for t in region["targets"].values())
+    return sum(len(list(_recognised(t, withstands))) for t in told)
 
 
 def problem(record: Record, kind: str, why: str) -> Record:
@@ -71,7 +76,9 @@ def problem(record: Record, kind: str, why: str) -> Record:
 
 
 def too_visible(record: Record, least: float) -> str:
-    """Which region lost more structure than it may, in words; empty where none did."""
+    """Which region lost more structure than it may, in words; empty where none did, or 0 is enough."""
+    if least == 0:
+        return ""
     for region, told in zip(record["regions"], record["quality"]["regions"], strict=True):
         if told["ssim"] is not None and told["ssim"] < least:
             return (

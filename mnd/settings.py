@@ -43,8 +43,8 @@ class CloakSettings:
     steps: int | None = None
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
-    """How far past its threshold a recogniser is driven, as a share of the threshold: its next look at the
-    face is never quite the same."""
+    """How far past its threshold a recogniser is driven, as a share of the threshold (a classifier: in
+    logits): its next look at the face is never quite the same."""
     jitter: float | None = None
     """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
     flips: float | None = None
@@ -98,9 +98,9 @@ class CloakSettings:
 
     @property
     def plan(self) -> Plan:
-        """The level's plan with what was given instead of it; `headroom` is that of similarities too."""
+        """The level's plan with what was given instead of it; `headroom` is that of every kind of target."""
         given = {field.name: getattr(self, field.name) for field in fields(Plan) if hasattr(self, field.name)}
-        given["similarity"] = self.headroom
+        given["similarity"] = given["logits"] = self.headroom
         level = PLANS[self.level, self.gallery is not None]
         return replace(level, **{name: value for name, value in given.items() if value is not None})
 
@@ -110,10 +110,10 @@ class CloakSettings:
         Raises:
             ValueError: one of them is.
         """
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps is {self.steps}, expected at least 1")
-        if self.draws is not None and not 0 <= self.draws <= 16:
-            raise ValueError(f"draws is {self.draws}, expected 0 to 16")
+        for name, least, greatest in (("seed", 0, 2**63 - 1), ("steps", 1, 10**6), ("draws", 0, 16)):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and least <= value <= greatest):
+                raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")
         for name, most in (("headroom", 10), ("jitter", 0.5), ("flips", 1), ("least_ssim", 1)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
@@ -124,7 +124,14 @@ class CloakSettings:
             raise ValueError(
                 f"reference is {self.reference!r}, expected one of {', '.join(get_args(Reference))}"
             )
-        if self.jpeg is not None and not (len(self.jpeg) == 2 and 1 <= self.jpeg[0] <= self.jpeg[1] <= 100):
+        if self.jpeg is not None and not (
+            _rising(self.jpeg, 1, 100) and all(isinstance(v, int) for v in self.jpeg)
+        ):
             raise ValueError(f"jpeg is {self.jpeg}, expected two rising qualities from 1 to 100")
-        if self.scale is not None and not (len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1] <= 1):
+        if self.scale is not None and not (_rising(self.scale, 0, 1) and self.scale[0] > 0):
             raise ValueError(f"scale is {self.scale}, expected two rising shares above 0, up to 1")
+
+
+def _rising(ends: object, least: float, most: float) -> bool:
+    """Whether these are two numbers in their range, the second no smaller than the first."""
+    return isinstance(ends, tuple) and len(ends) == 2 and least <= ends[0] <= ends[1] <= most

@@ -113,7 +113,7 @@ def show(record: Mapping[str, Any]) -> None:
 
 
 def show_check(record: Mapping[str, Any]) -> None:
-    """The matrix: what every target says of the clean photo, of the saved file, and of it after each channel."""
+    """What every target says of the clean photo, of the saved file, and of it after each channel."""
     out = console()
     out.print(Text(f"{printable(record['input'])} against {printable(record['output'])}"), soft_wrap=True)
     channels = list(dict.fromkeys(c for _, _, told in _judged(record) for c in told.get("channel") or {}))

@@ -16,8 +16,8 @@ from .subjects import Subject
 from .targets.embedding import FaceTarget
 from .targets.target import Reference, Target
 
-LOGITS = 0.25
-"""What head-room is a share of where the threshold is zero: other machines differ in the last digits."""
+LOGIT = 1.0
+"""What stands for the threshold of a classifier, which is zero."""
 SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
 MIRRORED = [1, 0, 2, 4, 3]
@@ -99,7 +99,7 @@ class _View:
             margins = self.target.compare(self.target.embed_chips(torch.cat(chips)), self.reference.known)
         else:
             margins = torch.cat([self.target.margin(look.image, self.reference) for look in looks])
-        scale = abs(self.target.card.threshold) or LOGITS
+        scale = abs(self.target.card.threshold) or LOGIT
         return nearest(margins[None], largest=True, temperature=SHARPNESS * scale) + self.headroom
 
     def _face(self, look: Look) -> tuple[Tensor, Tensor]:
@@ -126,9 +126,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
     views = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
-        similar = not target.card.lower_is_same and target.card.kind == "face"
-        room = plan.similarity if similar else plan.headroom
-        room *= abs(target.card.threshold) or LOGITS
+        room = _room(target, plan)
         view = _View(target, judged, room, torch.Generator().manual_seed(seed), 0.0, plan.flips)
         if subject.landmarks is not None and isinstance(target, FaceTarget):
             landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
@@ -136,6 +134,13 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
             view.reference = _person(target, judged.at(landmarks), view, clean, plan)
         views.append(view)
     return views
+
+
+def _room(target: Target, plan: Plan) -> float:
+    """How far past its threshold a target is driven, in its own unit."""
+    if target.card.kind == "classifier":
+        return plan.logits
+    return (plan.headroom if target.card.lower_is_same else plan.similarity) * abs(target.card.threshold)
 
 
 @torch.no_grad()
@@ -150,7 +155,7 @@ def _person(target: FaceTarget, judged: Reference, view: _View, clean: Tensor, p
     shaken = replace(view, generator=torch.Generator().manual_seed(LOOKS), flips=0.5, reference=judged)
     faces = [shaken._face(Look(clean, lambda points: points)) for _ in range(LOOKS)]
     own = target.embed_chips(torch.cat([target.chips(image, points) for image, points in faces]))
-    own = _unit(target, own).mean(0, keepdim=True)[None]
+    own = _unit(target, _unit(target, own).mean(0, keepdim=True))[None]
     mean = torch.cat([_unit(target, judged.known), own], 1).mean(1, keepdim=True)
     known = mean if plan.reference == "mean" else torch.cat([judged.known, mean], 1)
     return Reference(known, judged.faces)

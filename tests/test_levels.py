@@ -151,7 +151,7 @@ class TestOutOfReach:
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
         monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=0.1)
+            c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=0.2)
             folder = tmp_path / level
             folder.mkdir()
             record = c.photo(write(folder / "a.png", FACE))
@@ -324,7 +324,7 @@ def classified(folder: Path, **options) -> dict:
 
 
 def test_a_classifier_withstands_the_channel_too(tmp_path):
-    record = classified(tmp_path, steps=10, headroom=8.0)
+    record = classified(tmp_path, steps=10, headroom=2.0)
     (region,) = record["regions"]
     target = region["targets"]["efficientnet-lite0"]
     assert record["error"] is None
@@ -340,9 +340,6 @@ def test_a_classifier_withstands_the_channel_too(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="head-room of a few hundredths of a logit is too little for a classifier"
-)
 def test_a_classifier_withstands_the_channel_as_the_level_is(tmp_path):
     record = classified(tmp_path)
     assert record["quality"]["regions"][0]["ssim"] > ROBUST.least_ssim
@@ -430,7 +427,7 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "spread"), [({}, 0.1), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)]
+    ("options", "spread"), [({}, 0.2), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)]
 )
 def test_spread_is_that_of_the_distance(options, spread):
     assert cloaker(rho=0.0, **options).distance.spread == spread

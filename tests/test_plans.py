@@ -30,9 +30,9 @@ class TestPlans:
         assert got == PLANS[level, gallery is not None]
         # what a plan says can be given by hand: no level has a number that the settings refuse
         given = dataclasses.asdict(got)
-        chosen = {k: v for k, v in given.items() if k not in ("similarity", "withstands")}
+        chosen = {k: v for k, v in given.items() if k not in ("similarity", "logits", "withstands")}
         again = plan(level=level, gallery=gallery, **chosen)
-        assert dataclasses.replace(again, similarity=got.similarity) == got
+        assert dataclasses.replace(again, similarity=got.similarity, logits=got.logits) == got
 
     def test_all_there_are(self):
         assert set(PLANS) == set(itertools.product(LEVELS, (True, False)))
@@ -53,15 +53,15 @@ class TestPlans:
 
     def test_minimum_is_what_it_was(self):
         """Head-room .39 with a gallery and .2 without it, 40 steps, landmarks that shake by a hundredth."""
-        for gallery, room in ((None, 0.2), (GALLERY, 0.39)):
+        for gallery, room, logits in ((None, 0.2, 0.05), (GALLERY, 0.39, 0.1)):
             got = plan(gallery=gallery)
-            assert (got.headroom, got.similarity) == (room, room)
+            assert (got.headroom, got.similarity, got.logits) == (room, room, logits)
             assert (got.steps, got.jitter, got.flips, got.reference, got.spread) == (
                 40,
                 0.01,
                 0,
                 "nearest",
-                0.1,
+                0.2,
             )
 
     @pytest.mark.parametrize("level", LEVELS)
@@ -87,20 +87,20 @@ class TestPlans:
         assert got == dataclasses.replace(PLANS[level, False], **{field: value})
 
     @pytest.mark.parametrize("headroom", [0.0, 0.5, 10.0])
-    def test_headroom_that_is_given_is_that_of_similarities_too(self, headroom):
+    def test_headroom_that_is_given_is_that_of_all_kinds(self, headroom):
         got = plan(level="robust", headroom=headroom)
-        assert got == dataclasses.replace(ROBUST, headroom=headroom, similarity=headroom)
+        assert got == dataclasses.replace(ROBUST, headroom=headroom, similarity=headroom, logits=headroom)
 
     @pytest.mark.parametrize(
         ("room", "want"), [(0.4, 0.6), (0.1, 0.15), (0.02, 0.15), (0.0, 0.15), (10.0, 15.0)]
     )
     def test_harder(self, room, want):
         """One and a half times the head-room, and some where there was none; nothing else."""
-        old = dataclasses.replace(ROBUST, headroom=room, similarity=0.2)
+        old = dataclasses.replace(ROBUST, headroom=room, similarity=0.2, logits=2.0)
         new = old.harder()
-        assert (new.headroom, new.similarity) == pytest.approx((want, 0.3))
+        assert (new.headroom, new.similarity, new.logits) == pytest.approx((want, 0.3, 3.0))
         assert dataclasses.replace(old, similarity=room).harder().similarity == pytest.approx(want)
-        assert dataclasses.replace(new, headroom=room, similarity=0.2) == old
+        assert dataclasses.replace(new, headroom=room, similarity=0.2, logits=2.0) == old
 
     def test_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):

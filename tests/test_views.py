@@ -30,7 +30,7 @@ from mnd.channel import Draw
 from mnd.subjects import Subject
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
-from mnd.views import LOGITS, SHARPNESS, Views, mirrored
+from mnd.views import LOGIT, SHARPNESS, Views, mirrored
 
 
 class TestStill:
@@ -75,7 +75,7 @@ class TestStill:
 
     def test_a_row_for_each_target_of_each_subject(self):
         one, other = target(name="a"), target("cosine similarity", 0.33, "b")
-        colours, y, p = classifier(), noise(2), plan(headroom=0.3)
+        colours, y, p = classifier(), noise(2), plan(headroom=0.3, logits=0.3)
         people = [subject(one, other, seed=5), subject(one, other, seed=9)]
         got = seen([*people, whole(colours)], p)(y)
         want = [
@@ -83,7 +83,7 @@ class TestStill:
             for person in people
             for t, r in zip(person.targets, person.judged, strict=True)
         ]
-        want.append(colours.margin(y, Reference(torch.tensor([0]))) + 0.3 * LOGITS)
+        want.append(colours.margin(y, Reference(torch.tensor([0]))) + 0.3)
         assert got.shape == (5, 1)
         assert torch.allclose(got, torch.stack(want), atol=1e-6)
 
@@ -282,16 +282,16 @@ class TestMirror:
 class TestClassifiers:
     """The whole picture goes through the channel too."""
 
-    @pytest.mark.parametrize(("threshold", "scale"), [(0.0, LOGITS), (2.0, 2.0)])
-    def test_the_largest_margin_of_all_looks(self, threshold, scale):
-        t, p, y = classifier(threshold), plan(draws=2, jpeg=(5, 10), headroom=0.3), noise(2)
+    @pytest.mark.parametrize("threshold", [0.0, 2.0])
+    def test_the_largest_margin_of_all_looks(self, threshold):
+        t, p, y = classifier(threshold), plan(draws=2, jpeg=(5, 10), logits=0.3), noise(2)
         label = int(t.logits(y).argmax())
         margins = seen([whole(t, label)], p)
         reference = Reference(torch.tensor([label]))
         for step in range(p.steps):
             rows = [float(t.margin(image, reference)) for image in (y, *(d(y) for d in margins.draws[step]))]
             assert len(set(rows)) == 3
-            assert float(margins(y)) == pytest.approx(max(rows) + 0.3 * scale, abs=1e-5)
+            assert float(margins(y)) == pytest.approx(max(rows) + 0.3, abs=1e-5)
 
     def test_gradient_is_shared_by_looks_that_are_near(self):
         t, p = classifier(), plan(draws=1, jpeg=(95, 100), scale=(0.9, 1.0))
@@ -301,15 +301,15 @@ class TestClassifiers:
         got = torch.autograd.grad(margins(y).sum(), y)[0]
         images = (y, margins.draws[0][0](y))
         rows = torch.cat([t.margin(image, Reference(torch.tensor([label]))) for image in images])
-        weights = torch.softmax(rows.detach() / (SHARPNESS * LOGITS), 0)
+        weights = torch.softmax(rows.detach() / (SHARPNESS * LOGIT), 0)
         assert 0.05 < float(weights[0]) < 0.95
         assert torch.allclose(got, torch.autograd.grad((weights * rows).sum(), y)[0], atol=1e-6)
         assert got.abs().max() > 0
 
     def test_no_shaking_and_no_mirror(self):
         t, y = classifier(), noise(2)
-        rows = [float(seen([whole(t)], plan(jitter=0.5, flips=1.0))(y)) for _ in range(2)]
-        still = float(t.margin(y, Reference(torch.tensor([0])))) + 0.2 * LOGITS
+        rows = [float(seen([whole(t)], plan(jitter=0.5, flips=1.0, logits=0.2))(y)) for _ in range(2)]
+        still = float(t.margin(y, Reference(torch.tensor([0])))) + 0.2
         assert rows == pytest.approx([still, still], abs=1e-6)
 
 

@@ -10,9 +10,9 @@ from .composite import Composite, Weights
 from .local import Local
 from .rlpips import RLPIPS
 
-WEIGHTS = Weights(beta=300.0, gamma=20.0)
+WEIGHTS = Weights(beta=400.0, gamma=10.0)
 """Less of both than the composite's own: `docs/search.md` has the figures of others."""
-SPREAD = 0.1
+SPREAD = 0.2
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 
