@@ -48,40 +48,28 @@ class Plan:
         return replace(self, **{name: HARDER * max(getattr(self, name), 0.1) for name in rooms})
 
 
-_SHARED = ("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75")
+MINIMUM = Plan(
+    steps=40, headroom=0.39, similarity=0.39, logits=0.1, jitter=0.01, flips=0.0, reference="nearest",
+    draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2, least_ssim=0.0, withstands=(),
+)  # fmt: skip
+ROBUST = Plan(
+    steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0, reference="both",
+    draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93,
+    withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
+)  # fmt: skip
+STRONG = replace(
+    ROBUST, steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5, least_ssim=0.85
+)
 
 PLANS: dict[tuple[Level, bool], Plan] = {
-    ("minimum", True): Plan(
-        steps=40, headroom=0.39, similarity=0.39, logits=0.1, jitter=0.01, flips=0.0,
-        reference="nearest", draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2,
-        least_ssim=0.0, withstands=(),
-    ),
-    ("minimum", False): Plan(
-        steps=40, headroom=0.2, similarity=0.2, logits=0.05, jitter=0.01, flips=0.0,
-        reference="nearest", draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2,
-        least_ssim=0.0, withstands=(),
-    ),
-    ("robust", True): Plan(
-        steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0,
-        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
-        least_ssim=0.93, withstands=_SHARED,
-    ),
-    ("robust", False): Plan(
-        steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0,
-        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
-        least_ssim=0.93, withstands=_SHARED,
-    ),
-    ("strong", True): Plan(
-        steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5,
-        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
-        least_ssim=0.85, withstands=_SHARED,
-    ),
-    ("strong", False): Plan(
-        steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5,
-        reference="both", draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0,
-        least_ssim=0.85, withstands=_SHARED,
-    ),
-}  # fmt: skip
+    ("minimum", True): MINIMUM,
+    # of the photo itself: whoever is told from it is told from most others, which are less like it
+    ("minimum", False): replace(MINIMUM, headroom=0.2, similarity=0.2, logits=0.05),
+    ("robust", True): ROBUST,
+    ("robust", False): ROBUST,
+    ("strong", True): STRONG,
+    ("strong", False): STRONG,
+}
 """By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
 
 
