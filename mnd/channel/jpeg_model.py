@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from .islow import coded_value
+from .pixels import straight_through
 from .planes import coded, enlarge, mix, shrink
 from .real import Subsampling
-from .rounding import Slope, check_slope, levels, put, rounded, whole
+from .rounding import Slope, check_slope, levels, rounded, whole
 
 FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}
 """How many rows and columns of pixels share a colour."""
@@ -122,7 +123,7 @@ def _component(planes: Tensor, tables: Tensor, slope: Slope, soft: bool) -> Tens
     steps = tables[which]
     # a transform, its inverse and straight rounding: the gradient passes as it is
     smooth = planes if slope == "straight" else _smooth(planes, steps, slope)
-    return (smooth if soft else put(smooth, coded_value(planes, steps))).clamp(0, 255)
+    return (smooth if soft else straight_through(smooth, coded_value(planes, steps))).clamp(0, 255)
 
 
 def _smooth(planes: Tensor, steps: Tensor, slope: Slope) -> Tensor:

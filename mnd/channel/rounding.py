@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from torch import Tensor
+
+from .pixels import straight_through
 
 Slope = Literal["straight", "cubic"]
 """The gradient of the rounding of coefficients: 1, or that of `round(v) + (v - round(v))^3`."""
 SLOPES: tuple[Slope, ...] = ("straight", "cubic")
-
-
-class _Put(torch.autograd.Function):
-    """Another value, through which a gradient goes as if it were `y`; a sum would cost the last bits."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        return grads[0], None
-
-
-def put(y: Tensor, value: Tensor) -> Tensor:
-    """Exactly `value`, with the gradient of `y`; both of one shape.
-
-    >>> y = torch.tensor([0.4], requires_grad=True)
-    >>> put(y, torch.tensor([0.1])).backward()
-    >>> y.grad
-    tensor([1.])
-    """
-    return _put(y, value.detach())
 
 
 def rounded(v: Tensor, near: Tensor, slope: Slope = "straight", soft: bool = False) -> Tensor:
@@ -45,18 +23,19 @@ def rounded(v: Tensor, near: Tensor, slope: Slope = "straight", soft: bool = Fal
             nothing (Shin and Song, JPEG-resistant adversarial images, 2017).
         soft: give the smooth function itself, whose true gradient that is, in place of whole numbers.
 
+    >>> import torch
     >>> v = torch.tensor([1.5, 2.25], requires_grad=True)
     >>> rounded(v, v.detach().round(), "cubic").sum().backward()
     >>> v.grad
     tensor([0.7500, 0.1875])
     """
     smooth = v if slope == "straight" else near + (v - near) ** 3
-    return smooth if soft else put(smooth, near)
+    return smooth if soft else straight_through(smooth, near)
 
 
 def whole(v: Tensor, soft: bool = False) -> Tensor:
     """The nearest whole numbers, halves up as codecs have it, with the gradient of v; `soft`: v itself."""
-    return v if soft else put(v, (v.detach() + 0.5).floor_())
+    return v if soft else straight_through(v, (v.detach() + 0.5).floor_())
 
 
 def check_slope(slope: str) -> None:
@@ -68,6 +47,7 @@ def check_slope(slope: str) -> None:
 def round_image(y: Tensor) -> Tensor:
     """The image that is saved: 8 bits a channel; the gradient is that of `clamp(y, 0, 1)`.
 
+    >>> import torch
     >>> round_image(torch.tensor([[[[-0.1, 0.4 / 255, 0.6 / 255]]]])) * 255
     tensor([[[[0., 0., 1.]]]])
     """
@@ -77,9 +57,4 @@ def round_image(y: Tensor) -> Tensor:
 def levels(y: Tensor, soft: bool = False) -> Tensor:
     """An image as grey levels 0..255, whole numbers unless `soft`."""
     scaled = (y * 255).clamp(0, 255)
-    return scaled if soft else put(scaled, scaled.detach().round())
-
-
-def _put(y: Tensor, value: Tensor) -> Tensor:
-    out: Tensor = _Put.apply(y, value)
-    return out
+    return scaled if soft else straight_through(scaled, scaled.detach().round())

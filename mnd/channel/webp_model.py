@@ -7,10 +7,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .pixels import to_pixels, to_tensor
+from .pixels import straight_through, to_pixels, to_tensor
 from .planes import coded, enlarge, mix, shrink
 from .real import webp
-from .rounding import Slope, check_slope, levels, put, rounded, whole
+from .rounding import Slope, check_slope, levels, rounded, whole
 
 # fmt: off
 DC = (
@@ -83,7 +83,7 @@ def webp_image(y: Tensor, quality: int, slope: Slope = "straight", *, real: bool
     if not real:
         return near
     files = [to_tensor(webp(to_pixels(one[None]), quality), y.device) for one in y]
-    return put(near, torch.cat(files).to(y.dtype))
+    return straight_through(near, torch.cat(files).to(y.dtype))
 
 
 def _decoded(pixels: Tensor, index: int, slope: Slope, soft: bool) -> Tensor:
@@ -114,7 +114,7 @@ def _component(planes: Tensor, index: int, bias: tuple[float, float], slope: Slo
         return smooth.clamp(0, 255)
     with torch.no_grad():
         value = whole(coded(planes.detach() - 128, 4, lambda c: quantised(c, False)) + 128)
-    return put(smooth, value).clamp(0, 255)
+    return straight_through(smooth, value).clamp(0, 255)
 
 
 @lru_cache(maxsize=64)
