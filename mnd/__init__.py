@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from . import losses, targets
     from .checking import Checker, check
     from .cloaking import Cloaker, NotProtectedError, cloak
+    from .dataset.protect import Protection, Summary, protect
+    from .dataset.settings import ProtectSettings
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces import Detector, Face, FaceError
@@ -34,18 +36,24 @@ __all__ = [
     "NotProtectedError",
     "Photo",
     "PhotoError",
+    "ProtectSettings",
+    "Protection",
     "Result",
     "SearchSettings",
+    "Summary",
     "check",
     "cloak",
     "evaluate",
     "losses",
+    "protect",
     "targets",
 ]
 
 _HOMES = {
     "checking": ("Checker", "check"),
     "cloaking": ("Cloaker", "NotProtectedError", "cloak"),
+    "dataset.protect": ("Protection", "Summary", "protect"),
+    "dataset.settings": ("ProtectSettings",),
     "evaluation.run": ("evaluate",),
     "evaluation.settings": ("EvaluationSettings",),
     "faces": ("Detector", "Face", "FaceError"),

@@ -16,13 +16,23 @@ from . import kinds
 from .areas import area_of, groups
 from .channel import CHECKS, Pixels, through, to_pixels, to_tensor
 from .faces import Detector
-from .files import PhotoError, cloaked_path, read_bytes, write_atomic
+from .files import cloaked_path, write_checked
 from .levels import Plan
 from .losses.standard import standard
 from .optimizer import MND, SearchSettings
 from .photo import Photo
 from .quality import quality
-from .records import TROUBLE, all_fooled, failed, problem, recognised, regions, still_recognised, too_visible
+from .records import (
+    TROUBLE,
+    all_fooled,
+    blank,
+    failed,
+    problem,
+    recognised,
+    regions,
+    still_recognised,
+    too_visible,
+)
 from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
 from .targets import registry
@@ -91,7 +101,7 @@ class Cloaker:
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, self._gallery(Path(path)))
             if data is not None:
-                _write(destination, data, overwrite)
+                write_checked(destination, data, overwrite)
                 record["output"] = str(destination)
         except TROUBLE as error:
             failed(record, error)
@@ -117,19 +127,30 @@ class Cloaker:
             raise NotProtectedError(record)
         return photo.decode(data), record
 
+    def encoded(
+        self, data: bytes, name: str, path: Path | None = None
+    ) -> tuple[bytes | None, dict[str, Any]]:
+        """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
+
+        Nothing is written. There are no bytes where the record says that it is not protected.
+
+        Args:
+            data: the file.
+            name: what the record and its messages call it.
+            path: where it was read, so that a gallery it lies in does not count it; None: nowhere.
+        """
+        start = time.perf_counter()
+        record, made = self._record(name), None
+        try:
+            made = self._cloak(Photo.from_bytes(data, name=name), record, self._gallery(path))
+        except TROUBLE as error:
+            failed(record, error)
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        return made, record
+
     def _record(self, path: Path | str | None) -> dict[str, Any]:
-        return {
-            "input": None if path is None else str(path),
-            "output": None,
-            "protected": False,
-            "level": self.settings.level,
-            "seed": self.settings.seed,
-            "seconds": 0.0,
-            "targets": [t.card.name for t in self.targets],
-            "regions": [],
-            "quality": None,
-            "error": None,
-        }
+        name = None if path is None else str(path)
+        return blank(name, self.settings, [t.card.name for t in self.targets])
 
     def _gallery(self, path: Path | None) -> Gallery | None:
         folder = self.settings.gallery
@@ -194,7 +215,8 @@ class Cloaker:
 
         views = Views(group, box, plan, x, saved, self.settings.seed)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
-        result = MND(self.distance, SearchSettings(steps=plan.steps, seed=self.settings.seed))(
+        search = SearchSettings(steps=plan.steps, seed=self.settings.seed, keep=plan.keep)
+        result = MND(self.distance, search)(
             x,
             views,
             mask.to(device),
@@ -202,19 +224,6 @@ class Cloaker:
             progress=lambda done: self.progress(stage, done, plan.steps),
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
-
-
-def _write(destination: Path, data: bytes, overwrite: bool) -> None:
-    """Write the file and read it again; one that does not hold what was written to it does not stay."""
-    write_atomic(destination, data, overwrite)
-    kept = False
-    try:
-        kept = read_bytes(destination, len(data)) == data
-    finally:
-        if not kept:
-            destination.unlink(missing_ok=True)
-    if not kept:
-        raise PhotoError("unwritable", f"{destination}: the file does not hold what was written to it")
 
 
 def pick_device(name: str) -> str:

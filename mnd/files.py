@@ -23,6 +23,8 @@ Kind = Literal[
     "original",
     "unwritable",
     "disk-full",
+    "changed",
+    "damaged",
 ]
 
 _NO_LINKS = {
@@ -112,10 +114,11 @@ def _unread(path: Path, error: OSError) -> PhotoError:
     return PhotoError("unreadable", f"{path}: cannot be read ({error.strerror or error})")
 
 
-def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path:
+def write_atomic(path: Path | str, data: bytes, overwrite: bool = False, aside: Path | None = None) -> Path:
     """Write `data` to `path` wholly or not at all: a temporary name beside it, fsync, then the real name.
 
-    Without `overwrite` an existing file is never replaced, not even one that appears during the writing.
+    Without `overwrite` an existing file is never replaced, not even one that appears during the writing. The
+    temporary name is in the folder `aside` where one is given; it has to be on the same file system.
 
     Raises:
         PhotoError: exists, folder, unwritable, or disk-full; no temporary file is left behind.
@@ -127,7 +130,7 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path
     """
     path = Path(path)
     check_free(path, overwrite)
-    temporary = path.with_name(f".mnd-{secrets.token_hex(6)}.tmp")
+    temporary = (aside or path.parent) / f".mnd-{secrets.token_hex(6)}.tmp"
     try:
         try:
             _write(temporary, data)
@@ -142,6 +145,23 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False) -> Path
         raise _unwritten(path, error, len(data)) from error
     _sync_folder(path.parent)
     return path
+
+
+def write_checked(path: Path, data: bytes, overwrite: bool = False, aside: Path | None = None) -> None:
+    """`write_atomic`, and read the file again: one that does not hold what was written does not stay.
+
+    Raises:
+        PhotoError: as `write_atomic`; unwritable also where something else is read than was written.
+    """
+    write_atomic(path, data, overwrite, aside)
+    kept = False
+    try:
+        kept = read_bytes(path, len(data)) == data
+    finally:
+        if not kept:
+            path.unlink(missing_ok=True)
+    if not kept:
+        raise PhotoError("unwritable", f"{path}: the file does not hold what was written to it")
 
 
 def check_free(path: Path, overwrite: bool) -> None:

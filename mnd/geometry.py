@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .losses.curvature import Metric, curvature_of
+from .losses.images import blur, gaussian
+
+SIGMA = 3.0
+"""What lies within about so many pixels is seen together."""
+FLAT = 0.7
+"""How much more a change counts as energy where D is steep, as a power of D's curvature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """The mirror map of the search, `psi(u) = sum 1/2 u^2 + c/3 |u|^3` with `u = (y - x) / v`.
+    """The map of the search from what pulls at a picture to its change, `y - x = v z / sqrt(1 + c e(z))`.
 
-    With c = 0 and `v = h^(-1/2)`, h the curvature of D, psi is the diagonal quadratic model of D itself. A
-    larger c makes single large changes dearer than many small ones: it spreads the perturbation. Changes far
-    below `|u| = 1 / c` are not touched by it: where little has to be changed the model of D alone decides.
+    With c = 0 and `v = h^(-1/2)`, h the curvature of D, it is the step that is best for the diagonal model of
+    D. What pulls strongly within one small neighbourhood is held back by `e`, the root of the energy there,
+    `e(z)^2 = blur(w z^2)` with `w = (h / h_mean)^FLAT`: no spot of a picture stands out, least of all a flat
+    one, and texture beside it takes over. A pull far below `1 / c` is not touched: where little has to be
+    changed the model of D alone decides.
     """
 
     v: Tensor
     """`(B, 3, H, W)`: how far each value goes for one unit of cost; 0 where nothing may change."""
     c: float = 0.0
+    w: Tensor | None = None
+    """`(B, 3, H, W)`: how much a pull counts as energy; alike everywhere by default."""
 
     @staticmethod
     def of(distance: Metric, x: Tensor, mask: Tensor | None = None, grey: bool = False) -> Geometry:
@@ -39,26 +50,57 @@ class Geometry:
         v = h.rsqrt()
         if mask is not None:
             v = v * mask
-        return Geometry(v, float(getattr(distance, "spread", 0.0)))
+        c = float(getattr(distance, "spread", 0.0))
+        return Geometry(v, c, _flatness(v) if c else None)
 
     def primal(self, z: Tensor) -> Tensor:
-        """The change of the picture that belongs to dual `z`: `v grad psi*(z)`.
-
-        `u = grad psi*(z)` solves `u + c u |u| = z`: `u = 2 z / (1 + sqrt(1 + 4 c |z|))`.
-        """
+        """The change of the picture that belongs to the pull `z`, `(B, 3, H, W)`."""
         if self.c == 0:
             return self.v * z
-        root = z.abs().mul_(4 * self.c).add_(1).sqrt_().add_(1)
-        return root.reciprocal_().mul_(z).mul_(self.v).mul_(2)
+        return self.v * z / _held(self.c * self.energy(z, z).clamp_min(0).sqrt())
 
-    def along(self, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """`primal(lambda z)` as a function of `lambda >= 0`; what does not depend on it is done once."""
-        change = self.v * z
+    def along(self, rest: Tensor, slope: Tensor, every: int = 1) -> Callable[[Tensor], Tensor]:
+        """`primal(rest + lambda slope)` as a function of `lambda`, of every so many pixels.
+
+        The energy is a quadratic function of `lambda`: its three blurs are done once.
+        """
+
+        def sample(t: Tensor) -> Tensor:
+            return t[..., ::every, ::every].contiguous()
+
+        rest = rest.expand_as(slope)
+        still, change = (sample(self.v * part) for part in (rest, slope))
         if self.c == 0:
-            return lambda multiplier: change * multiplier
-        twice, size = 2 * change, 4 * self.c * z.abs()
-        return lambda multiplier: (twice * multiplier).div_((size * multiplier).add_(1).sqrt_().add_(1))
+            return lambda multiplier: still + multiplier * change
+        pairs = ((rest, rest), (rest, slope), (slope, slope))
+        one, both, two = (self.c**2 * sample(self.energy(a, b)) for a, b in pairs)
+
+        def path(multiplier: Tensor) -> Tensor:
+            energy = one + multiplier * (2 * both + multiplier * two)
+            return (still + multiplier * change) / _held(energy.clamp_min_(0).sqrt_())
+
+        return path
+
+    def energy(self, a: Tensor, b: Tensor) -> Tensor:
+        """`(B, 1, H, W)`: `blur(w a b)`, its mean over the channels."""
+        product = a * b if self.w is None else self.w * a * b
+        size = min(2 * round(3 * SIGMA) + 1, 2 * min(a.shape[2:]) - 1)
+        return blur(product.mean(1, keepdim=True), gaussian(size, SIGMA, a), "reflect")
 
     def dual(self, u: Tensor) -> Tensor:
-        """The dual of a change `v u`: `grad psi(u) = u + c u |u|`."""
-        return u + self.c * u * u.abs()
+        """The size of the pull whose change is everywhere of the size `v u`: `u^2 = z^2 / (1 + c z)`."""
+        half = self.c * u.square() / 2
+        return half + (half.square() + u.square()).sqrt()
+
+
+def _flatness(v: Tensor) -> Tensor:
+    """`(h / h_mean)^FLAT`, the mean a geometric one; 0 where nothing may change."""
+    there = v > 0
+    depth = torch.where(there, v.log(), 0.0)
+    middle = depth.sum((1, 2, 3), keepdim=True) / there.sum((1, 2, 3), keepdim=True).clamp_min(1)
+    return torch.where(there, (2 * FLAT * (middle - depth)).exp(), 0.0)
+
+
+def _held(root: Tensor) -> Tensor:
+    """`sqrt(1 + root)`."""
+    return root.add(1).sqrt_()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .optimizer import Keep
 
 HARDER = 1.5
 """What head-room is multiplied by from one attempt to the next."""
@@ -31,6 +34,8 @@ class Plan:
     """What a search moves away from, see `CloakSettings`."""
     draws: int
     """Ways through the channel that each step looks at, beside the saved file."""
+    looks: int
+    """Looks at each face, each shaken anew, in the saved file and in each way through the channel."""
     jpeg: tuple[int, int]
     """Qualities of the JPEGs in the channel."""
     scale: tuple[float, float]
@@ -42,6 +47,11 @@ class Plan:
     withstands: tuple[str, ...]
     """Checks of the channel (`mnd.channel.VERIFICATION`) after which every target has to be fooled still."""
 
+    @property
+    def keep(self) -> Keep:
+        """What a search returns: where looks differ from step to step, the cheapest picture was lucky."""
+        return "last" if self.draws or self.flips or self.looks > 1 else "cheapest"
+
     def harder(self) -> Plan:
         """The plan of another attempt, when the saved file was recognised still."""
         rooms = ("headroom", "similarity", "logits")
@@ -50,15 +60,23 @@ class Plan:
 
 MINIMUM = Plan(
     steps=40, headroom=0.39, similarity=0.39, logits=0.1, jitter=0.01, flips=0.0, reference="nearest",
-    draws=0, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.2, least_ssim=0.0, withstands=(),
+    draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.8, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0, reference="both",
-    draws=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93,
+    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.3, similarity=0.8, logits=4.0, jitter=0.05, flips=0.5, least_ssim=0.85
+    ROBUST,
+    steps=60,
+    headroom=0.3,
+    similarity=0.8,
+    logits=4.0,
+    jitter=0.05,
+    flips=0.5,
+    looks=3,
+    least_ssim=0.85,
 )
 
 PLANS: dict[tuple[Level, bool], Plan] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ FAR = 1e12
 """The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
 """`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
+
+
+Keep = Literal["cheapest", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ class SearchSettings:
     """Size of the random start in grey levels: the gradient of a distance to itself is zero."""
     levels: int | None = 256
     """Grey levels of the saved file; None: no rounding."""
+    keep: Keep = "cheapest"
+    """Which of the fooling pictures is returned. cheapest: the one of least D. last: for margins that are
+    drawn anew in every step, where the cheapest picture is one that was lucky."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +69,8 @@ class SearchSettings:
             raise ValueError(f"trust is {self.trust}, expected a factor above 1")
         if self.levels is not None and self.levels < 2:
             raise ValueError(f"levels is {self.levels}, expected at least 2, or None for no rounding")
+        if self.keep not in get_args(Keep):
+            raise ValueError(f"keep is {self.keep!r}, expected one of {', '.join(get_args(Keep))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +98,9 @@ class MND:
 
     At the optimum the slopes balance, `grad D(y) = - sum_k lambda_k grad margin_k(y)`. Each step takes the
     running average of the margins' gradients, finds the multipliers `lambda_k` for which a linear model of
-    the margins, *rounding included*, is just fooled, and moves there through the geometry of D (a mirror
-    step). What the linear model missed is added to its aim (an integral control), so that the search settles
-    on the border. Every step's picture is judged as it would be saved; the best one judged is returned.
+    the margins, *rounding included*, is just fooled, and moves there through the geometry of D. What the
+    linear model missed is added to its aim (an integral control), so that the search settles on the border.
+    Every step's picture is judged as it would be saved; the best one judged is returned (see `keep`).
 
     The objective is that of Sun, Jin and Lin 2022, arXiv 2206.08638; the search is ours.
 
@@ -221,7 +230,8 @@ class _Run:
         fooled = worst <= -self.settings.kappa
         cost = self._cost(bool(fooled.any()), bool(self.relax.any()) and not last)
         found = self.best_cost < torch.inf
-        better = torch.where(fooled, cost < self.best_cost, ~found & (worst < self.best_worst))
+        kept = cost < (self.best_cost if self.settings.keep == "cheapest" else torch.inf)
+        better = torch.where(fooled, kept, ~found & (worst < self.best_worst))
         self.best = torch.where(_per_image(better), self.y, self.best)
         self.best_cost = torch.where(fooled & better, cost, self.best_cost)
         self.best_worst = torch.where(better, worst, self.best_worst)
@@ -241,7 +251,7 @@ class _Run:
         return cost.detach()
 
     def _follow(self, slope: Tensor) -> None:
-        """The part of D's slope that the geometry does not hold: `v grad D - grad psi_2(u)`, averaged."""
+        """The part of D's slope that the geometry does not hold: `v grad D - u`, averaged."""
         v, relax = self.geometry.v, self.relax
         if self.grey:
             slope = slope.mean(1, keepdim=True).expand_as(slope)
@@ -249,7 +259,7 @@ class _Run:
         self.residual = (1 - relax) * self.residual + relax * (v * slope * self.x[0].numel() - u)
 
     def move(self, m: Tensor, g: Tensor, step: int) -> None:
-        """The next picture: averages, then the multipliers by the linear model, then the mirror step."""
+        """The next picture: averages, then the multipliers by the linear model, then the change."""
         scaled = g * self.geometry.v
         size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
         scaled = scaled / _per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
@@ -267,7 +277,7 @@ class _Run:
                 0
             )
         self._solve(m + self.settings.kappa + self.slack, g)
-        # the picture that balances the multipliers: x + v grad psi*(-lambda G - residual)
+        # the picture that balances the multipliers
         self.y = self._saved(self.x, self.geometry.primal(-self._pull()))
 
     def _pull(self, but: int | None = None) -> Tensor:
@@ -280,14 +290,9 @@ class _Run:
 
     def _path(self, k: int, every: int) -> Callable[[Tensor], Tensor]:
         """A sample of the picture as a function of the multiplier of target k, the others as they are."""
-        x, slope, rest, v = (
-            _sample(t, every) for t in (self.x, self.average[k], self._pull(but=k), self.geometry.v)
-        )
-        geometry = Geometry(v.contiguous(), self.geometry.c)
-        if not rest.ndim:  # nothing else pulls
-            change = geometry.along(-slope)
-            return lambda lam: self._saved(x, change(_per_image(lam)))
-        return lambda lam: self._saved(x, geometry.primal(-(rest + _per_image(lam) * slope)))
+        x = _sample(self.x, every)
+        change = self.geometry.along(-self._pull(but=k), -self.average[k], every)
+        return lambda multiplier: self._saved(x, change(_per_image(multiplier)))
 
     def _solve(self, aim: Tensor, g: Tensor, halvings: int = 10) -> None:
         """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.

@@ -11,12 +11,29 @@ import torch
 from .channel import CHECKS, VERIFICATION, Pixels
 from .faces import Detector, FaceError
 from .files import PhotoError
+from .settings import CloakSettings
 from .subjects import Subject
 from .targets.ensemble import Margin
 
 Record = dict[str, Any]
 TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
 """What a photo, a disk or a small machine can cause; `failed` has a kind for each."""
+
+
+def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | None = None) -> Record:
+    """The record of a photo that nothing has been done to yet."""
+    return {
+        "input": name,
+        "output": None,
+        "protected": False,
+        "level": settings.level,
+        "seed": settings.seed,
+        "seconds": 0.0,
+        "targets": list(settings.targets if targets is None else targets),
+        "regions": [],
+        "quality": None,
+        "error": None,
+    }
 
 
 def regions(

@@ -54,6 +54,8 @@ class CloakSettings:
     and of the photo itself, which photos that nobody has seen are nearest to. both: those and their mean."""
     draws: int | None = None
     """Ways through the channel that every step looks at, beside the saved file itself."""
+    looks: int | None = None
+    """Looks at each face in every step, each shaken anew; several find what other recognisers see too."""
     jpeg: tuple[int, int] | None = None
     """Lowest and highest quality of the JPEGs in the channel."""
     scale: tuple[float, float] | None = None
@@ -110,7 +112,8 @@ class CloakSettings:
         Raises:
             ValueError: one of them is.
         """
-        for name, least, greatest in (("seed", 0, 2**63 - 1), ("steps", 1, 10**6), ("draws", 0, 16)):
+        whole = (("seed", 0, 2**63 - 1), ("steps", 1, 10**6), ("draws", 0, 16), ("looks", 1, 64))
+        for name, least, greatest in whole:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
                 raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from .dataset.protect import Summary
 
 PIPED_WIDTH = 200
 """Columns of a table that goes to a file or another program."""
@@ -251,6 +254,34 @@ def show_evaluation(rows: Sequence[Mapping[str, Any]]) -> None:
         )
         table.add_row(printable(row["target"]), printable(row["attack"]), f"{row['pictures']:.0f}", *cells)
     console().print(table)
+
+
+def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
+    """What became of a data set; on standard error where standard output is for JSON."""
+    out = console(stderr=quiet)
+    table = _table("Photos", "")
+    rows = (
+        ("protected", summary.protected), ("protected as whole pictures, no face found", summary.whole),
+        ("copied as they are, no face found", summary.copied), ("left out, no face found", summary.skipped),
+        ("failed", summary.failed), ("files that are no pictures", summary.others),
+    )  # fmt: skip
+    for what, number in rows:
+        if number or what in ("protected", "failed"):
+            table.add_row(what, f"{number:,}")
+    out.print(table)
+    reasons = ("new", "changed", "lost", "retried")
+    told = [f"{getattr(summary, name):,} {name}" for name in reasons if getattr(summary, name)]
+    told += [f"{summary.kept:,} of earlier runs"] if summary.kept else []
+    told += [f"{summary.gone:,} not in the source any more"] if summary.gone else []
+    out.print(Text(f"{summary.photos:,} photos: {', '.join(told) or 'none'}"), soft_wrap=True)
+    if summary.ssim is not None and summary.psnr is not None:
+        out.print(f"mean PSNR {summary.psnr:.1f} dB, SSIM {summary.ssim:.4f}")
+    if summary.failed > summary.retried + summary.new + summary.changed + summary.lost:
+        out.print("failures of earlier runs are tried again with --retry")
+    if not summary.finished:
+        left = "" if total is None else f"; {max(total - summary.photos, 0):,} photos are left"
+        out.print(Text(f"stopped after {summary.seconds:.0f} s{left}"), soft_wrap=True)
+    out.print(Text(printable(summary.manifest)), soft_wrap=True)
 
 
 def show_scores(scores: Sequence[Any]) -> None:

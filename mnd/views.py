@@ -90,11 +90,12 @@ class _View:
     generator: torch.Generator
     shake: float
     flips: float
+    looks: int
 
     def margin(self, looks: Sequence[Look]) -> Tensor:
         """`(1,)`."""
         if isinstance(self.target, FaceTarget):
-            faces = [self._face(look) for look in looks]
+            faces = [self._face(look) for look in looks for _ in range(self.looks)]
             chips = [self.target.chips(image, landmarks) for image, landmarks in faces]
             margins = self.target.compare(self.target.embed_chips(torch.cat(chips)), self.reference.known)
         else:
@@ -127,7 +128,7 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
     views = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
         room = _room(target, plan)
-        view = _View(target, judged, room, torch.Generator().manual_seed(seed), 0.0, plan.flips)
+        view = _View(target, judged, room, torch.Generator().manual_seed(seed), 0.0, plan.flips, plan.looks)
         if subject.landmarks is not None and isinstance(target, FaceTarget):
             landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
             view.shake = plan.jitter * float(torch.linalg.vector_norm(landmarks[0, 0] - landmarks[0, 1]))

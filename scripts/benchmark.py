@@ -1,13 +1,12 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py attacks | faces | learned | time | memory | start | readme
+python scripts/benchmark.py attacks | faces | levels | learned | time | memory | start | readme
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import costs
+import levels
 import numpy as np
 import torch
-from judging import MATCH, Dlib, Pixels, Unseen, Values, differences, means, read, saved, table
-from PIL import Image
+from judging import DATA, Dlib, Pixels, Unseen, Values, differences, means, read, saved, share, table
+from people import Sitting, people
 from torch import Tensor
 
 from mnd import attacks as anchors
@@ -42,12 +42,11 @@ from mnd.targets.classifier import Classifier
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 DIGITS = {
-    "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1, "no face": 0,
-    "not protected": 0, "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2,
-    "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0,
-    "s a photo": 2,
+    "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
+    **levels.DIGITS, "no face": 0, "not protected": 0, "PSNR": 2, "SSIM": 5, "face SSIM": 4,
+    "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5,
+    "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
 }  # fmt: skip
 TITLES = {m.name: m.title for m in MEASURES} | {"passes": "passes", "seconds": "s a photo"}
 """Columns by the names of `results.jsonl`."""
@@ -150,8 +149,8 @@ def faces(args: argparse.Namespace) -> Figures:
             for name, attack in attacks.items():
                 after, seconds = attack(photo, settings, target, detector)
                 row = _recognised(judge, after, known, held)
-                if unseen is not None and after is not None:
-                    row["unseen, held back %"] = unseen.share(after, held)
+                if unseen is not None and after is not None and (margins := unseen.margins(after, held)):
+                    row["unseen, held back %"] = share(margins)
                 if name != "clean":
                     row |= _face_quality(photo, after, detector) | {"s a photo": seconds}
                 rows[name].append(row)
@@ -159,23 +158,8 @@ def faces(args: argparse.Namespace) -> Figures:
     return {"faces, means": {name: _shares(r) for name, r in rows.items()}}
 
 
-def _people(args: argparse.Namespace, folder: Path) -> list[tuple[Path, Path, list[Path], list[Path]]]:
-    people = sorted(p for p in (args.data or DATA / "faces" / "lfw10").iterdir() if p.is_dir())
-    return [photo for person in people for photo in _prepared(person, folder)][: args.limit]
-
-
-def _prepared(person: Path, folder: Path) -> Iterator[tuple[Path, Path, list[Path], list[Path]]]:
-    """Two photos of a person as PNG files, the gallery's folder, its photos, and those held back."""
-    photos = sorted(person.glob("*.jpg"))
-    known, held = photos[2:6], photos[-4:]
-    gallery = folder / person.name
-    gallery.mkdir()
-    for path in known:
-        shutil.copy(path, gallery)
-    for path in photos[:2]:
-        copy = folder / f"{path.stem}.png"
-        Image.fromarray(read(path)).save(copy)
-        yield copy, gallery, known, held
+def _people(args: argparse.Namespace, folder: Path) -> list[Sitting]:
+    return people(args.data or DATA / "faces" / "lfw10", folder, limit=args.limit)
 
 
 def _unchanged(photo: Path, *_: object) -> tuple[Pixels, float]:
@@ -219,14 +203,10 @@ def _recognised(judge: Dlib, after: Pixels | None, known: list[Path], held: list
     """Whom dlib still takes for the same person; a photo that shows it no face proves nothing."""
     if after is None:
         return {"gallery %": 0.0, "held back %": 0.0, "not protected": 1.0, "no face": 0.0}
-    mine = judge(after)
-    if mine is None:
+    found = {name: judge.margins(after, p) for name, p in (("gallery %", known), ("held back %", held))}
+    if not all(found.values()):
         return {"not protected": 0.0, "no face": 1.0}
-    row = {"not protected": 0.0, "no face": 0.0}
-    for name, paths in (("gallery %", known), ("held back %", held)):
-        others = [other for other in map(judge.of, paths) if other is not None]
-        row[name] = 100 * float(np.mean([np.linalg.norm(mine - other) > MATCH for other in others]))
-    return row
+    return {"not protected": 0.0, "no face": 0.0, **{name: share(m) for name, m in found.items()}}
 
 
 def _face_quality(photo: Path, after: Pixels | None, detector: Detector) -> Values:
@@ -279,8 +259,8 @@ def learned(args: argparse.Namespace) -> Figures:
 # command line ---------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
-    "faces": faces, "attacks": attacks, "time": costs.times, "memory": costs.memory,
-    "start": costs.start, "learned": learned,
+    "faces": faces, "levels": levels.levels, "attacks": attacks, "time": costs.times,
+    "memory": costs.memory, "start": costs.start, "learned": learned,
 }  # fmt: skip
 
 
@@ -296,10 +276,17 @@ def main() -> None:
         "--unseen",
         type=Path,
         default=DATA / "weights" / "mobilefacenet-ms1m.json",
-        help="faces: the card of a recogniser that is not attacked; left out where it is not there",
+        help="faces: the card of a recogniser that is not attacked, left out where it is not there; levels: "
+        "of the recogniser beside dlib, attacked or not",
     )
-    parser.add_argument("--attacks", help="attacks: which, separated by commas; all by default")
-    parser.add_argument("--out", type=Path, default=Path("benchmark"), help="attacks: folder of the reports")
+    parser.add_argument(
+        "--attacks",
+        help="attacks: which, separated by commas; levels: which plans, as patterns like 'strong-*' (none: "
+        "only the tables of what is there); all by default",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmark"), help="attacks, levels: folder of the reports"
+    )
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from mnd.targets.embedding import FaceTarget
 Pixels = NDArray[np.uint8]
 Values = dict[str, float]
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
+"""The data beside the project."""
 MATCH = 0.6
 """Two faces are one person for dlib when their descriptors are at most this far apart."""
 
@@ -56,6 +58,19 @@ def differences(original: Pixels, changed: Pixels, box: Sequence[int] = ()) -> V
     return {name: value for name, value in values.items() if value is not None}
 
 
+class Judge(Protocol):
+    """Somebody who tells whether two photos show one person."""
+
+    def margins(self, pixels: Pixels, others: Sequence[Path]) -> list[float]:
+        """One number for each other photo, in the judge's unit, > 0: the same person; none without a face."""
+        ...
+
+
+def share(margins: Sequence[float]) -> float:
+    """Per cent of the photos that do not match."""
+    return 100 * fmean(margin <= 0 for margin in margins)
+
+
 class Dlib:
     """dlib's own recogniser: its detector, its five points, its chip and its network (not ours)."""
 
@@ -80,33 +95,45 @@ class Dlib:
         """The descriptor of a photo that stays as it is."""
         return self(read(path))
 
+    def margins(self, pixels: Pixels, others: Sequence[Path]) -> list[float]:
+        """`MATCH` less the distance to each other photo that shows a face; none where this one shows none."""
+        mine = self(pixels)
+        if mine is None:
+            return []
+        known = [found for path in others if (found := self.of(path)) is not None]
+        return [MATCH - float(np.linalg.norm(mine - other)) for other in known]
+
 
 class Unseen:
-    """A recogniser that nobody attacked, by a card: with our detector and alignment, on files as they are."""
+    """A recogniser by its card, with our detector and alignment, on files as they are."""
 
     def __init__(self, card: Path) -> None:
         target = registry.load(f"card:{card}", offline=True)
         assert isinstance(target, FaceTarget)
         self.target, self.detector = target, Detector()
 
-    def __call__(self, pixels: Pixels) -> Tensor:
-        """The embedding `(1, D)` of the face nearest to the middle."""
+    def __call__(self, pixels: Pixels) -> Tensor | None:
+        """The embedding `(1, D)` of the face nearest to the middle; None where none is found."""
         middle = np.array(pixels.shape[1::-1]) / 2
         faces = self.detector(pixels)
+        if not faces:
+            return None
         face = min(faces, key=lambda f: float(np.hypot(*(f.landmarks.mean(0) - middle))))
         with torch.no_grad():
             return self.target.embed(to_tensor(pixels), torch.from_numpy(face.landmarks.copy())[None])
 
     @functools.cache  # noqa: B019  one judge a run
-    def of(self, path: Path) -> Tensor:
+    def of(self, path: Path) -> Tensor | None:
         """The embedding of a photo that stays as it is."""
         return self(read(path))
 
-    def share(self, pixels: Pixels, others: Sequence[Path]) -> float:
-        """Per cent of the other photos that it no longer matches with this one."""
-        known = torch.stack([self.of(path) for path in others], 1)
-        margins = [float(self.target.compare(self(pixels), known[:, i : i + 1])) for i in range(len(others))]
-        return 100 * fmean(margin <= 0 for margin in margins)
+    def margins(self, pixels: Pixels, others: Sequence[Path]) -> list[float]:
+        """The margin to each other photo that shows a face; none where this one shows none."""
+        mine = self(pixels)
+        if mine is None:
+            return []
+        known = [found for path in others if (found := self.of(path)) is not None]
+        return [float(self.target.compare(mine, other[None])) for other in known]
 
 
 def _model(name: str) -> str:

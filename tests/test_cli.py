@@ -134,7 +134,18 @@ def test_version(mnd):
 def test_help_of_cloak_says_what_the_levels_have(mnd):
     """Of every number that has no default of its own but one a level."""
     text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
-    for field in ("steps", "headroom", "jitter", "flips", "reference", "draws", "jpeg", "scale", "spread"):
+    for field in (
+        "steps",
+        "headroom",
+        "jitter",
+        "flips",
+        "reference",
+        "draws",
+        "looks",
+        "jpeg",
+        "scale",
+        "spread",
+    ):
         assert f"By default {levels.told(field)}." in text, field
     assert f"By default {levels.told('least_ssim')}." in text
     assert "[default: 70" not in text

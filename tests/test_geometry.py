@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnd.geometry import Geometry
+from mnd.geometry import FLAT, Geometry
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
 
@@ -25,6 +25,10 @@ class Known:
 
     def curvature(self, x: torch.Tensor) -> torch.Tensor:
         return self.h
+
+
+class Spread(Known):
+    spread = 1.0
 
 
 def test_v_is_the_inverse_root_of_the_curvature():
@@ -89,25 +93,54 @@ def test_flat_and_dark_pictures_are_finite(mask):
 
 
 @settings(max_examples=40, deadline=None)
-@given(c=st.sampled_from([0.0, 0.2, 1.0, 50.0]), seed=st.integers(0, 2**20))
-def test_primal_inverts_the_gradient_of_psi(c, seed):
+@given(c=st.sampled_from([0.0, 0.2, 1.0, 50.0]), seed=st.integers(0, 2**20), every=st.sampled_from([1, 2]))
+def test_the_way_along_a_slope_is_primal(c, seed, every):
     generator = torch.Generator().manual_seed(seed)
-    v = torch.rand(1, 3, 6, 6, generator=generator).double() + 0.01
-    u = torch.randn(1, 3, 6, 6, generator=generator).double().requires_grad_(True)
-    (z,) = torch.autograd.grad((u**2 / 2 + c / 3 * u.abs() ** 3).sum(), u)
+    x = picture(seed).double()
+    geometry = Geometry.of(Composite(spread=c), x)
+    slope, rest = torch.randn(2, *x.shape, generator=generator, dtype=x.dtype)
+    for still in (rest, torch.zeros((), dtype=x.dtype)):
+        path = geometry.along(still, slope, every)
+        for multiplier in (0.0, 0.3, 20.0):
+            expected = geometry.primal(still + multiplier * slope)[..., ::every, ::every]
+            torch.testing.assert_close(path(torch.tensor(multiplier, dtype=x.dtype)), expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(c=st.sampled_from([0.0, 0.2, 1.0, 50.0]), size=st.floats(1e-3, 1e3))
+def test_a_uniform_change_has_the_dual_that_brings_it_about(c, size):
+    v = torch.full((1, 3, 40, 40), 0.01, dtype=torch.float64)
     geometry = Geometry(v, c)
-    torch.testing.assert_close(geometry.dual(u.detach()), z)
-    torch.testing.assert_close(geometry.primal(z), v * u.detach())
-    for multiplier in (0.0, 0.3, 20.0):
-        found = geometry.along(z)(torch.tensor(multiplier, dtype=z.dtype))
-        torch.testing.assert_close(found, geometry.primal(multiplier * z))
+    z = geometry.dual(torch.tensor(size, dtype=v.dtype)).expand_as(v)
+    torch.testing.assert_close(geometry.primal(z), v * size)
 
 
 def test_spread_holds_back_large_changes_and_leaves_small_ones():
-    v, z = torch.ones(2), torch.tensor([0.01, 100.0])
-    small, large = Geometry(v, 0.2).primal(z).tolist()
+    v = torch.ones(1, 3, 32, 32)
+    small, large = (Geometry(v, 0.8).primal(torch.full_like(v, z))[0, 0, 9, 9] for z in (0.01, 100.0))
     assert small == pytest.approx(0.01, rel=0.01)
-    assert large == pytest.approx((100 / 0.2) ** 0.5, rel=0.15)
+    assert large == pytest.approx((100 / 0.8) ** 0.5, rel=0.01)
+
+
+def test_what_is_held_back_lies_where_there_is_much():
+    """The same pull goes less far beside strong ones than alone."""
+    v = torch.ones(1, 3, 64, 64)
+    z = torch.zeros_like(v)
+    z[..., 16, 16] = z[..., 48, 48] = 1
+    z[..., 12:21, 12:21] += 2
+    z[..., 16, 16] = 1
+    change = Geometry(v, 1.0).primal(z)
+    assert change[0, 0, 16, 16] < 0.8 * change[0, 0, 48, 48]
+
+
+def test_where_the_distance_is_steep_energy_counts_more():
+    x = picture()
+    h = torch.ones(x.shape)
+    h[..., :8] = 16
+    geometry = Geometry.of(Spread(h), x)
+    assert geometry.w is not None
+    ratio = geometry.w[0, 0, 0, 0] / geometry.w[0, 0, 0, -1]
+    assert ratio.item() == pytest.approx(16**FLAT, rel=1e-4)
 
 
 def test_no_change_has_no_dual():

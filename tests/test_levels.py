@@ -19,6 +19,7 @@ from mnd import NotProtectedError, cli, cloak, cloaking
 from mnd.channel import CHECKS, VERIFICATION
 from mnd.faces import Detector
 from mnd.levels import PLANS
+from mnd.losses.standard import SPREAD
 from mnd.optimizer import Result
 from mnd.photo import Photo
 from mnd.settings import CloakSettings
@@ -151,7 +152,7 @@ class TestOutOfReach:
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
         monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=0.2)
+            c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=SPREAD)
             folder = tmp_path / level
             folder.mkdir()
             record = c.photo(write(folder / "a.png", FACE))
@@ -409,6 +410,7 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
         "minimum": {"level": "minimum"},
         "no channel": {"draws": 0},
         "more ways": {"draws": 2},
+        "more looks": {"looks": 2},
         "other qualities": {"jpeg": (20, 30)},
         "other sizes": {"scale": (0.9, 1.0)},
         "mirrored": {"flips": 1.0},
@@ -427,7 +429,8 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "spread"), [({}, 0.2), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)]
+    ("options", "spread"),
+    [({}, SPREAD), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)],
 )
 def test_spread_is_that_of_the_distance(options, spread):
     assert cloaker(rho=0.0, **options).distance.spread == spread

@@ -458,3 +458,53 @@ def test_a_margin_that_nothing_reaches_ends_finite():
 def test_settings_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         SearchSettings(**options)
+
+
+class TestKeep:
+    """Margins that are drawn anew in every step: the cheapest picture that fools them was lucky."""
+
+    @staticmethod
+    def lucky(size: float):
+        """A margin of the mean with a draw of its own in every step."""
+        generator = torch.Generator().manual_seed(1)
+
+        def margin(y: torch.Tensor) -> torch.Tensor:
+            draw = torch.randn((), generator=generator) * size
+            return y.mean((1, 2, 3)) - 0.48 + draw
+
+        return margin
+
+    def test_the_last_that_fools_lies_farther_from_luck(self):
+        x = torch.full((1, 3, 16, 16), 0.5)
+        means = {}
+        for keep in ("cheapest", "last"):
+            result = MND(None, SearchSettings(steps=60, keep=keep, levels=None))(x, self.lucky(0.005))
+            assert bool(result.success)
+            means[keep] = float(result.image.mean())
+        assert means["last"] < means["cheapest"] - 0.001
+        assert means["last"] < 0.48
+
+    def test_without_draws_both_fool(self):
+        x = torch.full((1, 3, 16, 16), 0.5)
+        for keep in ("cheapest", "last"):
+            result = MND(None, SearchSettings(keep=keep))(x, lambda y: y.mean((1, 2, 3)) - 0.48)
+            assert bool(result.success)
+            assert float(result.image.mean()) <= 0.48
+
+    def test_the_last_is_one_that_fooled(self):
+        """Steps after it in which a target recognises the picture again change nothing."""
+        x = torch.full((1, 3, 16, 16), 0.5)
+        asked = []
+
+        def margin(y: torch.Tensor) -> torch.Tensor:
+            asked.append(y.detach().clone())
+            fooled = len(asked) in (3, 5)
+            return y.mean((1, 2, 3)) * 1e-3 + (-1.0 if fooled else 1.0)
+
+        result = MND(None, SearchSettings(steps=8, keep="last"))(x, margin)
+        assert bool(result.success)
+        assert torch.equal(result.image, asked[4])
+
+    def test_an_unknown_one_is_refused(self):
+        with pytest.raises(ValueError, match="keep is 'best', expected one of cheapest, last"):
+            SearchSettings(keep="best")

@@ -11,6 +11,7 @@ import pytest
 
 from mnd.channel import VERIFICATION
 from mnd.levels import PLANS, Level, Plan, told
+from mnd.losses.standard import SPREAD
 from mnd.settings import CloakSettings
 
 LEVELS = get_args(Level)
@@ -48,7 +49,7 @@ class TestPlans:
         assert robust.draws >= 1
         assert strong.draws >= 1
         assert strong.steps >= robust.steps
-        for room in ("headroom", "similarity", "jitter", "flips"):
+        for room in ("headroom", "similarity", "jitter", "flips", "looks"):
             assert getattr(strong, room) >= getattr(robust, room)
 
     def test_minimum_is_what_it_was(self):
@@ -61,7 +62,7 @@ class TestPlans:
                 0.01,
                 0,
                 "nearest",
-                0.2,
+                SPREAD,
             )
 
     @pytest.mark.parametrize("level", LEVELS)
@@ -75,6 +76,8 @@ class TestPlans:
             ("reference", "mean"),
             ("draws", 0),
             ("draws", 16),
+            ("looks", 1),
+            ("looks", 64),
             ("jpeg", (1, 100)),
             ("scale", (0.1, 1.0)),
             ("spread", 0.0),

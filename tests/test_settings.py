@@ -64,6 +64,8 @@ def test_frozen():
         ({"least_ssim": NAN}, "least_ssim is nan"),
         ({"draws": -1}, "draws is -1, expected a whole number from 0 to 16"),
         ({"draws": 17}, "draws is 17"),
+        ({"looks": 0}, "looks is 0, expected a whole number from 1 to 64"),
+        ({"looks": 1.5}, "looks is 1.5"),
         ({"draws": NAN}, "draws is nan"),
         ({"spread": -0.1}, "spread is -0.1, expected a finite number >= 0"),
         ({"spread": float("inf")}, "spread is inf"),
@@ -111,6 +113,7 @@ def test_refused(options, message):
         {"least_ssim": 1},
         {"draws": 0},
         {"draws": 16},
+        {"looks": 64},
         {"spread": 0},
         {"jpeg": (1, 100)},
         {"jpeg": (75, 75)},
@@ -133,7 +136,8 @@ def test_what_is_not_given_is_the_levels(level):
         field.name for field in dataclasses.fields(CloakSettings)
     }
     assert of_the_level == {
-        "steps", "headroom", "jitter", "flips", "reference", "draws", "jpeg", "scale", "spread", "least_ssim"
+        "steps", "headroom", "jitter", "flips", "reference", "draws", "looks", "jpeg", "scale", "spread",
+        "least_ssim",
     }  # fmt: skip
     assert all(getattr(chosen, name) is None for name in of_the_level)
     assert chosen.plan == levels.PLANS[level, False]

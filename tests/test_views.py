@@ -60,6 +60,18 @@ class TestStill:
             assert torch.allclose(margins(y)[0], wanted[-1], atol=1e-6)
         assert len({float(w) for w in wanted}) == 6
 
+    @UNITS
+    def test_several_looks_are_shaken_each_and_the_worst_counts(self, unit, threshold):
+        t, p, y = target(unit, threshold), plan(jitter=0.05, looks=4), noise(2)
+        who = subject(t, rows=2)
+        margins = seen([who], p)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            shaken = [CROPPED + 0.05 * EYES * torch.randn(1, 5, 2, generator=generator) for _ in range(4)]
+            rows = [t.margin(y, who.judged[0].at(points)) + room(t, p) for points in shaken]
+            assert len({float(row) for row in rows}) == 4
+            assert torch.allclose(margins(y)[0], max(rows), atol=1e-6)
+
     def test_gradient_is_that_of_the_margin(self):
         t, p = target(), plan()
         who = subject(t, rows=2)

@@ -90,7 +90,7 @@ def plan(**changes) -> Plan:
     """One clean, still look at what is judged against, but for what is asked for."""
     still = {
         "steps": 4, "headroom": 0.2, "similarity": 0.5, "jitter": 0.0, "flips": 0.0,
-        "reference": "nearest", "draws": 0, "scale": (0.45, 0.6),
+        "reference": "nearest", "draws": 0, "looks": 1, "scale": (0.45, 0.6),
     }  # fmt: skip
     return dataclasses.replace(PLANS["robust", False], **still | changes)
 

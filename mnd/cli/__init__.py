@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from . import cloak, evaluate, others, study  # noqa: F401  their commands register themselves
+from . import cloak, evaluate, others, protect, study  # noqa: F401  their commands register themselves
 from .common import DONE, FAILED, INTERRUPTED, USAGE, UsageError, app
 from .options import attribute_docs
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "evaluate", "study", "targets", "demo")
+COMMANDS = ("cloak", "check", "protect", "evaluate", "study", "targets", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..files import cloaked_path
-from ..levels import Level, Reference
 from ..settings import CloakSettings
 from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
-from .options import (
-    DEFAULT,
-    AsJson,
-    Gallery,
-    Offline,
-    OnDevice,
-    Targets,
-    cloak_settings,
-    option,
-    split_names,
-)  # fmt: skip
+from .options import NO_FLAGS, AsCloak, AsJson
 
 if TYPE_CHECKING:
     from ..terminal import Meter
-
-N = TypeVar("N", int, float)
 
 
 @app.command
 def cloak(
     *photos: Annotated[Path, Parameter(required=True)],
     out: Annotated[str | None, Parameter(["--out", "-o"])] = None,
-    targets: Targets = None,
-    level: Annotated[Level, option("level")] = DEFAULT.level,
-    gallery: Gallery = None,
-    faces: Annotated[str, option("faces")] = DEFAULT.faces,
-    box: Annotated[str | None, option("box")] = None,
-    whole: Annotated[bool, option("whole")] = DEFAULT.whole,
-    seed: Annotated[int, option("seed")] = DEFAULT.seed,
-    steps: Annotated[int | None, option("steps")] = DEFAULT.steps,
-    headroom: Annotated[float | None, option("headroom")] = DEFAULT.headroom,
-    jitter: Annotated[float | None, option("jitter")] = DEFAULT.jitter,
-    flips: Annotated[float | None, option("flips")] = DEFAULT.flips,
-    reference: Annotated[Reference | None, option("reference")] = DEFAULT.reference,
-    draws: Annotated[int | None, option("draws")] = DEFAULT.draws,
-    jpeg: Annotated[str | None, option("jpeg")] = None,
-    scale: Annotated[str | None, option("scale")] = None,
-    spread: Annotated[float | None, option("spread")] = DEFAULT.spread,
-    least_ssim: Annotated[float | None, option("least_ssim")] = DEFAULT.least_ssim,
-    keep_best: Annotated[bool, option("keep_best")] = DEFAULT.keep_best,
-    rho: Annotated[float, option("rho")] = DEFAULT.rho,
-    device: OnDevice = DEFAULT.device,
-    offline: Offline = DEFAULT.offline,
+    how: AsCloak = NO_FLAGS,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -71,29 +36,7 @@ def cloak(
         out: The file to write, or a folder for all of them; beside each photo by default.
         overwrite: Replace earlier cloaked files.
     """
-    settings = cloak_settings(
-        targets=split_names(targets),
-        level=level,
-        gallery=gallery,
-        faces=_faces(faces),
-        box=_box(box),
-        whole=whole,
-        seed=seed,
-        steps=steps,
-        headroom=headroom,
-        jitter=jitter,
-        flips=flips,
-        reference=reference,
-        draws=draws,
-        jpeg=None if jpeg is None else _two("--jpeg", jpeg, int),
-        scale=None if scale is None else _two("--scale", scale, float),
-        spread=spread,
-        least_ssim=least_ssim,
-        keep_best=keep_best,
-        rho=rho,
-        device=device,
-        offline=offline,
-    )
+    settings = how.settings()
     outs = _destinations(photos, out)
     from .. import terminal
 
@@ -107,32 +50,6 @@ def cloak(
     if not as_json:
         terminal.count(records)
     return DONE if all(record["protected"] for record in records) else FAILED
-
-
-def _faces(text: str) -> str:
-    if not re.fullmatch(r"all|largest|\d+(\s*,\s*\d+)*", text, re.ASCII):
-        raise UsageError(f"--faces is {text!r}, expected all, largest, or numbers such as 0,2")
-    return text
-
-
-def _box(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        x0, y0, x1, y1 = (float(word) for word in text.split(","))
-    except ValueError:
-        raise UsageError(f"--box is {text!r}, expected four numbers X0,Y0,X1,Y1 in pixels") from None
-    if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
-        raise UsageError(f"--box is {text!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
-    return x0, y0, x1, y1
-
-
-def _two(flag: str, text: str, kind: Callable[[str], N]) -> tuple[N, N]:
-    try:
-        low, high = (kind(word) for word in text.split(","))
-    except ValueError:
-        raise UsageError(f"{flag} is {text!r}, expected two numbers such as LOWEST,HIGHEST") from None
-    return low, high
 
 
 def _names_folder(out: str | None) -> bool:

@@ -77,15 +77,6 @@ def loaded(settings: CloakSettings, make: Callable[[], T]) -> T:
 
 def failed_record(photo: Path, settings: CloakSettings, kind: str, message: str) -> Record:
     """The record of a photo that could not be tried."""
-    return {
-        "input": str(photo),
-        "output": None,
-        "protected": False,
-        "level": settings.level,
-        "seed": settings.seed,
-        "seconds": 0.0,
-        "targets": list(settings.targets),
-        "regions": [],
-        "quality": None,
-        "error": {"kind": kind, "message": message},
-    }
+    from ..records import blank
+
+    return blank(str(photo), settings) | {"error": {"kind": kind, "message": message}}

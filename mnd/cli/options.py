@@ -5,17 +5,21 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from dataclasses import fields
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
-from ..levels import Plan, told
+from ..levels import Level, Plan, Reference, told
 from ..settings import CloakSettings, Device
 from .common import UsageError
 
 DEFAULT = CloakSettings()
+N = TypeVar("N", int, float)
 
 
 @functools.cache
@@ -44,7 +48,7 @@ def option(field: str) -> Parameter:
     words = attribute_docs(CloakSettings).get(field, "")
     if field in {it.name for it in fields(Plan)}:
         words += f" By default {told(field)}."
-    return Parameter(help=words, show_default=default is not None and not isinstance(default, bool))
+    return Parameter(help=words, show_default=default not in (None, ()) and not isinstance(default, bool))
 
 
 Targets = Annotated[list[str] | None, option("targets")]
@@ -52,6 +56,80 @@ Gallery = Annotated[Path | None, option("gallery")]
 OnDevice = Annotated[Device, option("device")]
 Offline = Annotated[bool, option("offline")]
 AsJson = Annotated[bool, Parameter("--json", help="Print JSON, one object a line.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class CloakFlags:
+    """The options of every command that cloaks: one for each field of `CloakSettings`."""
+
+    targets: Targets = None
+    level: Annotated[Level, option("level")] = DEFAULT.level
+    gallery: Gallery = None
+    faces: Annotated[str, option("faces")] = DEFAULT.faces
+    box: Annotated[str | None, option("box")] = None
+    whole: Annotated[bool, option("whole")] = DEFAULT.whole
+    seed: Annotated[int, option("seed")] = DEFAULT.seed
+    steps: Annotated[int | None, option("steps")] = DEFAULT.steps
+    headroom: Annotated[float | None, option("headroom")] = DEFAULT.headroom
+    jitter: Annotated[float | None, option("jitter")] = DEFAULT.jitter
+    flips: Annotated[float | None, option("flips")] = DEFAULT.flips
+    reference: Annotated[Reference | None, option("reference")] = DEFAULT.reference
+    draws: Annotated[int | None, option("draws")] = DEFAULT.draws
+    looks: Annotated[int | None, option("looks")] = DEFAULT.looks
+    jpeg: Annotated[str | None, option("jpeg")] = None
+    scale: Annotated[str | None, option("scale")] = None
+    spread: Annotated[float | None, option("spread")] = DEFAULT.spread
+    least_ssim: Annotated[float | None, option("least_ssim")] = DEFAULT.least_ssim
+    keep_best: Annotated[bool, option("keep_best")] = DEFAULT.keep_best
+    rho: Annotated[float, option("rho")] = DEFAULT.rho
+    device: OnDevice = DEFAULT.device
+    offline: Offline = DEFAULT.offline
+
+    def settings(self) -> CloakSettings:
+        """What was asked for, as far as it can be judged before anything is loaded.
+
+        Raises:
+            UsageError: a value is wrong, there is no such target, card or gallery.
+        """
+        told = {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "targets": split_names(self.targets),
+            "faces": _faces(self.faces),
+            "box": _box(self.box),
+            "jpeg": None if self.jpeg is None else _two("--jpeg", self.jpeg, int),
+            "scale": None if self.scale is None else _two("--scale", self.scale, float),
+        }
+        return cloak_settings(**told)
+
+
+AsCloak = Annotated[CloakFlags, Parameter(name="*")]
+"""A command with an argument of this type has all of these options."""
+NO_FLAGS = CloakFlags()
+
+
+def _faces(text: str) -> str:
+    if not re.fullmatch(r"all|largest|\d+(\s*,\s*\d+)*", text, re.ASCII):
+        raise UsageError(f"--faces is {text!r}, expected all, largest, or numbers such as 0,2")
+    return text
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        x0, y0, x1, y1 = (float(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"--box is {text!r}, expected four numbers X0,Y0,X1,Y1 in pixels") from None
+    if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
+        raise UsageError(f"--box is {text!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
+    return x0, y0, x1, y1
+
+
+def _two(flag: str, text: str, kind: Callable[[str], N]) -> tuple[N, N]:
+    try:
+        low, high = (kind(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(f"{flag} is {text!r}, expected two numbers such as LOWEST,HIGHEST") from None
+    return low, high
 
 
 def split_names(targets: list[str] | None) -> tuple[str, ...]:

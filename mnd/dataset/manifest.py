@@ -1,0 +1,257 @@
+"""The manifest: a header that says how, then one line a photo that says what; appended, synced, never torn.
+
+Lines are JSON objects. A header has `"mnd_manifest"`; every other line has `"input"` and `"status"`. A later
+line of the same input stands instead of an earlier one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..finite import finite
+from .outputs import digest
+
+Line = dict[str, Any]
+FORMAT = 1
+"""Of the manifest; in its header."""
+STATUSES = ("protected", "whole", "copied", "skipped", "failed", "other", "shard")
+"""What can have become of an input. whole: protected as a whole picture, since no face was found; copied,
+skipped: no face was found; other: no picture; shard: a tar file whose pictures have lines of their own."""
+_PLACE = 1 << 48
+"""Offsets in a manifest are below this; what is above says which manifest."""
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be read; the message names the file and the line."""
+
+
+class LockedError(ValueError):
+    """Another run writes to the same manifest."""
+
+
+def manifest_path(dst: Path, shard: tuple[int, int] | None = None) -> Path:
+    """
+    >>> manifest_path(Path("d")).name, manifest_path(Path("d"), (2, 8)).name
+    ('manifest.jsonl', 'manifest-2-of-8.jsonl')
+    """
+    return dst / f"manifest{tag(shard)}.jsonl"
+
+
+def tag(shard: tuple[int, int] | None) -> str:
+    """What the files of a run are told apart by."""
+    return "" if shard is None else f"-{shard[0]}-of-{shard[1]}"
+
+
+def manifests(dst: Path) -> list[Path]:
+    """Every manifest in a folder of results: the one of the whole first, then those of shards."""
+    shards = sorted(dst.glob("manifest-*-of-*.jsonl"))
+    return [p for p in (manifest_path(dst), *shards) if p.is_file()]
+
+
+def read_manifest(path: Path, torn: bool = False) -> Iterator[tuple[int, Line]]:
+    """Every line with its offset in bytes, headers too, one after the other.
+
+    Args:
+        path: the manifest.
+        torn: accept a broken last line, which a running or killed writer leaves.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ManifestError: a line is broken; names file and line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "manifest.jsonl"
+    ...     _ = path.write_text('{"input": "a.jpg", "status": "protected"}\\n')
+    ...     [(offset, line)] = read_manifest(path)
+    >>> offset, line["status"]
+    (0, 'protected')
+    """
+    for offset, _, line in _read(path, torn):
+        yield offset, line
+
+
+def _read(path: Path, torn: bool) -> Iterator[tuple[int, int, Line]]:
+    """Every line with where it begins and ends."""
+    offset, broken = 0, ""
+    with path.open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            if broken:
+                raise ManifestError(broken)
+            line, end = _parsed(text), offset + len(text)
+            if line is None:
+                broken = f"{path}, line {number}: got {text[:60]!r}, expected a JSON object with an input"
+            else:
+                yield offset, end, line
+            offset = end
+    if broken and not torn:
+        raise ManifestError(broken)
+
+
+def latest(paths: Sequence[Path]) -> Iterator[Line]:
+    """The line that stands for each input, in the order in which they were written; no headers.
+
+    Streams: what is kept in memory is where the line of each input is. A broken last line is passed over.
+    """
+    with contextlib.closing(Index()) as index:
+        for path in paths:
+            index.add(path, torn=True)
+        for place in index.places():
+            yield index.at(place)
+
+
+def headers(path: Path) -> list[Line]:
+    """The headers of a manifest: one for each time that settings or versions changed.
+
+    Raises:
+        ManifestError: a line is broken.
+    """
+    return [line for _, line in read_manifest(path, torn=True) if "mnd_manifest" in line]
+
+
+def _parsed(text: bytes) -> Line | None:
+    """The object in a whole line, None where it is none."""
+    if not text.endswith(b"\n"):
+        return None
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict):
+        return None
+    known = isinstance(line.get("input"), str) and line.get("status") in STATUSES
+    return line if known or "mnd_manifest" in line else None
+
+
+class Index:
+    """Where the line of each input is: some 200 bytes an input, whatever its line says."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._files: list[BinaryIO] = []
+        self.header: Line | None = None
+        """The last one of all."""
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: str) -> bool:
+        return digest(name) in self._places
+
+    def add(self, path: Path, torn: bool = False) -> None:
+        """Take in a manifest, whose lines stand instead of those of others.
+
+        Raises:
+            ManifestError: a line is broken.
+        """
+        base = len(self._files) * _PLACE
+        for offset, line in read_manifest(path, torn):
+            if "mnd_manifest" in line:
+                self.header = line
+            else:
+                self._places[digest(line["input"])] = base + offset
+        self._files.append(path.open("rb"))
+
+    def get(self, name: str) -> Line | None:
+        """The line of an input, None where it has none."""
+        place = self._places.get(digest(name))
+        return None if place is None else self.at(place)
+
+    def places(self) -> list[int]:
+        """Of all lines that stand, in their order."""
+        return sorted(self._places.values())
+
+    def at(self, place: int) -> Line:
+        """The line at a place."""
+        file = self._files[place // _PLACE]
+        file.seek(place % _PLACE)
+        line = json.loads(file.readline())
+        assert isinstance(line, dict)
+        return line
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+
+class Manifest:
+    """Writes a manifest: what `append` has returned from is on the disk.
+
+    Args:
+        path: the file; a broken last line, left by a run that was killed, is cut off, and `repaired` says so.
+
+    Raises:
+        ManifestError: another line is broken.
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.repaired = _repair(path)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+
+    def append(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Add lines and wait until they are on the disk.
+
+        Raises:
+            OSError: there is no room; what was written of them is taken away again.
+        """
+        data = b"".join(json.dumps(finite(line), allow_nan=False).encode("ascii") + b"\n" for line in lines)
+        before = os.fstat(self._fd).st_size
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+            os.fsync(self._fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, before)
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+def _repair(path: Path) -> str:
+    """Cut a broken last line off; what was done, in words, empty where nothing was."""
+    if not path.is_file():
+        return ""
+    whole, size = 0, path.stat().st_size
+    for _, end, _ in _read(path, torn=True):
+        whole = end
+    if whole == size:
+        return ""
+    with path.open("r+b") as file:
+        file.truncate(whole)
+        os.fsync(file.fileno())
+    return f"{path}: the last line was broken off; {size - whole:,} bytes of it were removed"
+
+
+@contextlib.contextmanager
+def locked(dst: Path, shard: tuple[int, int] | None) -> Iterator[None]:
+    """Nobody else writes to this manifest; the lock falls with the process that holds it.
+
+    Raises:
+        LockedError: somebody does.
+        OSError: the folder cannot be written to.
+    """
+    import filelock
+
+    lock = filelock.FileLock(dst / f".mnd{tag(shard)}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise LockedError(
+            f"{dst}: another run of mnd protect is writing here, expected to be alone (or another --shard)"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

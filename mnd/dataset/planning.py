@@ -1,0 +1,216 @@
+"""What is left to do: what a manifest tells of each input, and whether that still holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..files import PhotoError
+from ..weights import sha256_of
+from .items import Item, Other, Refused, Shard, Stat
+from .manifest import Index, Line
+from .outputs import Claims, is_reserved, shard_of
+from .settings import ProtectSettings
+from .shards import members
+from .sources import Source
+
+Listed = Item | Other | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An item to be worked on, and why: new, changed (it, or the settings), lost (its result), retried."""
+
+    item: Item
+    why: str
+
+
+@dataclass(slots=True)
+class OpenShard:
+    """A shard some of whose pictures are not done yet."""
+
+    shard: Shard
+    stat: Stat
+    left: int
+    """How many of them."""
+    changed: bool
+    """Whether it has to be written at all."""
+    whole: bool
+    """Its result is there, with the pictures that need no worker."""
+    ours: bool
+    """The file at its place was put there by an earlier run."""
+    without: set[str] = field(default_factory=set)
+    """Pictures that have no result any more."""
+
+
+class Planner:
+    """Goes through a source, and tells what is done from what is to do.
+
+    Args:
+        source: what there is.
+        index: what earlier runs say of it.
+        dst: where results go.
+        settings: which part, and whether failures are tried again.
+        sha256: of the settings that results are to be made with.
+        say: called with a line for the manifest about what needs no worker.
+        known: called with the line of an earlier run that holds still.
+        opened: called with a shard before its pictures.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        index: Index,
+        dst: Path,
+        settings: ProtectSettings,
+        sha256: str,
+        *,
+        say: Callable[[Line], None],
+        known: Callable[[Line], None],
+        opened: Callable[[OpenShard], None],
+    ) -> None:
+        self._source, self._index, self._dst, self._settings = source, index, dst, settings
+        self._sha256, self._say, self._known, self._opened = sha256, say, known, opened
+        self._claims = Claims()
+        self.counts: Counter[str] = Counter()
+        """Of tasks by why; of what needs none: kept, failures (of earlier runs, not tried again), others."""
+        self.found = 0
+        """Lines of earlier runs whose input is there still."""
+
+    def __iter__(self) -> Iterator[Task]:
+        for found in self._source:
+            if not self._mine(found.name):
+                continue
+            if isinstance(found, Shard):
+                yield from self._shard(found)
+            elif isinstance(found, Item):
+                if (item := self._claimed(found)) and (task := self._task(item)):
+                    yield task
+            else:
+                self._settle(found)
+
+    def _mine(self, name: str) -> bool:
+        part = self._settings.part
+        return part is None or shard_of(name, part[1]) == part[0]
+
+    def _claimed(self, item: Item) -> Item | None:
+        """The item, if its result may go where it would go."""
+        claim = "taken" if is_reserved(item.name) else self._claims.take(item.name)
+        if claim == "taken":
+            why = "another input, or mnd itself, has a result of that name (where case does not count)"
+            self._settle(Refused(item.name, "exists", f"{item.name}: {why}, expected a name of its own"))
+        return item if claim == "free" else None
+
+    def _settle(self, found: Other | Refused) -> None:
+        """Say once of an input that no worker will see it."""
+        line = self._index.get(found.name)
+        self.found += line is not None
+        told: dict[str, Any] = {"kind": "other", "message": ""}
+        status = "other"
+        if isinstance(found, Refused):
+            status, told = "failed", {"kind": found.kind, "message": found.message}
+        fresh: Line = {"input": found.name, "output": None, "protected": False, "status": status}
+        fresh |= {"error": told} if status == "failed" else {"error": None, "why": getattr(found, "why", "")}
+        self.counts["others" if status == "other" else "refused"] += 1
+        if line is not None and all(line.get(key) == value for key, value in fresh.items()):
+            self._known(line)
+        else:
+            self._say(fresh)
+
+    def _task(self, item: Item, whole: bool = False) -> Task | None:
+        """The task that an item is, None if it is done; `whole`: its result is in a shard that is there."""
+        line = self._index.get(item.name)
+        if line is None or line["status"] == "other":
+            return self._counted(item, "new", item.part is not None)
+        self.found += 1
+        why = self._why(item, line, whole)
+        if why is None:
+            self.counts["failures" if line["status"] == "failed" else "kept"] += 1
+            self._known(line)
+            return None
+        return self._counted(item, why, line["output"] is not None)
+
+    def _counted(self, item: Item, why: str, ours: bool) -> Task:
+        self.counts[why] += 1
+        return Task(replace(item, ours=ours, replace=self._settings.overwrite), why)
+
+    def _why(self, item: Item, line: Line, whole: bool) -> str | None:
+        """Why what a line says does not hold any more."""
+        if line.get("settings_sha256") != self._sha256 or self._input_changed(item, line):
+            return "changed"
+        if line["status"] == "failed" and self._settings.retry:
+            return "retried"
+        if line["output"] is not None and not whole and self._output_lost(item.place, line):
+            return "lost"
+        return None
+
+    @staticmethod
+    def _input_changed(item: Item, line: Line) -> bool:
+        stat = Stat.of(item.path)
+        if stat is not None and line.get("input_stat") == [stat.size, stat.mtime_ns]:
+            return False
+        try:
+            data, _ = item.read()
+        except PhotoError as error:
+            # what cannot be looked at now is as it was when it was looked at last
+            return error.kind not in ("missing", "unreadable") and line["input_sha256"] is not None
+        return sha256_bytes(data) != line.get("input_sha256")
+
+    def _output_lost(self, place: str, line: Line) -> bool:
+        path = self._dst / place
+        stat = Stat.of(path)
+        if stat is None:
+            return True
+        if line.get("output_stat") == [stat.size, stat.mtime_ns]:
+            return False
+        return not path.is_file() or sha256_of(path) != line["output_sha256"]
+
+    # shards -----------------------------------------------------------------------------------------------
+
+    def _shard(self, shard: Shard) -> Iterator[Task]:
+        """The tasks of a shard: its result is written anew when any of them is done."""
+        claim = self._claims.take(shard.name)
+        if claim != "free":
+            if claim == "taken":
+                self._settle(Refused(shard.name, "exists", f"{shard.name}: another input has this result"))
+            return
+        stat = Stat.of(shard.path)
+        try:
+            inside = members(shard)
+        except (PhotoError, OSError) as error:
+            kind = error.kind if isinstance(error, PhotoError) else "missing"
+            self._settle(Refused(shard.name, kind, str(error)))
+            return
+        if not inside or stat is None:
+            self._settle(Other(shard.name, "a tar file without pictures"))
+            return
+        if len({member.name for member in inside}) < len(inside):
+            why = f"{shard.name}: two pictures in it have one name, expected one each"
+            self._settle(Refused(shard.name, "unsupported", why))
+            return
+        line = self._index.get(shard.name)
+        line = line if line is not None and line["status"] == "shard" else None
+        self.found += line is not None
+        whole = line is not None and not self._output_lost(shard.name, line)
+        changed = line is None or line.get("input_stat") != [stat.size, stat.mtime_ns]
+        opened = OpenShard(shard, stat, 0, changed or not whole, whole, line is not None)
+        tasks = [task for member in inside if (task := self._member(member.item(shard), opened))]
+        opened.left, opened.changed = len(tasks), opened.changed or bool(tasks)
+        self._opened(opened)
+        yield from tasks
+
+    def _member(self, item: Item, opened: OpenShard) -> Task | None:
+        task = self._task(item, opened.whole)
+        if task is None and (line := self._index.get(item.name)) and line["output"] is None:
+            opened.without.add(item.name)
+        return task
+
+
+def sha256_bytes(data: bytes) -> str:
+    """As 64 hexadecimal digits."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,287 @@
+"""Protect a data set: a source, what is left of it to do, an engine, a manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..settings import CloakSettings
+from . import engines, identity
+from .assembling import Assembler
+from .engines import Job
+from .items import Other, Shard
+from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, tag
+from .outputs import aside, check_places, shard_of
+from .planning import Planner
+from .protector import ProtectJob
+from .settings import ProtectSettings, both_settings
+from .sources import source
+from .verifying import VerifyJob, VerifyPlanner
+
+
+class Watcher(Protocol):
+    """Somebody who wants to know how it goes."""
+
+    def loading(self, stage: str, done: int, total: int) -> None:
+        """Before the first photo: downloads."""
+
+    def record(self, record: Line, known: bool) -> None:
+        """A photo is done, or is `known` to be done by an earlier run."""
+
+    def note(self, text: str) -> None:
+        """Something that people should know."""
+
+
+class Silence:
+    """Nobody wants to know."""
+
+    def loading(self, stage: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def record(self, record: Line, known: bool) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a data set, by this run and those before it."""
+
+    photos: int
+    """Found in the source, and done or failed; of an interrupted run: so far."""
+    protected: int
+    whole: int
+    """Protected as whole pictures, since no face was found in them."""
+    copied: int
+    """Without a face, and copied as they are: not protected."""
+    skipped: int
+    """Without a face, and left out."""
+    failed: int
+    others: int
+    """Files that are no pictures."""
+    kept: int
+    """Photos that an earlier run had done: protected, copied, skipped or failed, and not tried again."""
+    new: int
+    changed: int
+    """Done again, since the photo or the settings have changed."""
+    lost: int
+    """Done again, since the result was gone or was not what had been written."""
+    retried: int
+    gone: int
+    """Inputs that an earlier run knows and that are not there any more; their results stay."""
+    finished: bool
+    """Everything was looked at."""
+    seconds: float
+    ssim: float | None
+    """Mean over the photos that are protected, earlier ones too."""
+    psnr: float | None
+    manifest: Path
+    notes: tuple[str, ...]
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left to do, and nothing failed."""
+        return self.finished and self.failed == 0
+
+
+class Protection:
+    """One run of `mnd protect`.
+
+    Args:
+        src: a folder, a tar file, or a list of paths.
+        dst: the folder of the results; it is made.
+        cloak: how each photo is cloaked.
+        settings: how the data set is gone through.
+        watcher: told of everything that happens.
+
+    Raises:
+        FileNotFoundError: there is no such source.
+        ValueError: one of the two lies in the other, or the source is of no known kind.
+    """
+
+    def __init__(
+        self,
+        src: Path | str,
+        dst: Path | str,
+        cloak: CloakSettings | None = None,
+        settings: ProtectSettings | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.src, self.dst = Path(src), Path(dst)
+        self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
+        self.watcher = watcher or Silence()
+        self.source = source(self.src, self.dst, self.settings.column)
+        check_places(self.src, self.dst)
+        self.engine = engines.load(self.settings.engine)
+        self._counts: Counter[str] = Counter()
+        self._quality = {"ssim": Mean(), "psnr": Mean()}
+        self._notes: list[str] = []
+        self._planner: Planner | None = None
+        self._earlier = 0
+        self._finished = False
+        self._start = time.perf_counter()
+
+    def count(self) -> int | None:
+        """How many photos there are in all; None where shards have to be opened to know."""
+        photos, part = 0, self.settings.part
+        for found in self.source:
+            if isinstance(found, Shard):
+                return None
+            mine = part is None or shard_of(found.name, part[1]) == part[0]
+            photos += mine and not isinstance(found, Other)
+        return photos
+
+    def run(self) -> Summary:
+        """Do what is left to do.
+
+        Raises:
+            LockedError: another run writes to the same manifest.
+            ManifestError: the manifest is broken elsewhere than at its end.
+            ValueError: a setting does not fit this machine, or a target is not known.
+            OSError: weights are missing, the disk is full, or DST cannot be written to. What is in the
+                manifest is done, and another run goes on from there.
+        """
+        part = self.settings.part
+        if self.settings.verify and not manifests(self.dst):
+            raise FileNotFoundError(f"{self.dst}: has no manifest, expected the results of mnd protect")
+        self.dst.mkdir(parents=True, exist_ok=True)
+        with (
+            locked(self.dst, part),
+            aside(self.dst, tag(part)) as folder,
+            contextlib.closing(Index()) as index,
+        ):
+            self.cloak, targets = identity.named(self.cloak, self.watcher.loading)
+            header = identity.header(self.cloak, self.settings, targets, self.src)
+            self._manifest = Manifest(manifest_path(self.dst, part))
+            with contextlib.closing(self._manifest):
+                if self._manifest.repaired:
+                    self._note(self._manifest.repaired)
+                self._read(index)
+                if index.header != header and not self.settings.verify:
+                    self._manifest.append([header])
+                self._work(index, header["settings_sha256"], folder)
+        self._finished = True
+        return self.summary()
+
+    def _read(self, index: Index) -> None:
+        """What is known already: of other shards too, in case the number of machines has changed."""
+        own = self._manifest.path
+        for path in manifests(self.dst):
+            if path != own:
+                index.add(path, torn=True)
+        others = len(index)
+        index.header = None
+        index.add(own)
+        self._earlier = len(index) - others
+
+    def _work(self, index: Index, sha256: str, folder: Path) -> None:
+        """Hand to the engine what is left to do, and write down what comes back."""
+        verify = self.settings.verify
+        assembler = Assembler(self.dst, folder, self.settings.overwrite, self._append)
+        kind = VerifyPlanner if verify else Planner
+        self._planner = kind(
+            self.source, index, self.dst, self.settings, sha256,
+            say=self._verified if verify else self._append, known=self._known, opened=assembler.open,
+        )  # fmt: skip
+        job: Job = ProtectJob(self.cloak, self.settings.no_face, self.dst, folder, sha256)
+        job = VerifyJob(self.cloak, self.dst, sha256) if verify else job
+        items = (assembler.given(task.item) for task in self._planner)
+        with contextlib.closing(self.engine(job, items, self.settings)) as records:
+            for record in records:
+                if verify:
+                    self._verified(record)
+                else:
+                    self._append(record)
+                    assembler.told(record)
+
+    # what is known --------------------------------------------------------------------------------------
+
+    def _append(self, line: Line) -> None:
+        """A line of this run."""
+        self._manifest.append([line])
+        self._count(line)
+        self.watcher.record(line, False)
+
+    def _verified(self, line: Line) -> None:
+        """A result that was looked at again: the manifest is told where it is not as it should be."""
+        if line["status"] == "failed" and line.get("error", {}).get("kind") != "not-done":
+            self._manifest.append([line])
+        self._count(line)
+        self.watcher.record(line, False)
+
+    def _known(self, line: Line) -> None:
+        """A line of an earlier run, which holds still."""
+        self._count(line)
+        self.watcher.record(line, True)
+
+    def _count(self, line: Line) -> None:
+        self._counts[line["status"]] += 1
+        quality = line.get("quality")
+        if quality and line["protected"]:
+            for name, mean in self._quality.items():
+                mean.add(quality.get(name))
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self.watcher.note(text)
+
+    def summary(self) -> Summary:
+        """What is known so far."""
+        plan: Counter[str] = Counter() if self._planner is None else self._planner.counts
+        counts = self._counts
+        found = 0 if self._planner is None else self._planner.found
+        return Summary(
+            photos=sum(counts[s] for s in ("protected", "whole", "copied", "skipped", "failed")),
+            protected=counts["protected"], whole=counts["whole"], copied=counts["copied"],
+            skipped=counts["skipped"], failed=counts["failed"], others=counts["other"],
+            kept=plan["kept"] + plan["failures"], new=plan["new"], changed=plan["changed"],
+            lost=plan["lost"], retried=plan["retried"],
+            gone=max(self._earlier - found, 0) if self._finished else 0,
+            finished=self._finished, seconds=round(time.perf_counter() - self._start, 3),
+            ssim=self._quality["ssim"].value, psnr=self._quality["psnr"].value,
+            manifest=manifest_path(self.dst, self.settings.part), notes=tuple(self._notes),
+        )  # fmt: skip
+
+
+class Mean:
+    """Of numbers that come one by one."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, value: float | None) -> None:
+        """Another number; None is none."""
+        if value is not None:
+            self._sum, self._count = self._sum + value, self._count + 1
+
+    @property
+    def value(self) -> float | None:
+        """None where there were no numbers."""
+        return self._sum / self._count if self._count else None
+
+
+def protect(src: Path | str, dst: Path | str, **options: Any) -> Summary:
+    """Protect every photo of a data set: cloak it, and write it to the same name below `dst`.
+
+    What an earlier run has done is not done again. `dst/manifest.jsonl` has a line for each photo. Workers
+    are processes that import the program that called this: a script needs `if __name__ == "__main__":`.
+
+    Args:
+        src: a folder of any depth, a tar file with pictures, or a list of paths (text, CSV, Parquet).
+        dst: the folder of the results.
+        options: the fields of `ProtectSettings` and `CloakSettings` (workers, no_face, targets, level, ...).
+
+    Raises:
+        FileNotFoundError: there is no such source, or weights are not there and may not be downloaded.
+        ValueError: settings are not as described, the manifest is broken, another run works on it, or one of
+            the folders lies in the other.
+        OSError: the disk is full, or `dst` cannot be written to; another run goes on from there.
+    """
+    cloak, settings = both_settings(options)
+    return Protection(src, dst, cloak, settings).run()

@@ -1,0 +1,187 @@
+"""The worker object of all engines: settings in, then batches of items in and batches of records out."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import errno
+import hashlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..files import PhotoError, read_bytes, write_checked
+from ..settings import CloakSettings
+from .items import LARGEST, Item, Stat
+from .outputs import Places
+from .settings import NoFace
+
+if TYPE_CHECKING:
+    from ..cloaking import Cloaker
+
+Record = dict[str, Any]
+
+
+class DiskFullError(OSError):
+    """There is no room for results: no photo's fault, and no other photo will fare better."""
+
+
+def blank(name: str, settings: CloakSettings) -> Record:
+    """A record of `mnd cloak --json`, and what the manifest has beyond it, before anything is done."""
+    from ..records import blank as cloaked
+
+    return cloaked(name, settings) | {
+        "status": "failed", "input_sha256": None, "input_stat": None, "output_sha256": None,
+        "output_stat": None, "settings_sha256": None, "worker": None,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectJob:
+    """How a `Protector` is made, in whatever process."""
+
+    cloak: CloakSettings
+    """With every target named."""
+    no_face: NoFace
+    dst: Path
+    aside: Path
+    """A folder on the file system of `dst` for files that are being written."""
+    settings_sha256: str
+
+    def __call__(self) -> Protector:
+        """Load the models."""
+        return Protector(self)
+
+    def failed(self, item: Item, kind: str, message: str) -> Record:
+        """The record of a photo that could not be tried."""
+        record = blank(item.name, self.cloak) | {"error": {"kind": kind, "message": message}}
+        stat = Stat.of(item.path)
+        record["input_stat"] = None if stat is None else [stat.size, stat.mtime_ns]
+        return record | {"settings_sha256": self.settings_sha256}
+
+
+class Protector:
+    """Protects photos, one after the other; nothing that one of them does stops the others.
+
+    The bytes of a result depend on the photo and the settings alone: there is one thread in each worker.
+
+    Args:
+        job: the settings, and where results go.
+
+    Raises:
+        ValueError: a target is not known, or the gallery shows no face.
+        OSError: weights are not there.
+    """
+
+    def __init__(self, job: ProtectJob) -> None:
+        import torch
+
+        from ..cloaking import Cloaker
+
+        torch.set_num_threads(1)
+        self.job = job
+        self.places = Places(job.dst)
+        self.worker = f"{socket.gethostname()}-{os.getpid()}"
+        self.cloaker = Cloaker(job.cloak)
+        self.whole = _whole(self.cloaker)
+
+    def __call__(self, items: Sequence[Item]) -> list[Record]:
+        """The record of each item, in their order.
+
+        Raises:
+            DiskFullError: there is no room for a result.
+        """
+        return [self._item(item) for item in items]
+
+    def _item(self, item: Item) -> Record:
+        start = time.perf_counter()
+        record = blank(item.name, self.job.cloak)
+        try:
+            self._protect(item, record)
+        except Exception as error:  # whatever a photo makes happen is told in its record
+            tell_error(record, error)
+            with contextlib.suppress(OSError, ValueError):
+                self._clear(item)
+            if record["error"]["kind"] == "disk-full":
+                raise DiskFullError(errno.ENOSPC, record["error"]["message"]) from error
+        record |= {"settings_sha256": self.job.settings_sha256, "worker": self.worker}
+        record["seconds"] = round(time.perf_counter() - start, 3)
+        return record
+
+    def _protect(self, item: Item, record: Record) -> None:
+        data, stat = item.read()
+        record["input_sha256"] = hashlib.sha256(data).hexdigest()
+        record["input_stat"] = [stat.size, stat.mtime_ns]
+        made, told = self.cloaker.encoded(data, item.name, Path(item.path))
+        status = "protected"
+        if told["error"] and told["error"]["kind"] == "no-face":
+            made, told, status = self._faceless(data, item, told)
+        record |= told | {"status": "failed" if told["error"] else status}
+        if made is None:
+            self._clear(item)
+        else:
+            stat = self._write(item, made)
+            record["output"] = item.name
+            record["output_sha256"] = hashlib.sha256(made).hexdigest()
+            record["output_stat"] = [stat.size, stat.mtime_ns]
+
+    def _faceless(self, data: bytes, item: Item, told: Record) -> tuple[bytes | None, Record, str]:
+        """What becomes of a photo without a face: bytes, record and status."""
+        match self.job.no_face:
+            case "copy":
+                return data, told | {"error": None}, "copied"
+            case "skip":
+                return None, told | {"error": None}, "skipped"
+            case "whole":
+                return *self.whole.encoded(data, item.name, Path(item.path)), "whole"
+            case _:
+                return None, told, "failed"
+
+    def _clear(self, item: Item) -> None:
+        """Take away what an earlier run made of another content, or with other settings."""
+        if item.ours:
+            self.places.path(item.place).unlink(missing_ok=True)
+
+    def _write(self, item: Item, data: bytes) -> Stat:
+        """Write a result, unless the very same is there already, left by a run that was killed."""
+        path = self.places.path(item.place)
+        if os.path.realpath(path) == os.path.realpath(item.path):
+            raise PhotoError("original", f"{item.name}: its result would replace the photo itself")
+        if not _holds(path, data):
+            write_checked(path, data, item.ours or item.replace, self.job.aside)
+        stat = Stat.of(path)
+        if stat is None:
+            raise PhotoError("unwritable", f"{path}: the file has gone as soon as it was written")
+        return stat
+
+
+def _whole(cloaker: Cloaker) -> Cloaker:
+    """The same, with the same models, for whole pictures."""
+    other = copy.copy(cloaker)
+    other.settings = replace(cloaker.settings, whole=True, box=None)
+    return other
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read_bytes(path, LARGEST) == data
+    except PhotoError:
+        return False
+
+
+def tell_error(record: Record, error: Exception) -> None:
+    """Write an error into a record, a fault of ours too; that is told in full on standard error."""
+    from ..records import failed
+
+    try:
+        failed(record, error)
+    except Exception:
+        traceback.print_exc()
+        message = f"{record['input']}: {type(error).__name__}: {error}"
+        record.update(protected=False, error={"kind": "unexpected", "message": message})
+    record.update(status="failed", output=None, output_sha256=None, output_stat=None)

@@ -1,0 +1,84 @@
+"""The settings of `mnd protect`: one source for the API, the flags, the help and the manifest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..settings import CloakSettings
+
+EngineName = Literal["local", "ray"]
+NoFace = Literal["copy", "skip", "whole", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectSettings:
+    """How a data set is protected; how each photo of it is cloaked is for `CloakSettings` to say.
+
+    Raises:
+        ValueError: a value is not one of those named.
+
+    >>> ProtectSettings(shard="2/8").part
+    (2, 8)
+    """
+
+    engine: EngineName = "local"
+    """Who works: local, processes on this machine; ray, a Ray cluster (needs mnd[ray]). The results are the
+    same."""
+    workers: int | None = None
+    """Processes that work at the same time, each with one thread; one a core by default."""
+    shard: str | None = None
+    """I/N: only the I-th of N parts, for N machines that share the two folders."""
+    no_face: NoFace = "copy"
+    """Photos without a face. copy: as they are, unprotected. skip: not at all. whole: changed as a whole.
+    fail: they count as failures."""
+    retry: bool = False
+    """Try the failures of earlier runs again."""
+    verify: bool = False
+    """Change nothing: read every result again, and check its bytes and what the targets say of it."""
+    overwrite: bool = False
+    """Replace files in DST that no earlier run has made."""
+    column: str = "path"
+    """The column of a CSV or Parquet list that has the paths."""
+    address: str | None = None
+    """Of the Ray cluster; one on this machine by default."""
+
+    def __post_init__(self) -> None:
+        if self.engine not in get_args(EngineName):
+            raise ValueError(f"engine is {self.engine!r}, expected one of {', '.join(get_args(EngineName))}")
+        if self.no_face not in get_args(NoFace):
+            raise ValueError(f"no_face is {self.no_face!r}, expected one of {', '.join(get_args(NoFace))}")
+        if self.workers is not None and not (isinstance(self.workers, int) and 1 <= self.workers <= 10_000):
+            raise ValueError(f"workers is {self.workers}, expected a whole number from 1 to 10000")
+        if self.verify and (self.retry or self.overwrite):
+            raise ValueError("verify changes nothing, expected it without retry and overwrite")
+        if self.address is not None and self.engine != "ray":
+            raise ValueError("got the address of a cluster, expected it with engine ray only")
+        assert self.part is None or self.part
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """`shard` as two numbers, 1 <= I <= N."""
+        if self.shard is None:
+            return None
+        told = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard, re.ASCII)
+        if told is None or not 1 <= int(told[1]) <= int(told[2]):
+            raise ValueError(f"shard is {self.shard!r}, expected I/N with 1 <= I <= N, such as 1/4")
+        return int(told[1]), int(told[2])
+
+
+def both_settings(options: dict[str, Any]) -> tuple[CloakSettings, ProtectSettings]:
+    """The two kinds of settings that a function got as keywords.
+
+    Raises:
+        ValueError: a field has a bad value.
+        TypeError: there is no such field.
+    """
+    own = {field.name for field in fields(ProtectSettings)}
+    mine = {name: value for name, value in options.items() if name in own}
+    cloak = {name: value for name, value in options.items() if name not in own}
+    if cloak.get("gallery") is not None:
+        cloak["gallery"] = Path(cloak["gallery"])
+    return CloakSettings(**cloak), ProtectSettings(**mine)

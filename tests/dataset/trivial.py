@@ -1,0 +1,29 @@
+"""A program that protects a data set with a trivial search, and tells what it cost: SRC DST [WORKERS]."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    from dataset.fakes import TrivialJob
+
+    from mnd.dataset import protect
+    from mnd.dataset.settings import ProtectSettings
+    from mnd.settings import CloakSettings
+
+    protect.ProtectJob = TrivialJob  # type: ignore[misc]
+    settings = ProtectSettings(workers=int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    loaded = time.perf_counter()
+    summary = protect.Protection(sys.argv[1], sys.argv[2], CloakSettings(targets=("dlib",)), settings).run()
+    peaks = [
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    print(json.dumps({
+        "seconds": summary.seconds, "all": time.perf_counter() - start, "cpu": time.process_time(),
+        "load": loaded - start, "photos": summary.photos, "kept": summary.kept, "done": summary.done,
+        "peaks": peaks, "notes": summary.notes,
+    }))  # fmt: skip
