@@ -13,19 +13,23 @@ from .losses.images import blur, gaussian
 
 SIGMA = 3.0
 """What lies within about so many pixels is seen together."""
-FLAT = 0.7
+FLAT = 2.0
 """How much more a change counts as energy where D is steep, as a power of D's curvature."""
+ONSET, HOLD = 1.3, 0.6
+"""How suddenly energy begins to hold back, and how strongly: in the end a change grows as its pull to the
+power 1 - HOLD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """The map of the search from what pulls at a picture to its change, `y - x = v z / sqrt(1 + c e(z))`.
+    """The map of the search from what pulls at a picture to its change, `y - x = v z / held(e(z))`,
+
+        held(e) = (1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)        e(z) = blur(w z^2),   w = (h / h_mean)^FLAT
 
     With c = 0 and `v = h^(-1/2)`, h the curvature of D, it is the step that is best for the diagonal model of
-    D. What pulls strongly within one small neighbourhood is held back by `e`, the root of the energy there,
-    `e(z)^2 = blur(w z^2)` with `w = (h / h_mean)^FLAT`: no spot of a picture stands out, least of all a flat
-    one, and texture beside it takes over. A pull far below `1 / c` is not touched: where little has to be
-    changed the model of D alone decides.
+    D. What pulls strongly within one small neighbourhood is held back by the energy e there: no spot of a
+    picture stands out, least of all a flat one, and texture beside it takes over. A pull far below `1 / c` is
+    not touched: where little has to be changed the model of D alone decides.
     """
 
     v: Tensor
@@ -57,7 +61,7 @@ class Geometry:
         """The change of the picture that belongs to the pull `z`, `(B, 3, H, W)`."""
         if self.c == 0:
             return self.v * z
-        return self.v * z / _held(self.c * self.energy(z, z).clamp_min(0).sqrt())
+        return self.v * z / self._held(self.energy(z, z))
 
     def along(self, rest: Tensor, slope: Tensor, every: int = 1) -> Callable[[Tensor], Tensor]:
         """`primal(rest + lambda slope)` as a function of `lambda`, of every so many pixels.
@@ -73,11 +77,11 @@ class Geometry:
         if self.c == 0:
             return lambda multiplier: still + multiplier * change
         pairs = ((rest, rest), (rest, slope), (slope, slope))
-        one, both, two = (self.c**2 * sample(self.energy(a, b)) for a, b in pairs)
+        one, both, two = (sample(self.energy(a, b)) for a, b in pairs)
 
         def path(multiplier: Tensor) -> Tensor:
             energy = one + multiplier * (2 * both + multiplier * two)
-            return (still + multiplier * change) / _held(energy.clamp_min_(0).sqrt_())
+            return (still + multiplier * change) / self._held(energy)
 
         return path
 
@@ -87,10 +91,14 @@ class Geometry:
         size = min(2 * round(3 * SIGMA) + 1, 2 * min(a.shape[2:]) - 1)
         return blur(product.mean(1, keepdim=True), gaussian(size, SIGMA, a), "reflect")
 
+    def _held(self, energy: Tensor) -> Tensor:
+        # a blur may come out as a little less than nothing
+        return energy.clamp_min(0).mul_(self.c**2).pow_(ONSET / 2).add_(1).pow_(HOLD / ONSET)
+
     def dual(self, u: Tensor) -> Tensor:
-        """The size of the pull whose change is everywhere of the size `v u`: `u^2 = z^2 / (1 + c z)`."""
-        half = self.c * u.square() / 2
-        return half + (half.square() + u.square()).sqrt()
+        """About the size of the pull whose change is everywhere of the size `v u`."""
+        held: Tensor = 1 + (self.c * u) ** (HOLD / (1 - HOLD))
+        return u * held
 
 
 def _flatness(v: Tensor) -> Tensor:
@@ -99,8 +107,3 @@ def _flatness(v: Tensor) -> Tensor:
     depth = torch.where(there, v.log(), 0.0)
     middle = depth.sum((1, 2, 3), keepdim=True) / there.sum((1, 2, 3), keepdim=True).clamp_min(1)
     return torch.where(there, (2 * FLAT * (middle - depth)).exp(), 0.0)
-
-
-def _held(root: Tensor) -> Tensor:
-    """`sqrt(1 + root)`."""
-    return root.add(1).sqrt_()

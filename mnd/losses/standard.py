@@ -10,9 +10,9 @@ from .composite import Composite, Weights
 from .local import Local
 from .rlpips import RLPIPS
 
-WEIGHTS = Weights(beta=250.0, gamma=5.0)
+WEIGHTS = Weights(beta=240.0, gamma=5.0)
 """Less of both than the composite's own: `docs/search.md` has the figures of others."""
-SPREAD = 0.8
+SPREAD = 0.55
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 
