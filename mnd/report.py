@@ -6,13 +6,9 @@ were asked), so that it can be made again from a finished or an interrupted run,
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,7 @@ from .evaluation.results import MEASURES, RESULTS, RUN, Row, attack_order, by_ta
 from .evaluation.summary import Summary, summarise, write_summary
 from .files import write_atomic
 from .report_facts import Verdict, sentences, verdicts
+from .report_page import pairs, render, text
 from .report_pictures import Example, examples
 from .report_plots import Plots, slugs, write_plots
 from .report_tables import (
@@ -85,8 +82,8 @@ def write_report(folder: Path) -> Path:
     summaries = summarise(rows)
     write_summary(folder / SUMMARY, summaries)
     sections = _sections(folder, rows, summaries, titles)
-    text = _render(_context(run, rows, sections, titles))
-    return write_atomic(folder / REPORT, text.encode("utf-8"), overwrite=True)
+    page = render("report.html", _context(run, rows, sections, titles))
+    return write_atomic(folder / REPORT, page.encode("utf-8"), overwrite=True)
 
 
 def _titles(run: Mapping[str, Any]) -> Titles:
@@ -178,28 +175,24 @@ def _context(
     command = settings.pop("command", None) or run.get("command")
     pictures = run.get("pictures")
     counts = pictures if isinstance(pictures, dict) else {"pictures": pictures}
-    script = _asset("report.js")
     return {
         "privacy": PRIVACY,
-        "style": _asset("report.css"),
-        "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
         "sections": sections,
         "examples": [example for section in sections for example in section.examples],
         "attacks": _attack_table(run, attack_order([row.attack for row in rows])),
         "errors": _errors(rows, titles),
         "not_counted": [(t, names) for t, names in (run.get("not_counted") or {}).items() if names],
-        "unreadable": _pairs(run.get("unreadable") or {}, plain=False),
-        "command": shlex.join(map(str, command)) if isinstance(command, list) else _text(command),
+        "unreadable": pairs(run.get("unreadable") or {}, plain=False),
+        "command": shlex.join(map(str, command)) if isinstance(command, list) else text(command),
         "facts": [
-            ("Settings", _pairs(settings)),
-            ("Versions", _pairs(run.get("versions") or {})),
-            ("Hardware", _pairs(run.get("hardware") or {})),
-            ("Run", _pairs({key: run.get(key) for key in ("started", "seconds")})),
-            ("Pictures", _pairs(counts, plain=False)),
+            ("Settings", pairs(settings)),
+            ("Versions", pairs(run.get("versions") or {})),
+            ("Hardware", pairs(run.get("hardware") or {})),
+            ("Run", pairs({key: run.get(key) for key in ("started", "seconds")})),
+            ("Pictures", pairs(counts, plain=False)),
         ],
         "targets": [
-            (f"{words}{name}", _pairs(card))
+            (f"{words}{name}", pairs(card))
             for kind, words in (("targets", ""), ("judges", "judge: "))
             for name, card in (run.get(kind) or {}).items()
         ],
@@ -213,12 +206,12 @@ def _attack_table(run: Mapping[str, Any], names: Sequence[str]) -> Table:
     rows = []
     for name in names:
         card = (run.get("attacks") or {}).get(name) or {}
-        sweep = _text(card.get("sweep"))
+        sweep = text(card.get("sweep"))
         dial = f"{card.get('dial') or ''} {sweep}".strip()
         cells = [
             Cell(str(card.get("title", name)), name),
             Cell(dial),
-            *(Cell(_text(card.get(k))) for k in keys),
+            *(Cell(text(card.get(k))) for k in keys),
         ]
         rows.append(tuple(cells))
     heads = ("Attack", "Dial and its sweep", "Computed by", "Source", "Note")
@@ -230,41 +223,10 @@ def _errors(rows: Sequence[Row], titles: Titles) -> Table | None:
     found = []
     for row in rows:
         if row.error is not None:
-            message = _text(row.error.get("message"))
+            message = text(row.error.get("message"))
             name = Cell(titles.get(row.attack, row.attack))
             found.append(
-                (name, Cell(row.target), Cell(row.picture), Cell(_text(row.error.get("kind")), message))
+                (name, Cell(row.target), Cell(row.picture), Cell(text(row.error.get("kind")), message))
             )
     heads = tuple(Head(title, numeric=False) for title in ("Attack", "Target", "Picture", "Error"))
     return Table(heads, tuple(found)) if found else None
-
-
-def _pairs(told: Mapping[str, Any], plain: bool = True) -> list[tuple[str, str]]:
-    """What is known, by name; `plain`: the names are words of a program, and read better with spaces."""
-    known = {key: value for key, value in told.items() if value is not None}
-    return [(key.replace("_", " ") if plain else key, _text(value)) for key, value in known.items()]
-
-
-def _text(value: Any) -> str:
-    """How a value of a JSON file is read out: lists with commas, objects as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(_text(one) for one in value)
-    if isinstance(value, float):
-        return f"{value:g}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, bool)) else str(value)
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
-
-
-def _render(context: Mapping[str, Any]) -> str:
-    """Every string is escaped, save what this package made as markup: styles, script, plots."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_asset("report.html")).render(context)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from PIL import Image
 
 from .evaluation.results import MEASURES, OURS, Measure, Row, attack_order
 from .page import PAGE_WIDTH, Pixels, difference_picture
+from .report_page import data_uri
 from .report_tables import Titles, number
 
 BUDGET = 12_000_000
@@ -152,7 +151,7 @@ def _example(
             _shown(name, row, before, after[name], gain, scale, titles) for name, row in rows.items()
         )
         size = (before.shape[1], before.shape[0])
-        found = Example(target, picture, place, _data(before, scale), size, scale, gain, shown)
+        found = Example(target, picture, place, data_uri(before, scale), size, scale, gain, shown)
         room = BUDGET / _LEAST_EXAMPLES
         if found.weight <= room or scale * min(size) <= _LEAST_SIDE:
             return found
@@ -200,8 +199,8 @@ def _shown(
         row.success,
         ours,
         _facts(row),
-        after=_data(after, scale),
-        difference=_data(difference, scale),
+        after=data_uri(after, scale),
+        difference=data_uri(difference, scale),
         link="./" + quote(row.path),
     )
 
@@ -215,14 +214,3 @@ def _facts(row: Row) -> tuple[tuple[str, str], ...]:
     if row.setting is not None:
         facts.append((row.dial or "setting", f"{row.setting:g}"))
     return tuple(facts)
-
-
-def _data(pixels: Pixels, scale: float) -> str:
-    """The picture as a data URI, lossless WebP, reduced where `scale` is below 1."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if scale < 1:
-        width, height = (max(1, round(scale * side)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    picture.save(file, "WEBP", lossless=True, quality=50, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

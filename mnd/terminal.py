@@ -281,7 +281,9 @@ def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
     if not summary.finished:
         left = "" if total is None else f"; {max(total - summary.photos, 0):,} photos are left"
         out.print(Text(f"stopped after {summary.seconds:.0f} s{left}"), soft_wrap=True)
-    out.print(Text(printable(summary.manifest)), soft_wrap=True)
+    for path in (summary.manifest, summary.report):
+        if path is not None:
+            out.print(Text(printable(path)), soft_wrap=True)
 
 
 def show_scores(scores: Sequence[Any]) -> None:

@@ -1,6 +1,6 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py attacks | faces | levels | learned | time | memory | start | readme
+python scripts/benchmark.py attacks | faces | levels | learned | time | memory | start | protect | readme
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import costs
 import levels
 import numpy as np
+import protecting
 import torch
 from judging import DATA, Dlib, Pixels, Unseen, Values, differences, means, read, saved, share, table
 from people import Sitting, people
@@ -261,6 +262,7 @@ def learned(args: argparse.Namespace) -> Figures:
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "time": costs.times,
     "memory": costs.memory, "start": costs.start, "learned": learned,
+    "protect": protecting.protect,
 }  # fmt: skip
 
 
@@ -296,7 +298,7 @@ def main() -> None:
     for name in PARTS if args.part == "readme" else [args.part]:
         figures |= PARTS[name](args)
     for title, rows in figures.items():
-        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS)}")
+        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS)}")
     if args.json is not None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -48,6 +48,7 @@ def protect(
     retry: Annotated[bool, _option("retry")] = PLAIN.retry,
     verify: Annotated[bool, _option("verify")] = PLAIN.verify,
     overwrite: Annotated[bool, _option("overwrite")] = PLAIN.overwrite,
+    report_originals: Annotated[bool, _option("report_originals")] = PLAIN.report_originals,
     column: Annotated[str, _option("column")] = PLAIN.column,
     address: Annotated[str | None, _option("address")] = PLAIN.address,
     as_json: AsJson = False,
@@ -71,6 +72,7 @@ def protect(
             retry=retry,
             verify=verify,
             overwrite=overwrite,
+            report_originals=report_originals,
             column=column,
             address=address,
         )

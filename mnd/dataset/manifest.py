@@ -175,9 +175,10 @@ class Index:
         return line
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, and forget all."""
         for file in self._files:
             file.close()
+        self._places.clear()
 
 
 class Manifest:

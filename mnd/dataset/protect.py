@@ -82,6 +82,8 @@ class Summary:
     """Mean over the photos that are protected, earlier ones too."""
     psnr: float | None
     manifest: Path
+    report: Path | None
+    """The page about all of it; of an interrupted run there is none."""
     notes: tuple[str, ...]
 
     @property
@@ -123,6 +125,7 @@ class Protection:
         self._quality = {"ssim": Mean(), "psnr": Mean()}
         self._notes: list[str] = []
         self._planner: Planner | None = None
+        self._report: Path | None = None
         self._earlier = 0
         self._finished = False
         self._start = time.perf_counter()
@@ -147,15 +150,19 @@ class Protection:
             OSError: weights are missing, the disk is full, or DST cannot be written to. What is in the
                 manifest is done, and another run goes on from there.
         """
-        part = self.settings.part
         if self.settings.verify and not manifests(self.dst):
             raise FileNotFoundError(f"{self.dst}: has no manifest, expected the results of mnd protect")
         self.dst.mkdir(parents=True, exist_ok=True)
-        with (
-            locked(self.dst, part),
-            aside(self.dst, tag(part)) as folder,
-            contextlib.closing(Index()) as index,
-        ):
+        part = self.settings.part
+        with locked(self.dst, part), aside(self.dst, tag(part)) as folder:
+            self._protect(folder)
+            self._write_report(folder)
+        return self.summary()
+
+    def _protect(self, folder: Path) -> None:
+        """All but the report."""
+        part = self.settings.part
+        with contextlib.closing(Index()) as index:
             self.cloak, targets = identity.named(self.cloak, self.watcher.loading)
             header = identity.header(self.cloak, self.settings, targets, self.src)
             self._manifest = Manifest(manifest_path(self.dst, part))
@@ -167,7 +174,16 @@ class Protection:
                     self._manifest.append([header])
                 self._work(index, header["settings_sha256"], folder)
         self._finished = True
-        return self.summary()
+
+    def _write_report(self, folder: Path) -> None:
+        """The page about the data set; a run whose work is done does not fail for it."""
+        from .reporting import write_report
+
+        try:
+            originals = self.source if self.settings.report_originals else None
+            self._report = write_report(self.dst, originals, folder)
+        except (OSError, ValueError) as error:
+            self._note(f"there is no report: {error}")
 
     def _read(self, index: Index) -> None:
         """What is known already: of other shards too, in case the number of machines has changed."""
@@ -245,7 +261,8 @@ class Protection:
             gone=max(self._earlier - found, 0) if self._finished else 0,
             finished=self._finished, seconds=round(time.perf_counter() - self._start, 3),
             ssim=self._quality["ssim"].value, psnr=self._quality["psnr"].value,
-            manifest=manifest_path(self.dst, self.settings.part), notes=tuple(self._notes),
+            manifest=manifest_path(self.dst, self.settings.part), report=self._report,
+            notes=tuple(self._notes),
         )  # fmt: skip
 
 

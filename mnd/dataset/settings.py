@@ -40,10 +40,12 @@ class ProtectSettings:
     """Change nothing: read every result again, and check its bytes and what the targets say of it."""
     overwrite: bool = False
     """Replace files in DST that no earlier run has made."""
+    report_originals: bool = False
+    """Show the worst photos in report.html also as they were before. Do not publish that page."""
     column: str = "path"
     """The column of a CSV or Parquet list that has the paths."""
     address: str | None = None
-    """Of the Ray cluster; one on this machine by default."""
+    """Of the Ray cluster, HOST:PORT or auto; by default one is started on this machine."""
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(EngineName):

@@ -17,7 +17,7 @@ from mnd.dataset.protector import ProtectJob, Protector
 
 @dataclass(frozen=True)
 class FakeJob:
-    """What a worker does is in the name of its item: `die`, `die-once`, `raise`, `slow`, `say`."""
+    """What a worker does is in the name of its item: `die`, `die-once`, `raise`, `slow`, `nap`, `say`."""
 
     folder: Path
     start: str = ""
@@ -44,10 +44,13 @@ class FakeJob:
             raise ZeroDivisionError("a bug")
         if what == "slow":
             time.sleep(60)
+        if what == "nap":
+            time.sleep(0.2)
         if what == "say":
             print("a library that prints")
         return {
-            "input": item.name, "error": None, "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]
+            "input": item.name, "error": None, "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"],
+            "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from mnd.levels import Plan
 def files(folder: Path) -> list[str]:
     """Results alone."""
     found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    return sorted(p.as_posix() for p in found if not p.name.startswith((".mnd", "manifest")))
+    return sorted(p.as_posix() for p in found if not p.name.startswith((".mnd", "manifest", "report.html")))
 
 
 def lines(dst: Path) -> dict[str, dict[str, Any]]:
@@ -51,7 +51,7 @@ def test_the_tree_is_mirrored_and_the_source_stays_as_it_was(protect, src: Path,
     assert 0.9 < summary.ssim < 1
     assert bytes_of(src) == before
     assert files(dst) == sorted(set(before) - {"notes.txt"})
-    assert sorted(os.listdir(dst)) == [".mnd.lock", "0", "1", "2", "manifest.jsonl"]
+    assert sorted(os.listdir(dst)) == [".mnd.lock", "0", "1", "2", "manifest.jsonl", "report.html"]
 
 
 def test_a_line_is_the_object_of_mnd_cloak_and_more(protect, card: str, src: Path, dst: Path, tmp_path: Path):

@@ -14,6 +14,7 @@ workers.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -51,5 +52,7 @@ def load(name: str) -> Engine:
     Raises:
         ModuleNotFoundError: it needs a package that is not installed.
     """
+    if name == "ray" and importlib.util.find_spec("ray") is None:
+        raise ModuleNotFoundError("the engine ray needs the package ray: pip install 'mnd[ray]'")
     engine: Engine = importlib.import_module(f".{name}", __package__).run
     return engine

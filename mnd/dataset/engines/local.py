@@ -209,12 +209,12 @@ def _serve(pipe: connection.Connection, make: Job) -> None:
         except Exception as error:
             if isinstance(error, (EOFError, BrokenPipeError, ConnectionResetError)):
                 raise
-            pipe.send(("broken", _portable(error)))
+            pipe.send(("broken", portable(error)))
     except (EOFError, OSError):
         return  # the parent has closed the pipe: there is no more to do
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error as it can be sent to another process."""
     try:
         pickle.loads(pickle.dumps(error))
