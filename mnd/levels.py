@@ -24,6 +24,8 @@ class Plan:
     """How far past the threshold of a distance, as a share of it."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
+    alone: float
+    """What both are multiplied by where one recogniser alone is fooled: it knows less of what others see."""
     logits: float
     """How far below the best other class, in logits, where a classifier is the target."""
     jitter: float
@@ -59,25 +61,18 @@ class Plan:
 
 
 MINIMUM = Plan(
-    steps=40, headroom=0.39, similarity=0.39, logits=0.1, jitter=0.01, flips=0.0, reference="nearest",
-    draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.55, least_ssim=0.0, withstands=(),
+    steps=40, headroom=0.39, similarity=0.39, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
+    reference="nearest", draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.55, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=0.08, similarity=0.3, logits=2.0, jitter=0.02, flips=0.0, reference="both",
-    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=2.0, least_ssim=0.93,
+    steps=40, headroom=0.03, similarity=0.18, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
+    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST,
-    steps=60,
-    headroom=0.3,
-    similarity=0.8,
-    logits=4.0,
-    jitter=0.05,
-    flips=0.5,
-    looks=3,
-    least_ssim=0.85,
-)
+    ROBUST, steps=60, headroom=0.2, similarity=0.55, alone=1.7, logits=4.0, jitter=0.05, flips=0.5, looks=3,
+    spread=2.0, least_ssim=0.85,
+)  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): MINIMUM,

@@ -102,7 +102,8 @@ class CloakSettings:
     def plan(self) -> Plan:
         """The level's plan with what was given instead of it; `headroom` is that of every kind of target."""
         given = {field.name: getattr(self, field.name) for field in fields(Plan) if hasattr(self, field.name)}
-        given["similarity"] = given["logits"] = self.headroom
+        if self.headroom is not None:
+            given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, self.gallery is not None]
         return replace(level, **{name: value for name, value in given.items() if value is not None})
 

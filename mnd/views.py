@@ -127,7 +127,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
     views = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
-        room = _room(target, plan)
+        room = _room(target, plan, alone=len(subject.targets) == 1)
         view = _View(target, judged, room, torch.Generator().manual_seed(seed), 0.0, plan.flips, plan.looks)
         if subject.landmarks is not None and isinstance(target, FaceTarget):
             landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
@@ -137,11 +137,12 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
     return views
 
 
-def _room(target: Target, plan: Plan) -> float:
+def _room(target: Target, plan: Plan, alone: bool) -> float:
     """How far past its threshold a target is driven, in its own unit."""
     if target.card.kind == "classifier":
         return plan.logits
-    return (plan.headroom if target.card.lower_is_same else plan.similarity) * abs(target.card.threshold)
+    share = plan.headroom if target.card.lower_is_same else plan.similarity
+    return share * (plan.alone if alone else 1.0) * abs(target.card.threshold)
 
 
 @torch.no_grad()

@@ -31,9 +31,11 @@ class TestPlans:
         assert got == PLANS[level, gallery is not None]
         # what a plan says can be given by hand: no level has a number that the settings refuse
         given = dataclasses.asdict(got)
-        chosen = {k: v for k, v in given.items() if k not in ("similarity", "logits", "withstands")}
+        chosen = {k: v for k, v in given.items() if k not in ("similarity", "alone", "logits", "withstands")}
         again = plan(level=level, gallery=gallery, **chosen)
-        assert dataclasses.replace(again, similarity=got.similarity, logits=got.logits) == got
+        assert (
+            dataclasses.replace(again, similarity=got.similarity, alone=got.alone, logits=got.logits) == got
+        )
 
     def test_all_there_are(self):
         assert set(PLANS) == set(itertools.product(LEVELS, (True, False)))
@@ -49,7 +51,7 @@ class TestPlans:
         assert robust.draws >= 1
         assert strong.draws >= 1
         assert strong.steps >= robust.steps
-        for room in ("headroom", "similarity", "jitter", "flips", "looks"):
+        for room in ("headroom", "similarity", "jitter", "flips", "looks", "alone"):
             assert getattr(strong, room) >= getattr(robust, room)
 
     def test_minimum_is_what_it_was(self):
@@ -92,7 +94,8 @@ class TestPlans:
     @pytest.mark.parametrize("headroom", [0.0, 0.5, 10.0])
     def test_headroom_that_is_given_is_that_of_all_kinds(self, headroom):
         got = plan(level="robust", headroom=headroom)
-        assert got == dataclasses.replace(ROBUST, headroom=headroom, similarity=headroom, logits=headroom)
+        rooms = dict.fromkeys(("headroom", "similarity", "logits"), headroom)
+        assert got == dataclasses.replace(ROBUST, **rooms, alone=1.0)
 
     @pytest.mark.parametrize(
         ("room", "want"), [(0.4, 0.6), (0.1, 0.15), (0.02, 0.15), (0.0, 0.15), (10.0, 15.0)]

@@ -61,6 +61,15 @@ class TestStill:
         assert len({float(w) for w in wanted}) == 6
 
     @UNITS
+    def test_a_recogniser_alone_is_driven_farther(self, unit, threshold):
+        one, other, y = target(unit, threshold, "a"), target(unit, threshold, "b"), noise(2)
+        alone, both = subject(one, rows=2), subject(one, other, rows=2)
+        base, more = plan(), plan(alone=1.5)
+        farther = seen([alone], more)(y) - seen([alone], base)(y)
+        assert torch.allclose(farther, torch.tensor(0.5 * room(one, base)), atol=1e-6)
+        assert torch.equal(seen([both], more)(y), seen([both], base)(y))
+
+    @UNITS
     def test_several_looks_are_shaken_each_and_the_worst_counts(self, unit, threshold):
         t, p, y = target(unit, threshold), plan(jitter=0.05, looks=4), noise(2)
         who = subject(t, rows=2)
