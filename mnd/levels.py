@@ -62,7 +62,8 @@ class Plan:
 
 MINIMUM = Plan(
     steps=40, headroom=0.39, similarity=0.39, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.55, least_ssim=0.0, withstands=(),
+    reference="nearest", draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.55, least_ssim=0.0,
+    withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.03, similarity=0.18, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
