@@ -430,7 +430,7 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "spread"),
-    [({}, SPREAD), ({"level": "robust"}, 2.0), ({"level": "robust", "spread": 0.5}, 0.5)],
+    [({}, SPREAD), ({"level": "robust"}, ROBUST.spread), ({"level": "robust", "spread": 0.5}, 0.5)],
 )
 def test_spread_is_that_of_the_distance(options, spread):
     assert cloaker(rho=0.0, **options).distance.spread == spread
