@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from .channel import CHECKS, Pixels, through, to_pixels, to_tensor
 from .faces import Detector
 from .files import cloaked_path, write_checked
 from .levels import Plan
+from .lockstep import Meeting
 from .losses.standard import standard
 from .optimizer import MND, SearchSettings
 from .photo import Photo
@@ -37,6 +39,7 @@ from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
 from .targets import registry
 from .targets.embedding import FaceTarget
+from .targets.network import FrozenNetwork
 from .targets.target import Target
 from .views import Views
 
@@ -60,18 +63,24 @@ class NotProtectedError(ValueError):
 
 
 class Cloaker:
-    """Cloaks photos one after the other; targets and the gallery are loaded once.
+    """Cloaks photos; targets and the gallery are loaded once, and may be used by several threads.
 
     Args:
         settings: see `CloakSettings`.
         progress: called during loading and searching.
+        meeting: where the searches of several threads ask the networks together; see `mnd.lockstep`.
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
 
-    def __init__(self, settings: CloakSettings | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        settings: CloakSettings | None = None,
+        progress: Progress | None = None,
+        meeting: Meeting | None = None,
+    ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or _silent
         device = pick_device(self.settings.device)
@@ -85,6 +94,12 @@ class Cloaker:
         self.detector = Detector(device)
         self.distance = standard(self.settings.rho, device, self.settings.plan.spread)
         self._galleries: dict[Path | None, Gallery] = {}
+        self._reading = threading.Lock()
+        self.meeting = meeting
+        if meeting is not None:
+            for target in self.targets:
+                if isinstance(target, FrozenNetwork):
+                    target.net = meeting.shared(target.net)
 
     def photo(
         self, path: Path | str, out: Path | str | None = None, overwrite: bool = False
@@ -157,10 +172,11 @@ class Cloaker:
         if folder is None:
             return None
         own = path if path is not None and path.resolve().parent == folder.resolve() else None
-        if own not in self._galleries:
-            faces = [t for t in self.targets if isinstance(t, FaceTarget)]
-            self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
-        return self._galleries[own]
+        with self._reading:
+            if own not in self._galleries:
+                faces = [t for t in self.targets if isinstance(t, FaceTarget)]
+                self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
+            return self._galleries[own]
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
@@ -216,7 +232,8 @@ class Cloaker:
         views = Views(group, box, plan, x, saved, self.settings.seed)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         search = SearchSettings(steps=plan.steps, seed=self.settings.seed, keep=plan.keep)
-        result = MND(self.distance, search)(
+        slopes = None if self.meeting is None else self.meeting.gradients
+        result = MND(self.distance, search, slopes)(
             x,
             views,
             mask.to(device),

@@ -66,18 +66,19 @@ class Geometry:
     def along(self, rest: Tensor, slope: Tensor, every: int = 1) -> Callable[[Tensor], Tensor]:
         """`primal(rest + lambda slope)` as a function of `lambda`, of every so many pixels.
 
-        The energy is a quadratic function of `lambda`: its three blurs are done once.
+        The energy is a quadratic function of `lambda`: its blurs, three at most, are done once.
         """
 
         def sample(t: Tensor) -> Tensor:
             return t[..., ::every, ::every].contiguous()
 
-        rest = rest.expand_as(slope)
-        still, change = (sample(self.v * part) for part in (rest, slope))
+        still, change = (sample(self.v * part.expand_as(slope)) for part in (rest, slope))
         if self.c == 0:
             return lambda multiplier: still + multiplier * change
-        pairs = ((rest, rest), (rest, slope), (slope, slope))
-        one, both, two = (sample(self.energy(a, b)) for a, b in pairs)
+        two = sample(self.energy(slope, slope))
+        # where nothing else pulls, which is known at once, two of the blurs are of nothing
+        alone = not bool(rest.any())
+        one, both = (0 if alone else sample(self.energy(rest, b)) for b in (rest, slope))
 
         def path(multiplier: Tensor) -> Tensor:
             energy = one + multiplier * (2 * both + multiplier * two)

@@ -22,6 +22,8 @@ Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
 """`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
 
 
+Slopes = Callable[[Sequence[Tensor], Tensor], Tensor]
+"""Rows of margins, each `(B,)`, and the pictures -> `(K, B, 3, H, W)`, their gradients; see `gradients`."""
 Keep = Literal["cheapest", "last"]
 
 
@@ -107,6 +109,7 @@ class MND:
     Args:
         distance: D, by default the composite of the paper.
         settings: see `SearchSettings`.
+        slopes: who computes the margins' gradients; by default `gradients`.
 
     >>> x = torch.full((1, 3, 16, 16), 0.5)
     >>> result = MND()(x, lambda y: y.mean((1, 2, 3)) - 0.49)
@@ -114,9 +117,15 @@ class MND:
     (True, True)
     """
 
-    def __init__(self, distance: Metric | None = None, settings: SearchSettings | None = None) -> None:
+    def __init__(
+        self,
+        distance: Metric | None = None,
+        settings: SearchSettings | None = None,
+        slopes: Slopes | None = None,
+    ) -> None:
         self.distance = distance or Composite()
         self.settings = settings or SearchSettings()
+        self.slopes = slopes or gradients
 
     def __call__(
         self,
@@ -141,7 +150,7 @@ class MND:
         check_images(x)
         run = _Run(self, x, mask, grey)
         for step in range(self.settings.steps):
-            m, g = _slopes(margins, run.y, grey)
+            m, g = _slopes(margins, run.y, grey, self.slopes)
             last = step == self.settings.steps - 1
             run.judge(m, last)
             if not last:
@@ -151,7 +160,22 @@ class MND:
         return run.result()
 
 
-def _slopes(margins: Margins, y: Tensor, grey: bool) -> tuple[Tensor, Tensor]:
+def gradients(rows: Sequence[Tensor], y: Tensor, keep: bool = False) -> Tensor:
+    """`(K, B, 3, H, W)`: the gradient of each row of margins `(B,)` by the pictures `y`.
+
+    Args:
+        rows: K rows, functions of y.
+        y: `(B, 3, H, W)`.
+        keep: leave the graph as it is, for others who have a part in it.
+    """
+    last = len(rows) - 1
+    slopes = [
+        torch.autograd.grad(row.sum(), y, retain_graph=keep or k < last)[0] for k, row in enumerate(rows)
+    ]
+    return torch.stack(slopes)
+
+
+def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Tensor, Tensor]:
     """Margins `(K, B)` at y, and the gradient of each, `(K, B, 3, H, W)`."""
     y = y.detach().requires_grad_(True)
     parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
@@ -161,9 +185,7 @@ def _slopes(margins: Margins, y: Tensor, grey: bool) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"margins are {m.tolist()}, expected finite numbers, one for each of {len(y)} images"
         )
-    g = torch.stack(
-        [torch.autograd.grad(row.sum(), y, retain_graph=k + 1 < len(rows))[0] for k, row in enumerate(rows)]
-    )
+    g = slopes(rows, y)
     return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
 
 

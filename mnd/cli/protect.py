@@ -43,6 +43,7 @@ def protect(
     how: AsCloak = NO_FLAGS,
     engine: Annotated[EngineName, _option("engine")] = PLAIN.engine,
     workers: Annotated[int | None, _option("workers")] = PLAIN.workers,
+    batch: Annotated[int | None, _option("batch")] = PLAIN.batch,
     shard: Annotated[str | None, _option("shard")] = PLAIN.shard,
     no_face: Annotated[NoFace, _option("no_face")] = PLAIN.no_face,
     retry: Annotated[bool, _option("retry")] = PLAIN.retry,
@@ -67,6 +68,7 @@ def protect(
         settings = ProtectSettings(
             engine=engine,
             workers=workers,
+            batch=batch,
             shard=shard,
             no_face=no_face,
             retry=retry,

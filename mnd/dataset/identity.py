@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..settings import CloakSettings
+from ..versions import versions
 from .manifest import FORMAT, Line
 from .settings import ProtectSettings
 
@@ -58,28 +57,28 @@ def header(
         "gallery": _gallery(cloak.gallery),
         "no_face": settings.no_face,
         "targets": targets,
+        **_chunk(cloak, settings),
     }
-    text = json.dumps(how, sort_keys=True)
+    text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)
     return {
         "mnd_manifest": FORMAT,
-        "mnd": versions()["mnd"],
+        "mnd": told["mnd"],
         "settings": json.loads(text),
         "settings_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "source": source.name,
         "shard": settings.shard,
-        "versions": versions(),
+        "versions": told,
     }
 
 
-def versions() -> dict[str, str | None]:
-    """Of Python and of the packages that make results what they are."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+def _chunk(cloak: CloakSettings, settings: ProtectSettings) -> dict[str, int]:
+    """How many faces networks see at once, where that is not what they do on such a device in any case."""
+    if not settings.side_by_side or cloak.device not in ("cpu", "auto"):
+        return {}
+    from ..cloaking import pick_device
+    from ..lockstep import CHUNK
+
+    return {"chunk": CHUNK} if pick_device(cloak.device) == "cpu" else {}
 
 
 def _gallery(folder: Path | None) -> list[list[str]] | None:

@@ -180,9 +180,8 @@ class Planner:
         stat = Stat.of(shard.path)
         try:
             inside = members(shard)
-        except (PhotoError, OSError) as error:
-            kind = error.kind if isinstance(error, PhotoError) else "missing"
-            self._settle(Refused(shard.name, kind, str(error)))
+        except PhotoError as error:
+            self._settle(Refused(shard.name, error.kind, str(error)))
             return
         if not inside or stat is None:
             self._settle(Other(shard.name, "a tar file without pictures"))

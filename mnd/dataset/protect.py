@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -155,6 +155,8 @@ class Protection:
         self.dst.mkdir(parents=True, exist_ok=True)
         part = self.settings.part
         with locked(self.dst, part), aside(self.dst, tag(part)) as folder:
+            if not self.settings.report_originals:
+                self._remove_private_report()  # also where this run will not come to its own
             self._protect(folder)
             self._write_report(folder)
         return self.summary()
@@ -174,6 +176,13 @@ class Protection:
                     self._manifest.append([header])
                 self._work(index, header["settings_sha256"], folder)
         self._finished = True
+
+    def _remove_private_report(self) -> None:
+        """An earlier run may have been asked for a page that nobody asks for any more."""
+        from .reporting import remove_private
+
+        if remove_private(self.dst):
+            self._note("removed the private report of an earlier run, which showed photos as they were")
 
     def _write_report(self, folder: Path) -> None:
         """The page about the data set; a run whose work is done does not fail for it."""
@@ -205,10 +214,12 @@ class Protection:
             self.source, index, self.dst, self.settings, sha256,
             say=self._verified if verify else self._append, known=self._known, opened=assembler.open,
         )  # fmt: skip
-        job: Job = ProtectJob(self.cloak, self.settings.no_face, self.dst, folder, sha256)
-        job = VerifyJob(self.cloak, self.dst, sha256) if verify else job
+        side, how = self.settings.side_by_side, self.settings
+        job: Job = ProtectJob(self.cloak, how.no_face, self.dst, folder, sha256, side)
+        if verify:  # which looks at one result after the other
+            job, how = VerifyJob(self.cloak, self.dst, sha256), replace(how, batch=1)
         items = (assembler.given(task.item) for task in self._planner)
-        with contextlib.closing(self.engine(job, items, self.settings)) as records:
+        with contextlib.closing(self.engine(job, items, how)) as records:
             for record in records:
                 if verify:
                     self._verified(record)

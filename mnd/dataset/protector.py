@@ -11,6 +11,7 @@ import socket
 import time
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from .settings import NoFace
 
 if TYPE_CHECKING:
     from ..cloaking import Cloaker
+    from ..lockstep import Meeting
 
 Record = dict[str, Any]
 
@@ -52,6 +54,8 @@ class ProtectJob:
     aside: Path
     """A folder on the file system of `dst` for files that are being written."""
     settings_sha256: str
+    side_by_side: bool = False
+    """Networks see the faces of several photos at once also on a CPU; on a GPU they always do."""
 
     def __call__(self) -> Protector:
         """Load the models."""
@@ -66,9 +70,10 @@ class ProtectJob:
 
 
 class Protector:
-    """Protects photos, one after the other; nothing that one of them does stops the others.
+    """Protects photos, those of a batch side by side; nothing that one of them does stops the others.
 
-    The bytes of a result depend on the photo and the settings alone: there is one thread in each worker.
+    The bytes of a result depend on the photo and the settings alone: every sum is made by one thread, and in
+    company networks are asked as `mnd.lockstep` does, so that nobody can tell who else was there.
 
     Args:
         job: the settings, and where results go.
@@ -78,16 +83,25 @@ class Protector:
         OSError: weights are not there.
     """
 
+    meeting: Meeting | None = None
+    """Where the photos of a batch meet; None: they are done one after the other."""
+
     def __init__(self, job: ProtectJob) -> None:
         import torch
 
-        from ..cloaking import Cloaker
+        from ..cloaking import Cloaker, pick_device
+        from ..lockstep import Meeting
 
         torch.set_num_threads(1)
+        device = pick_device(job.cloak.device)
+        if device == "cuda":
+            _in_order()
+        if job.side_by_side or device != "cpu":
+            self.meeting = Meeting.on(device)
         self.job = job
         self.places = Places(job.dst)
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
-        self.cloaker = Cloaker(job.cloak)
+        self.cloaker = Cloaker(job.cloak, meeting=self.meeting)
         self.whole = _whole(self.cloaker)
 
     def __call__(self, items: Sequence[Item]) -> list[Record]:
@@ -96,7 +110,22 @@ class Protector:
         Raises:
             DiskFullError: there is no room for a result.
         """
-        return [self._item(item) for item in items]
+        if self.meeting is None or len(items) == 1:
+            return [self._item(item) for item in items]
+        with ThreadPoolExecutor(len(items), initializer=_one_thread) as pool:
+            records = list(pool.map(self._beside, items))
+        # what was too much for the memory together need not be too much alone
+        crowded = [(record["error"] or {}).get("kind") == "memory" for record in records]
+        return [
+            self._item(item) if again else record
+            for item, record, again in zip(items, records, crowded, strict=True)
+        ]
+
+    def _beside(self, item: Item) -> Record:
+        """The record of an item, one of several."""
+        assert self.meeting is not None
+        with self.meeting.seat():
+            return self._item(item)
 
     def _item(self, item: Item) -> Record:
         start = time.perf_counter()
@@ -153,11 +182,24 @@ class Protector:
         if os.path.realpath(path) == os.path.realpath(item.path):
             raise PhotoError("original", f"{item.name}: its result would replace the photo itself")
         if not _holds(path, data):
-            write_checked(path, data, item.ours or item.replace, self.job.aside)
+            try:
+                write_checked(path, data, item.ours or item.replace, self.job.aside)
+            except PhotoError as error:
+                # another part of the data set, of runs that divide it otherwise, may have made it just now
+                if error.kind != "exists" or not _holds(path, data):
+                    raise
         stat = Stat.of(path)
         if stat is None:
             raise PhotoError("unwritable", f"{path}: the file has gone as soon as it was written")
         return stat
+
+
+def _in_order() -> None:
+    """Have the GPU add up in one order where it can: some of its kernels take whoever comes first."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def _whole(cloaker: Cloaker) -> Cloaker:
@@ -165,6 +207,13 @@ def _whole(cloaker: Cloaker) -> Cloaker:
     other = copy.copy(cloaker)
     other.settings = replace(cloaker.settings, whole=True, box=None)
     return other
+
+
+def _one_thread() -> None:
+    """How a thread begins: torch asks each anew how many it may use."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -183,6 +183,15 @@ def write_report(dst: Path, source: Source | None = None, aside: Path | None = N
     return write_atomic(dst / REPORT, page.encode("utf-8", "backslashreplace"), True, aside)
 
 
+def remove_private(dst: Path) -> bool:
+    """Take an earlier page away if it shows photos as they were; whether there was one."""
+    page = dst / REPORT
+    private = page.is_file() and PRIVACY.encode() in page.read_bytes()
+    if private:
+        page.unlink()
+    return private
+
+
 def _context(found: Tally, index: Index, paths: list[Path], worst: list[Shown]) -> dict[str, Any]:
     header = index.header or {}
     return {

@@ -28,7 +28,10 @@ class ProtectSettings:
     """Who works: local, processes on this machine; ray, a Ray cluster (needs mnd[ray]). The results are the
     same."""
     workers: int | None = None
-    """Processes that work at the same time, each with one thread; one a core by default."""
+    """Processes that work at the same time; by default one a core, and on a GPU as few as keep it busy."""
+    batch: int | None = None
+    """Photos that a worker cloaks side by side, so that the networks see all their faces at once; by default
+    16 on a GPU and 1 elsewhere."""
     shard: str | None = None
     """I/N: only the I-th of N parts, for N machines that share the two folders."""
     no_face: NoFace = "copy"
@@ -54,11 +57,18 @@ class ProtectSettings:
             raise ValueError(f"no_face is {self.no_face!r}, expected one of {', '.join(get_args(NoFace))}")
         if self.workers is not None and not (isinstance(self.workers, int) and 1 <= self.workers <= 10_000):
             raise ValueError(f"workers is {self.workers}, expected a whole number from 1 to 10000")
+        if self.batch is not None and not (isinstance(self.batch, int) and 1 <= self.batch <= 256):
+            raise ValueError(f"batch is {self.batch}, expected a whole number from 1 to 256")
         if self.verify and (self.retry or self.overwrite):
             raise ValueError("verify changes nothing, expected it without retry and overwrite")
         if self.address is not None and self.engine != "ray":
             raise ValueError("got the address of a cluster, expected it with engine ray only")
         assert self.part is None or self.part
+
+    @property
+    def side_by_side(self) -> bool:
+        """Networks see several faces at once on every device, not only on a GPU."""
+        return (self.batch or 1) > 1
 
     @property
     def part(self) -> tuple[int, int] | None:

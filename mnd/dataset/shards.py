@@ -46,13 +46,15 @@ def members(shard: Shard) -> list[Member]:
     Raises:
         PhotoError: it is broken, or cannot be read.
     """
-    found = []
-    with open(shard.path, "rb") as file:
-        for number, info in enumerate(_infos(shard)):
-            if info.isreg() and not _hidden(info.name) and _is_picture(info, file):
-                name = f"{shard.name}/{info.name}"
-                found.append(Member(name, number, info.offset_data, info.size))
-    return found
+    try:
+        with open(shard.path, "rb") as file:
+            return [
+                Member(f"{shard.name}/{info.name}", number, info.offset_data, info.size)
+                for number, info in enumerate(_infos(shard))
+                if info.isreg() and not _hidden(info.name) and _is_picture(info, file)
+            ]
+    except OSError as error:
+        raise PhotoError("missing", f"{shard.name}: cannot be read ({error.strerror or error})") from error
 
 
 def _hidden(name: str) -> bool:

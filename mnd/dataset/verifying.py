@@ -38,9 +38,8 @@ class VerifyPlanner(Planner):
     def _shard(self, shard: Shard) -> Iterator[Task]:
         try:
             inside = members(shard)
-        except (PhotoError, OSError) as error:
-            kind = error.kind if isinstance(error, PhotoError) else "missing"
-            self._settle(Refused(shard.name, kind, str(error)))
+        except PhotoError as error:
+            self._settle(Refused(shard.name, error.kind, str(error)))
             return
         for member in inside:
             # a task whose result is in a shard names that shard; it has no part of its own any more

@@ -100,7 +100,7 @@ def _items(source: Source, wanted: set[str]) -> Iterator[tuple[str, Item]]:
 def _members(shard: Shard) -> list[Any]:
     try:
         return list(members(shard))
-    except (PhotoError, OSError):
+    except PhotoError:
         return []  # its photos are said to be missing
 
 

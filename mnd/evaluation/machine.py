@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import re
@@ -14,17 +13,6 @@ import torch
 
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "scikit-image", "pillow", "foolbox", "ssimulacra2")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-
-
-def versions() -> dict[str, str | None]:
-    """Of Python and of the packages that have a part in the figures; None where one is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def hardware(device: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ..channel import Pixels, to_pixels
 from ..files import PhotoError, write_atomic
 from ..finite import finite
 from ..targets import registry
+from ..versions import versions
 from . import machine, saving
 from .measures import brief, measures
 from .problems import Bench, Case, Verdict
@@ -228,7 +229,7 @@ class Evaluation:
         told = {
             "settings": self.settings.as_json(),
             "command": self.command,
-            "versions": machine.versions(),
+            "versions": versions(*machine.PACKAGES),
             "hardware": machine.hardware(device),
             "targets": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.targets},
             "judges": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.judges},

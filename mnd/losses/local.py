@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from .curvature import Metric, estimate
 from .images import Distance, blur, check_images, check_like, gaussian
@@ -44,7 +44,7 @@ class Local(Distance):
                 f"probes and sigma are {probes} and {sigma}, expected at least 1 and more than 0"
             )
         self.distance, self.probes, self.sigma, self.least = distance, probes, sigma, least
-        self._last: tuple[weakref.ref[Tensor], Tensor] | None = None
+        self._known: MutableMapping[Tensor, Tensor] = WeakTensorKeyDictionary()
 
     def at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         h = self.curvature(x)
@@ -57,11 +57,12 @@ class Local(Distance):
 
     @torch.no_grad()
     def curvature(self, x: Tensor) -> Tensor:
-        """`(B, 3, H, W)`, h; kept until another picture comes."""
+        """`(B, 3, H, W)`, h; kept as long as somebody keeps the picture."""
         check_images(x)
-        if self._last is None or self._last[0]() is not x:
-            self._last = weakref.ref(x), self._blurred(x)
-        return self._last[1]
+        h = self._known.get(x)
+        if h is None:
+            h = self._known[x] = self._blurred(x)
+        return h
 
     def _blurred(self, x: Tensor) -> Tensor:
         h = torch.zeros_like(x)

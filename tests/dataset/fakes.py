@@ -33,7 +33,7 @@ class FakeJob:
         return {"input": item.name, "error": {"kind": kind, "message": message}}
 
     def work(self, items: Sequence[Item]) -> list[dict[str, Any]]:
-        return [self.one(item) for item in items]
+        return [self.one(item) | {"batch": len(items)} for item in items]
 
     def one(self, item: Item) -> dict[str, Any]:
         what = item.name.split(" ")[-1]

@@ -167,6 +167,26 @@ def test_a_result_that_a_killed_run_left_is_taken_as_it_is(protect, src: Path, d
     assert told(summary, "kept", "new") == [5, 1]
 
 
+def test_a_result_that_another_part_makes_at_the_same_moment_is_taken_as_it_is(
+    protect, src: Path, dst: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Runs that divide a data set in other ways have locks of their own."""
+    from mnd.dataset import protector
+
+    usual = protector.write_checked
+
+    def late(path: Path, data: bytes, *rest: Any) -> None:
+        """Somebody was here between the look and the writing."""
+        path.write_bytes(b"something else" if path.name == "00001.bmp" else data)
+        usual(path, data, *rest)
+
+    monkeypatch.setattr(protector, "write_checked", late)
+    summary = protect(src, dst)
+    assert told(summary, "protected", "failed") == [5, 1]
+    assert lines(dst)["1/00001.bmp"]["error"]["kind"] == "exists"
+    assert (dst / "1/00001.bmp").read_bytes() == b"something else"
+
+
 def test_two_inputs_never_get_one_result(protect, src: Path, dst: Path):
     (src / "0/00000.PNG").write_bytes(tiny.picture(60))
     (src / "manifest.jsonl").write_bytes(tiny.picture(61))

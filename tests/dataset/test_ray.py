@@ -78,6 +78,14 @@ def test_workers_share_the_gpus(cpus: float, gpus: float, workers: int):
         assert int(1 / takes["GPU"] + 1e-3) * gpus >= count
 
 
+@pytest.mark.parametrize(("batch", "workers"), [(1, 8), (3, 3), (4, 2), (8, 1), (16, 1), (256, 1)])
+def test_few_workers_with_large_batches_keep_a_gpu_busy(batch: int, workers: int):
+    assert engine._room(None, 64, 1, batch)[0] == workers
+    assert engine._room(None, 64, 4, batch)[0] == 4 * workers
+    assert engine._room(None, 64, 0, batch)[0] == 64
+    assert engine._room(5, 64, 1, batch)[0] == 5
+
+
 @needs_ray
 def test_nothing_to_do_starts_nothing(tmp_path: Path):
     started = time.monotonic()
@@ -88,9 +96,11 @@ def test_nothing_to_do_starts_nothing(tmp_path: Path):
 # on a cluster of one node that has one CPU -----------------------------------------------------------
 
 
-def run(folder: Path, names: list[str], workers: int | None = 2, start: str = "") -> list[dict[str, Any]]:
+def run(
+    folder: Path, names: list[str], workers: int | None = 2, start: str = "", batch: int | None = None
+) -> list[dict[str, Any]]:
     items = (Item(name, name) for name in names)
-    settings = ProtectSettings(engine="ray", workers=workers)
+    settings = ProtectSettings(engine="ray", workers=workers, batch=batch)
     return list(engines.load("ray")(FakeJob(folder, start), items, settings))
 
 
@@ -245,11 +255,30 @@ def test_workers_go_where_the_gpus_are(cluster: Any, tmp_path: Path):
     try:
         names = [f"{n} nap" for n in range(20)]
         records = run(tmp_path, names, None)
+        singly = run(tmp_path, names, None, batch=1)
     finally:
         cluster.remove_node(node)
-    assert sorted(record["input"] for record in records) == sorted(names)
-    assert {record["gpus"] for record in records} == {"0"}
-    assert len({record["pid"] for record in records}) == 2  # who share it
+    for told in (records, singly):
+        assert sorted(record["input"] for record in told) == sorted(names)
+        assert {record["gpus"] for record in told} == {"0"}
+    assert {record["batch"] for record in records} == {16, 4}
+    assert len({record["pid"] for record in records}) == 1
+    assert {record["batch"] for record in singly} == {1}
+    assert len({record["pid"] for record in singly}) == 2  # who share it
+
+
+@marked
+def test_of_a_batch_whose_worker_dies_each_item_is_tried_again_alone(cluster: Any, tmp_path: Path):
+    names = [f"{n} ok" for n in range(14)]
+    names[5:5] = ["x die"]
+    records = {record["input"]: record for record in run(tmp_path, names, batch=4)}
+    assert records.keys() == set(names)
+    assert records.pop("x die")["error"]["kind"] == "worker-died"
+    assert all(record["error"] is None for record in records.values())
+    again = [name for name in names if len(tried(tmp_path, name)) == 2]
+    assert "x die" in again
+    assert len(again) <= 4
+    assert all(records[name]["batch"] == 1 for name in again if name in records)
 
 
 @marked

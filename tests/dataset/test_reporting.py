@@ -129,6 +129,35 @@ def test_no_photo_is_shown_as_it_was_unless_that_is_asked_for(protect, src: Path
     assert (dst / "report.html").read_text(encoding="utf-8") == plain
 
 
+def test_a_private_page_goes_also_when_the_next_run_is_stopped(
+    protect, src: Path, dst: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A page without originals stays until there is another."""
+    page = dst / "report.html"
+    protect(src, dst)
+
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mnd.dataset.protect.Protection._protect", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            protect(src, dst)
+        assert page.exists()
+    protect(src, dst, report_originals=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("mnd.dataset.protect.Protection._protect", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            protect(src, dst, report_originals=True)
+        assert page.exists()
+        with pytest.raises(KeyboardInterrupt):
+            protect(src, dst)
+    assert not page.exists()
+    summary = protect(src, dst)
+    assert page.exists()
+    assert summary.notes == ()
+
+
 def test_before_after_and_difference_stand_beside_each_other(protect, src: Path, dst: Path):
     protect(src, dst, report_originals=True)
     shown = pictures((dst / "report.html").read_text(encoding="utf-8"))

@@ -4,11 +4,11 @@ An engine is a module with one function:
 
     def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]
 
-It takes items as it needs them (never more than a few a worker ahead), and gives one record for each, in any
-order. `make()` is called once in each worker; what it gives takes a batch of items and gives their records. A
-worker that dies costs nothing but its photo in flight, which is tried once more alone and then told by
-`make.failed`. An exception in a worker ends the run: it is no matter of one photo. `GeneratorExit` ends the
-workers.
+It takes items as it needs them (never more than a batch or two a worker ahead), and gives one record for
+each, in any order. `make()` is called once in each worker; what it gives takes a batch of items and gives
+their records. A worker that dies costs nothing but its photos in flight: each is tried once more alone, and
+then told by `make.failed`. An exception in a worker ends the run: it is no matter of one photo.
+`GeneratorExit` ends the workers.
 """
 
 from __future__ import annotations

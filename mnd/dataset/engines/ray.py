@@ -1,4 +1,4 @@
-"""The Ray engine: actors of a Ray cluster, each with one thread and one photo.
+"""The Ray engine: actors of a Ray cluster. Each computes with one thread at a time.
 
 They are plain actors: Ray Data reads its input in tasks of the cluster, whereas what is left to do is found
 out by the parent as it goes, with the manifest that it alone writes. All nodes have to see the source and the
@@ -18,7 +18,6 @@ import socket
 import tempfile
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,8 @@ from filelock import FileLock, Timeout
 from ..items import Item
 from ..settings import ProtectSettings
 from . import Job, Record
-from .local import STARTS, cores, portable
+from .crew import BATCH, PER_GPU, Crew, Worker
+from .local import cores, portable
 
 ray: Any
 errors: Any
@@ -41,10 +41,6 @@ WAIT = 300.0
 """Seconds after which a cluster that has no place for even one worker is given up: one may be on its way."""
 LOOK = 5.0
 """Seconds between two looks at what the cluster has: nodes come and go."""
-DEATHS, LOSSES = 2, 5
-"""A photo is given up when so many workers died of it, or so many nodes were lost with it."""
-PER_GPU = 8
-"""Workers on a GPU where nobody said how many: each has the models on it once more."""
 LOCK = "mnd.lock"
 """In the folder of a cluster: whoever made it holds it."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -63,7 +59,7 @@ def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generato
     if first is None:
         return
     with _cluster(settings.address):
-        crew = _Crew(make, itertools.chain([first], items), settings.workers)
+        crew = _Crew(make, itertools.chain([first], items), settings)
         try:
             while crew.hire():
                 yield from crew.answers()
@@ -173,18 +169,21 @@ def _check_answers(address: str) -> None:
         raise ConnectionError(f"{address}: got no answer ({error}), expected a Ray cluster there") from error
 
 
-def _room(workers: int | None, cpus: float, gpus: float) -> tuple[int, dict[str, float]]:
+def _room(workers: int | None, cpus: float, gpus: float, batch: int = 1) -> tuple[int, dict[str, float]]:
     """How many workers there should be, and what each takes of the cluster.
 
     A worker takes a bit less than a CPU: Ray's own tasks never wait for ever for one. More workers than
-    there are CPUs share them, so that all can start; GPUs are shared in any case.
+    there are CPUs share them, so that all can start; so do workers that have few photos each with GPUs.
 
     >>> _room(None, 8, 0), _room(3, 2, 0)
     ((8, {'CPU': 0.99}), (3, {'CPU': 0.495}))
     >>> _room(None, 32, 2)
     (16, {'CPU': 0.99, 'GPU': 0.125})
+    >>> _room(None, 32, 2, 16)
+    (2, {'CPU': 0.99, 'GPU': 1.0})
     """
-    count = workers or max(int(min(cpus, PER_GPU * gpus) if gpus else cpus), 1)
+    each = math.ceil(PER_GPU / batch)
+    count = workers or max(int(min(cpus, each * gpus) if gpus else cpus), 1)
     takes = {"CPU": _share(0.99, count, cpus)}
     if gpus:
         takes["GPU"] = _share(1, count, gpus)
@@ -235,10 +234,11 @@ def _check_shared(make: Job) -> None:
         )
 
 
-class _Worker:
-    """An actor, the answer that is awaited of it, and the item that it has."""
+class _Worker(Worker):
+    """An actor, and the answer that is awaited of it."""
 
     def __init__(self, make: Job, takes: dict[str, float]) -> None:
+        super().__init__()
         kind: Any = ray.remote(_Actor)
         self.actor = kind.options(
             num_cpus=takes["CPU"], num_gpus=takes.get("GPU", 0), scheduling_strategy="SPREAD",
@@ -250,43 +250,28 @@ class _Worker:
         self.make = make
         self.node: str | None = None
         """None: the cluster has had no place for it yet."""
-        self.ready = False
-        self.item: Item | None = None
 
     def placed(self, node: str) -> None:
         """It runs: have it load the models."""
         self.node = node
         self.answer = self.actor.load.remote(self.make, os.getcwd())
 
-    def give(self, item: Item) -> None:
-        """Its next item."""
-        self.item = item
-        self.answer = self.actor.work.remote([item])
+    def send(self, items: list[Item]) -> None:
+        self.answer = self.actor.work.remote(items)
 
 
-class _Crew:
-    """The workers, and the items that wait for one."""
+class _Crew(Crew[_Worker]):
+    """Actors of a cluster, as many as it has room for."""
 
-    def __init__(self, make: Job, items: Iterator[Item], count: int | None) -> None:
-        self._make, self._items, self._count = make, items, count
-        self._next: deque[Item] = deque()
-        """Items for workers that are on their way, and those whose worker died."""
-        self._tries: Counter[tuple[str, bool]] = Counter()
-        """How often an item's worker died, and whether its node was lost."""
-        self._workers: list[_Worker] = []
-        self._stillborn = 0
+    def __init__(self, make: Job, items: Iterator[Item], settings: ProtectSettings) -> None:
+        super().__init__(make, items)
+        self._settings = settings
         self._looked = -LOOK
-        self._wanted, self._takes = 0, {"CPU": 0.99}
+        self._takes = {"CPU": 0.99}
 
     def hire(self) -> bool:
-        """Give everybody something to do, with new workers where they help; False: all is done."""
-        for worker in self._workers:
-            if worker.ready and worker.item is None and (item := self._waiting()) is not None:
-                worker.give(item)
         self._look()
-        while len(self._workers) < self._wanted and self._unassigned():
-            self._workers.append(_Worker(self._make, self._takes))
-        return bool(self._next) or any(worker.item for worker in self._workers)
+        return super().hire()
 
     def _look(self) -> None:
         """What the cluster has now."""
@@ -294,95 +279,60 @@ class _Crew:
             return
         has = ray.cluster_resources()
         # who wants no GPU can work on nodes without one
-        gpus = 0.0 if _on_cpu(self._make) else has.get("GPU", 0.0)
-        self._wanted, self._takes = _room(self._count, has.get("CPU", 0.0), gpus)
+        gpus = 0.0 if _on_cpu(self.make) else has.get("GPU", 0.0)
+        self.batch = self._settings.batch or (BATCH if gpus else 1)
+        self.count, self._takes = _room(self._settings.workers, has.get("CPU", 0.0), gpus, self.batch)
         self._looked = time.monotonic()
 
-    def _waiting(self) -> Item | None:
-        return self._next.popleft() if self._next else next(self._items, None)
-
-    def _unassigned(self) -> bool:
-        """Whether there is more to do than those who are not ready yet will take."""
-        coming = sum(not worker.ready for worker in self._workers)
-        self._next.extend(itertools.islice(self._items, max(coming + 1 - len(self._next), 0)))
-        return len(self._next) > coming
+    def enlist(self) -> _Worker:
+        return _Worker(self.make, self._takes)
 
     def answers(self) -> Iterator[Record]:
-        """Wait until somebody has something to say, and hear who has."""
-        asked = {worker.answer: worker for worker in self._workers if worker.answer is not None}
+        asked = {worker.answer: worker for worker in self.workers if worker.answer is not None}
         told, _ = ray.wait(list(asked), num_returns=1, timeout=min(LOOK, WAIT))
         for answer in told:
-            yield from self._heard(asked[answer])
+            yield from self._answered(asked[answer])
         if not told:
             self._check_room()
 
-    def _heard(self, worker: _Worker) -> Iterator[Record]:
+    def _answered(self, worker: _Worker) -> Iterator[Record]:
         answer, worker.answer = worker.answer, None
         try:
             kind, what = ray.get(answer)
         except errors.RayTaskError:
             raise  # no death, but a mistake of this module
         except errors.RayError as error:
-            yield from self._bury(worker, error)
+            # a lost node is no fault of a photo
+            lost = isinstance(error, errors.ActorUnavailableError) or worker.node in _dead()
+            yield from self.bury(worker, _reason(error), lost)
             return
-        if kind == "broken":
-            raise what
         if kind == "placed":
             worker.placed(what)
-        elif kind == "ready":
-            worker.ready, self._stillborn = True, 0
         else:
-            worker.item = None
-            if self._next:
-                # it works on while this record is written down
-                worker.give(self._next.popleft())
-            yield from what
-
-    def _bury(self, worker: _Worker, error: Exception) -> Iterator[Record]:
-        """Take a dead worker's item back, unless too many died of it; a lost node is no fault of a photo."""
-        self._workers.remove(worker)
-        _end(worker)
-        lost = isinstance(error, errors.ActorUnavailableError) or worker.node in _dead()
-        if not worker.ready and not lost:
-            self._stillborn += 1
-            if self._stillborn >= STARTS:
-                raise OSError(f"{STARTS} workers in a row died at their start ({_reason(error)})")
-        item = worker.item
-        if item is None:
-            return
-        self._tries[item.name, lost] += 1
-        tries = self._tries[item.name, lost]
-        if tries < (LOSSES if lost else DEATHS):
-            self._next.appendleft(item)
-            return
-        what = "the node was lost" if lost else "the worker died of it"
-        why = f"{item.name}: {what} {tries} times ({_reason(error)}), expected a record"
-        yield self._make.failed(item, "worker-died", why)
+            yield from self.heard(worker, kind, what)
 
     def _check_room(self) -> None:
         """Give up a cluster that has no place for anybody."""
-        if not self._workers or any(worker.node for worker in self._workers):
+        if not self.workers or any(worker.node for worker in self.workers):
             return
-        if time.monotonic() < max(worker.since for worker in self._workers) + WAIT:
+        if time.monotonic() < max(worker.since for worker in self.workers) + WAIT:
             return
         free = ray.available_resources()
         told = ", ".join(f"{n:g} {kind} of {free.get(kind, 0.0):g} free" for kind, n in self._takes.items())
         raise TimeoutError(f"got no worker from the Ray cluster in {WAIT:g} s, expected one to take {told}")
 
+    def part(self, worker: _Worker) -> None:
+        # it may be gone already, and so may the connection
+        with contextlib.suppress(errors.RayError, RuntimeError, ValueError):
+            ray.kill(worker.actor)
+
     def dismiss(self) -> None:
-        """End all workers, whatever they do."""
-        for worker in self._workers:
-            _end(worker)
+        for worker in self.workers:
+            self.part(worker)
 
 
 def _on_cpu(make: Job) -> bool:
     return getattr(getattr(make, "cloak", None), "device", None) == "cpu"
-
-
-def _end(worker: _Worker) -> None:
-    # it may be gone already, and so may the connection
-    with contextlib.suppress(errors.RayError, RuntimeError, ValueError):
-        ray.kill(worker.actor)
 
 
 def _dead() -> set[str]:

@@ -1,0 +1,203 @@
+"""Photos in lockstep: searches in threads of one process, whose networks see the pictures of all at once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .optimizer import gradients
+
+CHUNK, CHUNK_ON_GPU = 4, 16
+"""Pictures in a forward. A core gains nothing from more, and loses where there are fewer; a GPU has room."""
+TURNS_ON_GPU = 4
+"""Threads that work at once, where much of their work is waiting for a GPU. On a CPU it is one: several would
+take the cores of other workers, and drive each other's pictures out of the caches."""
+
+
+@dataclass(eq=False)
+class _Asked:
+    """What a thread waits for."""
+
+    who: int
+    together: Callable[[list[Any]], list[Any]]
+    """Answers several questions of a kind at once."""
+    kind: object
+    """What can be answered together; None: the slopes of a step, for which networks do not wait."""
+    question: Any
+    answer: Any = None
+    error: Exception | None = None
+    done: bool = False
+
+
+class Meeting:
+    """Where the searches of several photos meet, each in a thread of its own that runs the usual code.
+
+    Who asks a network for something that will have a gradient (`shared`), or for the gradients of a step
+    (`gradients`), waits until everybody in a seat waits for either. Then one of the threads answers the
+    questions of all: networks first, and the gradients when there is nobody left who needs a network before.
+
+    A forward always has `chunk` pictures, with empty ones where there are too few, and what a network makes
+    of one picture does not depend on the others. The answer to a question is so the same in any company, bit
+    by bit, and nobody is hurt by an error of another: what cannot be answered together is answered singly.
+
+    No thread ever waits inside of a backward pass: on a GPU all of them share one thread of autograd's.
+
+    Args:
+        chunk: pictures in a forward.
+        turns: threads in seats that work at the same time; the others wait for their turn.
+
+    >>> meeting, net = Meeting(chunk=4), nn.Flatten()
+    >>> meeting.shared(net)(torch.rand(1, 3, 2, 2, requires_grad=True)).shape
+    torch.Size([1, 12])
+    """
+
+    def __init__(self, chunk: int = CHUNK, turns: int = 1) -> None:
+        if chunk < 1 or turns < 1:
+            raise ValueError(f"chunk and turns are {chunk} and {turns}, expected at least 1")
+        self.chunk = chunk
+        self._turns = threading.Semaphore(turns)
+        self._changed = threading.Condition()
+        self._seats: set[int] = set()
+        """The threads in them."""
+        self._waiting: list[_Asked] = []
+
+    @staticmethod
+    def on(device: str) -> Meeting:
+        """The meeting for a kind of device.
+
+        >>> Meeting.on("cpu").chunk, Meeting.on("cuda").chunk
+        (4, 16)
+        """
+        return Meeting() if device == "cpu" else Meeting(CHUNK_ON_GPU, TURNS_ON_GPU)
+
+    @contextlib.contextmanager
+    def seat(self) -> Iterator[None]:
+        """A thread in here is waited for, whatever it does; the others go on when it leaves."""
+        me = threading.get_ident()
+        with self._changed:
+            self._seats.add(me)
+        try:
+            with self._turns:
+                yield
+        finally:
+            with self._changed:
+                self._seats.remove(me)
+                self._changed.notify_all()
+
+    def shared(self, net: nn.Module) -> nn.Module:
+        """The network `(B, ...)` -> `(B, ...)`, to be asked by all; without a gradient it answers at once."""
+        return _Shared(net, self)
+
+    def gradients(self, rows: Sequence[Tensor], y: Tensor) -> Tensor:
+        """`mnd.optimizer.gradients`, of the rows of all who wait for them."""
+        answer: Tensor = self._ask(_slopes, None, (rows, y))
+        return answer
+
+    def outputs(self, net: nn.Module, x: Tensor) -> Tensor:
+        """`net(x)`, of the pictures of all who wait for it."""
+
+        def together(pictures: list[Tensor]) -> list[Tensor]:
+            return _forward(net, pictures, self.chunk)
+
+        kind = (id(net), x.shape[1:], x.dtype, x.device)
+        answer: Tensor = self._ask(together, kind, x)
+        return answer
+
+    def _ask(self, together: Callable[[list[Any]], list[Any]], kind: object, question: Any) -> Any:
+        asked = _Asked(threading.get_ident(), together, kind, question)
+        seated = asked.who in self._seats
+        if seated:
+            self._turns.release()
+        try:
+            self._wait(asked)
+        finally:
+            if seated:
+                self._turns.acquire()
+        if asked.error is not None:
+            try:
+                raise asked.error
+            finally:
+                asked.error = None  # it knows this frame: together they would keep what failed in memory
+        return asked.answer
+
+    def _wait(self, asked: _Asked) -> None:
+        """Until it is answered, by this thread if it is the last one."""
+        with self._changed:
+            self._waiting.append(asked)
+            while not asked.done:
+                if self._seats <= {one.who for one in self._waiting}:
+                    self._answer()
+                else:
+                    self._changed.wait()
+
+    def _answer(self) -> None:
+        """Answer all who need a network, or else all. Nobody works now, so that the lock keeps nobody."""
+        now = [asked for asked in self._waiting if asked.kind is not None] or list(self._waiting)
+        for kind in dict.fromkeys(asked.kind for asked in now):
+            _settle([asked for asked in now if asked.kind == kind])
+        self._waiting = [asked for asked in self._waiting if not asked.done]
+        self._changed.notify_all()
+
+
+class _Shared(nn.Module):
+    """A network that is asked at a meeting."""
+
+    def __init__(self, net: nn.Module, meeting: Meeting) -> None:
+        super().__init__()
+        self.net, self._meeting = net, meeting
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and x.requires_grad:
+            return self._meeting.outputs(self.net, x)
+        out: Tensor = self.net(x)
+        return out
+
+
+def _settle(asked: list[_Asked]) -> None:
+    """Answer questions of one kind together; where that fails, each alone, and tell who is to blame."""
+    try:
+        answers = asked[0].together([one.question for one in asked])
+        for one, answer in zip(asked, answers, strict=True):
+            one.answer, one.done = answer, True
+    except Exception as error:
+        if len(asked) > 1:
+            for one in asked:
+                _settle([one])
+        else:
+            asked[0].error, asked[0].done = error, True
+
+
+def _forward(net: nn.Module, pictures: list[Tensor], chunk: int) -> list[Tensor]:
+    """What the network says of each, in forwards of exactly `chunk` pictures."""
+    # rows are cut and joined one by one: each chunk, and each gradient, has memory that begins with it, as
+    # kernels may add up otherwise where it does not
+    rows = [row for x in pictures for row in x.unbind()]
+    rows += [torch.zeros_like(rows[0])] * (-len(rows) % chunk)
+    seen: list[Tensor] = []
+    for start in range(0, len(rows), chunk):
+        x = torch.stack(rows[start : start + chunk])
+        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        seen += net(x).unbind()
+    told = iter(seen)
+    return [torch.stack([next(told) for _ in x]) for x in pictures]
+
+
+def _slopes(asked: list[tuple[Sequence[Tensor], Tensor]]) -> list[Tensor]:
+    """`gradients` of each: the k-th row of one photo is done together with that of the others."""
+    if len(asked) == 1:
+        return [gradients(*asked[0], keep=True)]
+    found: list[list[Tensor]] = [[] for _ in asked]
+    for k in range(max(len(rows) for rows, _ in asked)):
+        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows)]
+        slopes = torch.autograd.grad(
+            [asked[i][0][k].sum() for i in here], [asked[i][1] for i in here], retain_graph=True
+        )
+        for i, slope in zip(here, slopes, strict=True):
+            found[i].append(slope)
+    return [torch.stack(each) for each in found]
