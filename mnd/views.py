@@ -13,6 +13,7 @@ from .channel import Channel, Draw
 from .levels import Plan
 from .losses.adversarial import nearest
 from .subjects import Subject
+from .targets.alignment import shaken
 from .targets.embedding import FaceTarget
 from .targets.target import Reference, Target
 
@@ -106,8 +107,8 @@ class _View:
     def _face(self, look: Look) -> tuple[Tensor, Tensor]:
         """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
         assert self.reference.faces is not None
-        noise = torch.randn(self.reference.faces.shape, generator=self.generator) * self.shake
-        image, points = look.image, look.place(self.reference.faces + noise)
+        faces = shaken(self.reference.faces, self.shake, self.generator)
+        image, points = look.image, look.place(faces)
         if self.flips and float(torch.rand((), generator=self.generator)) < self.flips:
             return mirrored(image, points)
         return image, points
@@ -128,10 +129,10 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
     views = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
         room = _room(target, plan, alone=len(subject.targets) == 1)
-        view = _View(target, judged, room, torch.Generator().manual_seed(seed), 0.0, plan.flips, plan.looks)
+        generator = torch.Generator().manual_seed(seed)
+        view = _View(target, judged, room, generator, plan.jitter, plan.flips, plan.looks)
         if subject.landmarks is not None and isinstance(target, FaceTarget):
             landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
-            view.shake = plan.jitter * float(torch.linalg.vector_norm(landmarks[0, 0] - landmarks[0, 1]))
             view.reference = _person(target, judged.at(landmarks), view, clean, plan)
         views.append(view)
     return views

@@ -42,6 +42,9 @@ class Problem:
     """`(1, 1, H, W)`: 1 where pixels may change, else 0; None: everywhere."""
     grey: bool = False
     """The three channels of `x` are alike, and stay so."""
+    shaken: Callable[[int], tuple[Margin, ...]] | None = None
+    """From a seed to `margins` that look at a face a little elsewhere each time, as somebody does who looks
+    for it again in the changed picture; None: there is nothing to look for."""
 
     def __post_init__(self) -> None:
         check_images(self.x)
@@ -63,6 +66,10 @@ class Problem:
         want = (1, 1, *self.x.shape[2:])
         if tuple(self.mask.shape) != want or not ((self.mask == 0) | (self.mask == 1)).all():
             raise ValueError(f"mask has shape {tuple(self.mask.shape)}, expected {want}, each value 0 or 1")
+
+    def looks(self, seed: int) -> tuple[Margin, ...]:
+        """`shaken(seed)`, or `margins` where there is nothing to shake."""
+        return self.margins if self.shaken is None else self.shaken(seed)
 
     def margin(self, y: Tensor) -> Tensor:
         """`(B,)`: the largest `margin_k / scale_k` over the targets; > 0: some target recognises `y`."""
@@ -121,8 +128,10 @@ class Counted(Problem):
 
     def __init__(self, problem: Problem) -> None:
         self._tallies: list[_Tally]
+        self._problem: Problem
         tallies = [_Tally() for _ in problem.margins]
         object.__setattr__(self, "_tallies", tallies)
+        object.__setattr__(self, "_problem", problem)
         super().__init__(
             problem.x,
             tuple(t.counting(m) for t, m in zip(tallies, problem.margins, strict=True)),
@@ -131,7 +140,12 @@ class Counted(Problem):
             problem.label,
             problem.mask,
             problem.grey,
+            None if problem.shaken is None else self._shaken,
         )
+
+    def _shaken(self, seed: int) -> tuple[Margin, ...]:
+        margins = self._problem.looks(seed)
+        return tuple(t.counting(m) for t, m in zip(self._tallies, margins, strict=True))
 
     @property
     def forwards(self) -> int:

@@ -118,3 +118,22 @@ def test_counting_changes_no_value():
     assert torch.equal(plain, counted)
     assert torch.equal(*(torch.autograd.grad(v.sum(), y)[0] for v in (plain, counted)))
     assert Counted(problem).grey
+
+
+def test_looks_are_the_margins_where_there_is_nothing_to_shake():
+    problem = Problem(picture(), (mean,), (1.0,))
+    assert problem.looks(3) == (mean,)
+    assert Counted(problem).shaken is None
+
+
+def test_looks_are_counted_too():
+    def shaken(seed):
+        return (lambda y: mean(y) + seed, lambda y: mean(y) - seed)
+
+    problem = Problem(picture(), (mean, mean), (1.0, 1.0), shaken=shaken)
+    counted = Counted(problem)
+    y = picture(0.25).requires_grad_()
+    first, second = (margin(y) for margin in counted.looks(2))
+    assert (first.item(), second.item()) == (2.25, -1.75)
+    torch.autograd.grad((first + second).sum(), y)
+    assert (counted.forwards, counted.backwards) == (1, 1)

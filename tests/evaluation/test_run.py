@@ -228,6 +228,20 @@ def test_a_problem_sees_the_rounded_file(classes):
     assert slope.abs().sum() > 0
 
 
+def test_a_problem_looks_for_the_face_a_little_elsewhere(faces, classes):
+    bench = Bench("dlib", settings(faces, "dlib", known=0.6))
+    problem = bench.case(bench.pictures[0]).problem("cpu")
+    (still,), (shaken,), (again,) = problem.margins, problem.looks(1), problem.looks(1)
+    with torch.no_grad():
+        usual = still(problem.x).item()
+        told = [shaken(problem.x).item() for _ in range(4)]
+        assert told == [again(problem.x).item() for _ in range(4)]
+    assert len(set(told)) == 4
+    assert told == pytest.approx([usual] * 4, abs=0.1)
+    bench = Bench("efficientnet-lite0", settings(classes))
+    assert bench.case(bench.pictures[0]).problem("cpu").shaken is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

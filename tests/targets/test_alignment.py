@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from mnd.targets.alignment import TEMPLATES, boxes, fit, read, similarity, warp
+from mnd.targets.alignment import TEMPLATES, boxes, fit, read, shaken, similarity, warp
 
 ARC = torch.tensor(TEMPLATES["arcface112"][1], dtype=torch.float64)
 
@@ -145,3 +145,13 @@ def test_bad_faces(faces, message):
 def test_unknown_template():
     with pytest.raises(ValueError, match="arcface112"):
         fit(placed(1, 0, 0, 0), "arcface128")
+
+
+def test_shaken_landmarks_move_by_a_share_of_the_eyes():
+    faces = torch.tensor([[[0.0, 0.0], [40.0, 30.0], [20.0, 30.0], [5.0, 50.0], [35.0, 50.0]]]).repeat(
+        4000, 1, 1
+    )
+    moved = shaken(faces, 0.02, torch.Generator().manual_seed(0)) - faces
+    assert moved.std().item() == pytest.approx(0.02 * 50, rel=0.02)
+    assert moved.mean((0, 1)).abs().max() < 0.05
+    assert torch.equal(shaken(faces, 0.02, torch.Generator().manual_seed(0)) - faces, moved)
