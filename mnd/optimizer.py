@@ -53,9 +53,6 @@ class SearchSettings:
     """How fast what the diagonal model of D misses is followed, at the price of D's gradient in every step.
     None: as fast as is stable, 0.2 at most, for a distance whose curvature must be estimated; 0 for one that
     knows its own."""
-    explore: float = 0.0
-    """How much further than -kappa the search aims at first, as a share of what the clean picture's margins
-    are; less in every step, and nothing from the middle on. It comes back to the border elsewhere."""
     start: float = 0.5
     """Size of the random start in grey levels: the gradient of a distance to itself is zero."""
     levels: int | None = 256
@@ -70,8 +67,6 @@ class SearchSettings:
             raise ValueError(f"steps is {self.steps}, expected at least 1")
         if len(self.momentum) != 2 or not all(0 <= value < 1 for value in self.momentum):
             raise ValueError(f"momentum is {self.momentum}, expected two numbers from 0 to below 1")
-        if not 0 <= self.explore < float("inf"):
-            raise ValueError(f"explore is {self.explore}, expected a finite number >= 0")
         if not self.trust > 1:
             raise ValueError(f"trust is {self.trust}, expected a factor above 1")
         if self.levels is not None and self.levels < 2:
@@ -218,7 +213,7 @@ class _Run:
         self.cost = distance.at(x) if isinstance(distance, Distance) else lambda y: distance(x, y)
         self.y = self._start()
         self.average = torch.zeros(0)
-        self.multipliers = self.slack = self.further = torch.zeros(0)
+        self.multipliers = self.slack = torch.zeros(0)
         self.residual = torch.zeros((), dtype=x.dtype, device=x.device)
         self.best = x.clone()
         self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
@@ -293,13 +288,12 @@ class _Run:
         if step == 0:
             self.average = scaled
             self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
-            self.further = self.settings.explore * m.clamp_min(0)
         first, last = self.settings.momentum
         beta = first + (last - first) * step / self.settings.steps
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
         new = _per_image(torch.where(size > 0, 1 - beta, 0.0))
         self.average = (1 - new) * self.average + new * scaled
-        miss = m + self.settings.kappa + self.further * max(1 - 2 * step / self.settings.steps, 0)
+        miss = m + self.settings.kappa
         if step >= 4:  # earlier the picture is still on its way, and a miss says nothing of curvature
             learned = self.settings.gain * torch.where(miss > 0, miss, miss / 2)
             self.slack = (self.slack + learned).clamp_min(0)

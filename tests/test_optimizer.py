@@ -339,24 +339,6 @@ def test_kappa(share):
     assert (result.distance.double().numpy() <= BOUND * optimum(distance, harder)).all()
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_who_explores_goes_far_and_comes_back_to_the_same_optimum(count):
-    x = pictures(2, 16, 16)
-    distance = Curved(rand(*x.shape, seed=6, low=0.2, high=2.2))
-    target = problem(x, distance, count, 0.03)
-    seen = []
-
-    def margins(y):
-        seen.append(target(y).detach())
-        return target(y)
-
-    result = MND(distance, SearchSettings(explore=1.0, steps=60))(x, margins)
-    check(result, x, distance, target)
-    depth = -torch.stack(seen).amin(0) / target.b
-    assert (depth > 0.4).all(), depth
-    assert (torch.stack(seen[-20:]).abs() < 0.1 * target.b).all()
-
-
 @pytest.mark.parametrize("distance", [Composite(), ssim, Magnitude()])
 def test_curved_target(distance):
     """A target that is no plane: fooled, and no further than its border asks for."""
@@ -471,7 +453,6 @@ def test_a_margin_that_nothing_reaches_ends_finite():
         ({"momentum": (-0.1, 0.5)}, r"momentum is \(-0.1, 0.5\)"),
         ({"trust": 1.0}, "trust is 1.0"),
         ({"levels": 1}, "levels is 1"),
-        ({"explore": -0.5}, "explore is -0.5"),
     ],
 )
 def test_settings_out_of_range(options, message):

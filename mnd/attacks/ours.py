@@ -14,14 +14,12 @@ from ..settings import RHO
 from .attack import HEADROOMS, Attack
 from .problem import Margin, Problem
 
-EXPLORE = 1.0
-"""How far the second of two searches goes past the border at first."""
 KINDS = {
-    "mnd": ("MND", (50, 50), RHO),
-    "mnd-40": ("MND, 40 passes", (40,), RHO),
-    "mnd-plain": ("MND without R-LPIPS", (50, 50), 0.0),
+    "mnd": ("MND", 100, RHO),
+    "mnd-40": ("MND, 40 passes", 40, RHO),
+    "mnd-plain": ("MND without R-LPIPS", 100, 0.0),
 }
-"""Title, steps of each search, rho: as many passes as DDN and FMN get, and as few as `mnd cloak` takes."""
+"""Title, steps and rho: as many steps as DDN and FMN get here, and as few as `mnd cloak` takes."""
 
 
 @cache
@@ -30,20 +28,12 @@ def distance(rho: float, device: torch.device) -> Composite:
     return standard(rho, device)
 
 
-def search(problem: Problem, headroom: float, seed: int, rho: float, steps: tuple[int, ...]) -> Tensor:
-    """The least noticeable change with every `margin_k <= -headroom scale_k`, each target for itself.
-
-    The first search goes straight to the border, another one goes far and comes back; the better one counts.
-    """
-    cost = distance(rho, problem.x.device)
-    found = []
-    for number, count in enumerate(steps):
-        looks = zip(problem.looks(seed), problem.scales, strict=True)
-        margins = [_past(margin, headroom * scale) for margin, scale in looks]
-        settings = SearchSettings(steps=count, seed=seed, explore=EXPLORE * number)
-        found.append(MND(cost, settings)(problem.x, margins, problem.mask, problem.grey))
-    best = min(found, key=lambda result: (not bool(result.success), float(result.distance)))
-    return best.image
+def search(problem: Problem, headroom: float, seed: int, rho: float, steps: int) -> Tensor:
+    """The least noticeable change with every `margin_k <= -headroom scale_k`, each target for itself."""
+    looks = zip(problem.looks(seed), problem.scales, strict=True)
+    margins = [_past(margin, headroom * scale) for margin, scale in looks]
+    least = MND(distance(rho, problem.x.device), SearchSettings(steps=steps, seed=seed))
+    return least(problem.x, margins, problem.mask, problem.grey).image
 
 
 def _past(margin: Margin, room: float) -> Margin:
@@ -57,7 +47,6 @@ def attack(name: str) -> Attack:
     'mnd'
     """
     title, steps, rho = KINDS[name]
-    told = " + ".join(map(str, steps))
     return Attack(
         name=name,
         title=title,
@@ -65,6 +54,6 @@ def attack(name: str) -> Attack:
         sweep=HEADROOMS,
         source="after Sun, Jin, Lin 2022, arXiv 2206.08638; the search is this project's",
         library="mnd",
-        note=f"{told} steps, 8-bit rounding in the loop, shaken landmarks, rho = {rho:g}",
+        note=f"{steps} steps, 8-bit rounding in the loop, shaken landmarks, rho = {rho:g}",
         run=partial(search, rho=rho, steps=steps),
     )
