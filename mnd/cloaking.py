@@ -92,7 +92,8 @@ class Cloaker:
             lambda name, done, total: self.progress(f"download {name}", done, total),
         )
         self.detector = Detector(device)
-        self.distance = standard(self.settings.rho, device, self.settings.plan.spread)
+        plan = self.settings.plan
+        self.distance = standard(self.settings.rho, device, plan.spread, plan.flat)
         self._galleries: dict[Path | None, Gallery] = {}
         self._reading = threading.Lock()
         self.meeting = meeting

@@ -11,10 +11,8 @@ from torch import Tensor
 from .losses.curvature import Metric, curvature_of
 from .losses.images import blur, gaussian
 
-SIGMA = 3.0
+SIGMA = 1.0
 """What lies within about so many pixels is seen together."""
-FLAT = 2.0
-"""How much more a change counts as energy where D is steep, as a power of D's curvature."""
 ONSET, HOLD = 1.3, 0.6
 """How suddenly energy begins to hold back, and how strongly: in the end a change grows as its pull to the
 power 1 - HOLD."""
@@ -24,7 +22,7 @@ power 1 - HOLD."""
 class Geometry:
     """The map of the search from what pulls at a picture to its change, `y - x = v z / held(e(z))`,
 
-        held(e) = (1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)        e(z) = blur(w z^2),   w = (h / h_mean)^FLAT
+        held(e) = (1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)        e(z) = blur(w z^2),   w = (h / h_mean)^f
 
     With c = 0 and `v = h^(-1/2)`, h the curvature of D, it is the step that is best for the diagonal model of
     D. What pulls strongly within one small neighbourhood is held back by the energy e there: no spot of a
@@ -43,7 +41,7 @@ class Geometry:
         """The geometry that belongs to `distance` around the clean `x`.
 
         Args:
-            distance: gives `h`, and c as its `spread` where it has one; c = 0 otherwise.
+            distance: gives `h`, c as its `spread` and f as its `flat`, 0 where it has none.
             x: `(B, 3, H, W)` in [0, 1].
             mask: broadcastable to x, 1 where pixels may change.
             grey: the three channels must change alike.
@@ -55,7 +53,8 @@ class Geometry:
         if mask is not None:
             v = v * mask
         c = float(getattr(distance, "spread", 0.0))
-        return Geometry(v, c, _flatness(v) if c else None)
+        flat = float(getattr(distance, "flat", 0.0))
+        return Geometry(v, c, _flatness(v, flat) if c and flat else None)
 
     def primal(self, z: Tensor) -> Tensor:
         """The change of the picture that belongs to the pull `z`, `(B, 3, H, W)`."""
@@ -102,9 +101,9 @@ class Geometry:
         return u * held
 
 
-def _flatness(v: Tensor) -> Tensor:
-    """`(h / h_mean)^FLAT`, the mean a geometric one; 0 where nothing may change."""
+def _flatness(v: Tensor, flat: float) -> Tensor:
+    """`(h / h_mean)^flat`, the mean a geometric one; 0 where nothing may change."""
     there = v > 0
     depth = torch.where(there, v.log(), 0.0)
     middle = depth.sum((1, 2, 3), keepdim=True) / there.sum((1, 2, 3), keepdim=True).clamp_min(1)
-    return torch.where(there, (2 * FLAT * (middle - depth)).exp(), 0.0)
+    return torch.where(there, (2 * flat * (middle - depth)).exp(), 0.0)

@@ -44,6 +44,8 @@ class Plan:
     """New sizes over the old in the channel."""
     spread: float
     """Of the distance: how much many small changes are preferred to a few large ones."""
+    flat: float
+    """Of the distance: how much more the same change counts where the photo is flat."""
     least_ssim: float
     """The least SSIM of a cloaked region."""
     withstands: tuple[str, ...]
@@ -62,17 +64,18 @@ class Plan:
 
 MINIMUM = Plan(
     steps=40, headroom=0.39, similarity=0.39, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.55, least_ssim=0.0,
-    withstands=(),
+    reference="nearest", draws=0, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
+    least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.03, similarity=0.18, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
-    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, least_ssim=0.93,
+    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.0,
+    least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.2, similarity=0.55, alone=1.7, logits=4.0, jitter=0.05, flips=0.5, looks=3,
-    spread=2.0, least_ssim=0.85,
+    spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {

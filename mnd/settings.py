@@ -62,6 +62,8 @@ class CloakSettings:
     """Smallest and largest size of the pictures in the channel, as a share of the photo's."""
     spread: float | None = None
     """How much many small changes are preferred to a few large ones; 0: not at all."""
+    flat: float | None = None
+    """How much more the same change counts where the photo is flat, as a power; 0: no more."""
     least_ssim: float | None = None
     """The least SSIM of a cloaked region; a photo that would need more is reported as not protected."""
     keep_best: bool = False
@@ -122,8 +124,10 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected a share from 0 to {most}")
-        if self.spread is not None and not 0 <= self.spread < float("inf"):
-            raise ValueError(f"spread is {self.spread}, expected a finite number >= 0")
+        for name in ("spread", "flat"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise ValueError(f"{name} is {value}, expected a finite number >= 0")
         if self.reference is not None and self.reference not in get_args(Reference):
             raise ValueError(
                 f"reference is {self.reference!r}, expected one of {', '.join(get_args(Reference))}"

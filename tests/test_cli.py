@@ -145,6 +145,7 @@ def test_help_of_cloak_says_what_the_levels_have(mnd):
         "jpeg",
         "scale",
         "spread",
+        "flat",
     ):
         assert f"By default {levels.told(field)}." in text, field
     assert f"By default {levels.told('least_ssim')}." in text

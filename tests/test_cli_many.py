@@ -111,13 +111,13 @@ def test_every_flag_of_a_level_reaches_the_settings(pretend):
     flags = {
         "--level": "strong", "--steps": "9", "--headroom": "10", "--jitter": "0.03", "--flips": "0.25",
         "--reference": "mean", "--draws": "2", "--jpeg": "70,95", "--scale": "0.45, 0.6", "--spread": "0",
-        "--least-ssim": "0.9",
+        "--flat": "1.5", "--least-ssim": "0.9",
     }  # fmt: skip
     words = [word for flag in flags.items() for word in flag]
     assert cli.main(["cloak", "good.png", *words, "--keep-best", "--json"]) == 0
     assert Pretender.given == CloakSettings(
         level="strong", steps=9, headroom=10.0, jitter=0.03, flips=0.25, reference="mean", draws=2,
-        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.0, least_ssim=0.9, keep_best=True,
+        jpeg=(70, 95), scale=(0.45, 0.6), spread=0.0, flat=1.5, least_ssim=0.9, keep_best=True,
     )  # fmt: skip
     assert [type(quality) for quality in Pretender.given.jpeg or ()] == [int, int]
 

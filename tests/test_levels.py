@@ -19,7 +19,7 @@ from mnd import NotProtectedError, cli, cloak, cloaking
 from mnd.channel import CHECKS, VERIFICATION
 from mnd.faces import Detector
 from mnd.levels import PLANS
-from mnd.losses.standard import SPREAD
+from mnd.losses.standard import FLAT, SPREAD
 from mnd.optimizer import Result
 from mnd.photo import Photo
 from mnd.settings import CloakSettings
@@ -434,3 +434,11 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 )
 def test_spread_is_that_of_the_distance(options, spread):
     assert cloaker(rho=0.0, **options).distance.spread == spread
+
+
+@pytest.mark.parametrize(
+    ("options", "flat"),
+    [({}, FLAT), ({"level": "robust"}, ROBUST.flat), ({"level": "robust", "flat": 0.5}, 0.5)],
+)
+def test_flat_is_that_of_the_distance(options, flat):
+    assert cloaker(rho=0.0, **options).distance.flat == flat

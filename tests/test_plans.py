@@ -83,6 +83,7 @@ class TestPlans:
             ("jpeg", (1, 100)),
             ("scale", (0.1, 1.0)),
             ("spread", 0.0),
+            ("flat", 0.5),
             ("least_ssim", 0.0),
         ],
     )

@@ -70,6 +70,7 @@ def test_frozen():
         ({"spread": -0.1}, "spread is -0.1, expected a finite number >= 0"),
         ({"spread": float("inf")}, "spread is inf"),
         ({"spread": NAN}, "spread is nan"),
+        ({"flat": -0.1}, "flat is -0.1, expected a finite number >= 0"),
         ({"reference": "furthest"}, "reference is 'furthest', expected one of nearest, both, mean"),
         ({"reference": ""}, "reference is '', expected one of"),
         ({"jpeg": (95, 70)}, r"jpeg is \(95, 70\), expected two rising qualities from 1 to 100"),
@@ -115,6 +116,7 @@ def test_refused(options, message):
         {"draws": 16},
         {"looks": 64},
         {"spread": 0},
+        {"flat": 0},
         {"jpeg": (1, 100)},
         {"jpeg": (75, 75)},
         {"scale": (0.01, 1)},
@@ -137,7 +139,7 @@ def test_what_is_not_given_is_the_levels(level):
     }
     assert of_the_level == {
         "steps", "headroom", "jitter", "flips", "reference", "draws", "looks", "jpeg", "scale", "spread",
-        "least_ssim",
+        "flat", "least_ssim",
     }  # fmt: skip
     assert all(getattr(chosen, name) is None for name in of_the_level)
     assert chosen.plan == levels.PLANS[level, False]

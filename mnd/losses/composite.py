@@ -57,12 +57,12 @@ class Composite(Distance):
         structure: default `SSIM(border="reflect")`, which leaves no cheap place at the edge.
         gradient: default `Gradient()`.
         learned: a `Distance`, or any function of `(x, y)` that gives `(B,)`; exactly when `rho > 0`.
-
         spread: c of the geometry in which a search moves (see `mnd.geometry`): 0 concentrates the change
             where it pays most, more spreads it, which the eye likes better than the mean square error does.
+        flat: its other power: how much more the same change counts where the distance is steep.
 
     Raises:
-        ValueError: `rho` and `learned` contradict each other, or `spread` is negative.
+        ValueError: `rho` and `learned` contradict each other, or `spread` or `flat` is negative.
 
     >>> import torch
     >>> x = torch.rand(1, 3, 16, 16)
@@ -79,11 +79,13 @@ class Composite(Distance):
         gradient: Distance | None = None,
         learned: Callable[[Tensor, Tensor], Tensor] | None = None,
         spread: float = 1.0,
+        flat: float = 2.0,
     ) -> None:
         super().__init__()
-        if not 0 <= spread < float("inf"):
-            raise ValueError(f"spread is {spread}, expected a finite number >= 0")
-        self.spread = spread
+        for name, value in (("spread", spread), ("flat", flat)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} is {value}, expected a finite number >= 0")
+        self.spread, self.flat = spread, flat
         self.weights = weights or Weights()
         if (learned is None) != (self.weights.rho == 0):
             got = "no learned term" if learned is None else "a learned term"

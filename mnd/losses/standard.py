@@ -12,11 +12,13 @@ from .rlpips import RLPIPS
 
 WEIGHTS = Weights(beta=240.0, gamma=5.0)
 """Less of both than the composite's own: `docs/search.md` has the figures of others."""
-SPREAD = 0.55
+SPREAD, FLAT = 0.35, 2.0
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 
 
-def standard(rho: float, device: torch.device | str = "cpu", spread: float = SPREAD) -> Composite:
+def standard(
+    rho: float, device: torch.device | str = "cpu", spread: float = SPREAD, flat: float = FLAT
+) -> Composite:
     """The composite with R-LPIPS as its learned term, `... + rho R-LPIPS`, near the clean picture.
 
     R-LPIPS stands in it by its quadratic model (`Local`), which asks the network a few times for a picture
@@ -26,12 +28,13 @@ def standard(rho: float, device: torch.device | str = "cpu", spread: float = SPR
         rho: weight of R-LPIPS; 0: without it.
         device: where the pictures are.
         spread: of the composite; the larger a change has to be, the more of it the eye prefers.
+        flat: of the composite; the larger, the less SSIM falls, and the more single spots stand out.
 
     >>> standard(0.0).learned is None
     True
     """
     if rho == 0:
-        return Composite(WEIGHTS, spread=spread)
+        return Composite(WEIGHTS, spread=spread, flat=flat)
     metric = RLPIPS().to(device)
     learned = Local(metric, least=metric.trunk.least)
-    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=spread)
+    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=spread, flat=flat)

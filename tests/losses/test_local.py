@@ -14,7 +14,7 @@ from mnd.losses.curvature import curvature_of, estimate
 from mnd.losses.local import Local, tiles
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
-from mnd.losses.standard import SPREAD, WEIGHTS, standard
+from mnd.losses.standard import FLAT, SPREAD, WEIGHTS, standard
 
 
 def _square(x, y):
@@ -109,6 +109,7 @@ def test_the_standard_distance_has_packaged_r_lpips_as_its_learned_term():
     distance = standard(123.0)
     assert distance.weights == replace(WEIGHTS, rho=123.0)
     assert distance.spread == standard(0.0).spread == SPREAD
+    assert distance.flat == standard(0.0).flat == FLAT
     assert isinstance(distance.learned, Local)
     assert isinstance(distance.learned.distance, RLPIPS)
     assert distance.learned.distance.version == RLPIPS.published("efficientnet-lite0")[1]
