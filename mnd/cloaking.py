@@ -34,6 +34,7 @@ from .records import (
     regions,
     still_recognised,
     too_visible,
+    units_recognised,
 )
 from .settings import CloakSettings
 from .subjects import Gallery, Subject, find
@@ -194,7 +195,7 @@ class Cloaker:
                 record.update(found)
             if visible or all_fooled(record, plan.withstands):
                 break
-            plan = plan.harder()
+            plan = plan.harder(units_recognised(found, plan.withstands))
         if not all_fooled(record, plan.withstands):
             record["error"] = problem(record, "not-protected", still_recognised(record, plan.withstands))
         elif why := too_visible(record, plan.least_ssim):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .optimizer import Keep
 
-HARDER = 1.5
-"""What head-room is multiplied by from one attempt to the next."""
+HARDER, STEP = 1.5, 0.05
+"""What head-room is multiplied by from one attempt to the next, and the least that is added."""
+ROOMS = {"euclidean distance": "headroom", "cosine similarity": "similarity", "logit margin": "logits"}
+"""Which head-room is that of targets with this unit."""
 Level = Literal["minimum", "robust", "strong"]
 Reference = Literal["nearest", "both", "mean"]
 
@@ -56,10 +59,10 @@ class Plan:
         """What a search returns: where looks differ from step to step, the cheapest picture was lucky."""
         return "last" if self.draws or self.flips or self.looks > 1 else "cheapest"
 
-    def harder(self) -> Plan:
-        """The plan of another attempt, when the saved file was recognised still."""
-        rooms = ("headroom", "similarity", "logits")
-        return replace(self, **{name: HARDER * max(getattr(self, name), 0.1) for name in rooms})
+    def harder(self, units: Collection[str]) -> Plan:
+        """The plan of another attempt, when targets with these `units` recognised the saved file."""
+        now = {room: getattr(self, room) for unit, room in ROOMS.items() if unit in units}
+        return replace(self, **{name: max(HARDER * room, room + STEP) for name, room in now.items()})
 
 
 MINIMUM = Plan(
@@ -68,8 +71,8 @@ MINIMUM = Plan(
     least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=0.03, similarity=0.18, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
-    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.0,
+    steps=40, headroom=0.0, similarity=0.11, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
+    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.2,
     least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip

@@ -87,6 +87,12 @@ def recognised(record: Record, withstands: Collection[str] = ()) -> int:
     return sum(len(list(_recognised(t, withstands))) for t in told)
 
 
+def units_recognised(record: Record, withstands: Collection[str] = ()) -> set[str]:
+    """The units of the targets that recognise a subject, as saved or after one of the channels named."""
+    told = (t for region in record["regions"] for t in region["targets"].values())
+    return {t["unit"] for t in told if any(_recognised(t, withstands))}
+
+
 def problem(record: Record, kind: str, why: str) -> Record:
     """The `error` of a record: its message names the photo."""
     return {"kind": kind, "message": f"{record['input'] or 'the photo'}: {why}"}

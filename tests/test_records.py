@@ -11,7 +11,16 @@ import torch
 
 from mnd.faces import FaceError
 from mnd.files import PhotoError
-from mnd.records import TROUBLE, all_fooled, failed, problem, regions, still_recognised, too_visible
+from mnd.records import (
+    TROUBLE,
+    all_fooled,
+    failed,
+    problem,
+    regions,
+    still_recognised,
+    too_visible,
+    units_recognised,
+)
 from mnd.targets import registry
 from mnd.targets.card import TargetCard
 
@@ -75,6 +84,14 @@ def test_what_was_not_looked_at_is_not_withstood():
     """A check that a record does not have is a mistake of the program, and never taken for passed."""
     with pytest.raises(KeyError):
         all_fooled({"regions": [entry(True, channel=GOOD)]}, ("webp80",))
+
+
+def test_units_of_those_that_recognise():
+    record = {"regions": [entry(True, channel=BAD), entry(True, False, channel=GOOD)]}
+    record["regions"][1]["targets"]["t1"]["unit"] = "cosine similarity"
+    assert units_recognised(record) == {"cosine similarity"}
+    assert units_recognised(record, ("jpeg75", "half")) == {"cosine similarity", "euclidean distance"}
+    assert units_recognised({"regions": [entry(True, channel=GOOD)]}, ("half",)) == set()
 
 
 def test_still_recognised_names_those_that_do():
