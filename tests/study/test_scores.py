@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,17 @@ def save(folder: Path, answers: dict[str, Any]) -> Path:
 
 
 def opinion(seed: int, bias: float = 0.0):
-    """Grades around the known opinion of each attack, with chance and a bias of the observer's own."""
-    draw = np.random.default_rng(seed)
-    return lambda t: int(np.clip(round(OPINION[t["attack"]] + bias + draw.normal(0, 0.4)), 1, 5))
+    """Grades around the known opinion of each attack, with chance and a bias of the observer's own.
+
+    A trial has its grade whenever it comes: the order of a study is another one each time.
+    """
+
+    def grade(trial: dict[str, Any]) -> int:
+        what = zlib.crc32(f"{trial['attack']} {trial['picture']}".encode())
+        chance = np.random.default_rng([seed, what]).normal(0, 0.4)
+        return int(np.clip(round(OPINION[trial["attack"]] + bias + chance), 1, 5))
+
+    return grade
 
 
 def people(study: Path, count: int) -> list[Path]:
