@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ import torch
 # one thread, also for the commands that tests start: workers share the cores, and waiting threads spin
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+# who is started in the background may be deaf to Ctrl-C, and so would be the commands that tests start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
