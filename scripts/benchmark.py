@@ -1,6 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py attacks | faces | levels | learned | time | memory | start | protect | readme
+python scripts/benchmark.py attacks | landmarks | faces | levels | learned | time | memory | start |
+    protect | readme
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import costs
+import landmarks
 import levels
 import numpy as np
 import protecting
@@ -45,9 +47,9 @@ from mnd.targets.target import Reference
 
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
-    **levels.DIGITS, "no face": 0, "not protected": 0, "PSNR": 2, "SSIM": 5, "face SSIM": 4,
-    "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5,
-    "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
+    **levels.DIGITS, **landmarks.DIGITS, "no face": 0, "not protected": 0, "PSNR": 2, "SSIM": 5,
+    "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6,
+    "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
 }  # fmt: skip
 TITLES = {m.name: m.title for m in MEASURES} | {"passes": "passes", "seconds": "s a photo"}
 """Columns by the names of `results.jsonl`."""
@@ -260,8 +262,8 @@ def learned(args: argparse.Namespace) -> Figures:
 # command line ---------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
-    "faces": faces, "levels": levels.levels, "attacks": attacks, "time": costs.times,
-    "memory": costs.memory, "start": costs.start, "learned": learned,
+    "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
+    "time": costs.times, "memory": costs.memory, "start": costs.start, "learned": learned,
     "protect": protecting.protect,
 }  # fmt: skip
 
@@ -283,11 +285,14 @@ def main() -> None:
     )
     parser.add_argument(
         "--attacks",
-        help="attacks: which, separated by commas; levels: which plans, as patterns like 'strong-*' (none: "
-        "only the tables of what is there); all by default",
+        help="attacks, landmarks: which, separated by commas; levels: which plans, as patterns like "
+        "'strong-*' (none: only the tables of what is there); all by default",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("benchmark"), help="attacks, levels: folder of the reports"
+        "--out",
+        type=Path,
+        default=Path("benchmark"),
+        help="attacks, landmarks, levels: folder of the reports",
     )
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

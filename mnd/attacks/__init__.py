@@ -6,7 +6,7 @@ import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .attack import Attack
+from .attack import Attack, shaken
 
 if TYPE_CHECKING:
     from .problem import Counted, Problem
@@ -46,16 +46,22 @@ ALIASES = {
 """Other names of some of them."""
 
 
+SHAKEN = "-shaken"
+"""Behind a name: the same attack, but the landmarks of a face are a little elsewhere at each look."""
+
+
 def load(name: str) -> Attack:
-    """The attack of this name.
+    """The attack of this name, with `SHAKEN` behind it as MND gets a face to see.
 
     Raises:
         ValueError: there is no attack of this name; the message says which there are.
         ModuleNotFoundError: it is foolbox's, which is not installed.
 
-    >>> load("mi-fgsm").title, load("bim").name
-    ('MI-FGSM', 'i-fgsm')
+    >>> load("mi-fgsm").title, load("bim").name, load("fmn-shaken").title
+    ('MI-FGSM', 'i-fgsm', 'FMN, shaken')
     """
+    if name.endswith(SHAKEN):
+        return shaken(load(name.removesuffix(SHAKEN)))
     name = ALIASES.get(name, name)
     if name not in _HOMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # the list of attacks is asked for by commands that never need torch
@@ -45,3 +45,18 @@ class Attack:
     run: Run
     """Deterministic for a seed, and leaves torch's own random numbers alone. Where nothing fooled, a picture
     comes back all the same. The result is what is about to be saved: whoever saves it rounds it."""
+
+
+def shaken(attack: Attack) -> Attack:
+    """The same attack on a problem whose landmarks are a little elsewhere at each look, as MND gets them.
+
+    >>> still = Attack("none", "None", "eps", (1.0,), "", "mnd", "", lambda problem, eps, seed: problem.x)
+    >>> shaken(still).name
+    'none-shaken'
+    """
+
+    def run(problem: Problem, setting: float, seed: int) -> Tensor:
+        return attack.run(problem.shaking(seed), setting, seed)
+
+    name, title, note = f"{attack.name}-shaken", f"{attack.title}, shaken", f"{attack.note}; shaken landmarks"
+    return replace(attack, name=name, title=title, note=note, run=run)

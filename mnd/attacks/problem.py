@@ -71,6 +71,12 @@ class Problem:
         """`shaken(seed)`, or `margins` where there is nothing to shake."""
         return self.margins if self.shaken is None else self.shaken(seed)
 
+    def shaking(self, seed: int) -> Problem:
+        """The problem whose margins are `looks(seed)`, for attacks that know nothing of looks."""
+        if self.shaken is None:
+            return self
+        return Problem(self.x, self.looks(seed), self.scales, mask=self.mask, grey=self.grey)
+
     def margin(self, y: Tensor) -> Tensor:
         """`(B,)`: the largest `margin_k / scale_k` over the targets; > 0: some target recognises `y`."""
         parts = [m(y) / scale for m, scale in zip(self.margins, self.scales, strict=True)]

@@ -30,7 +30,8 @@ class EvaluationSettings:
     targets: tuple[str, ...]
     """Whom to fool, by name (see `mnd targets`), one after the other; a+b: both at once."""
     attacks: tuple[str, ...] = ()
-    """Which attacks, by name; all of them by default."""
+    """Which attacks, by name; all of them by default. NAME-shaken: the same, but the landmarks of a face are
+    a little elsewhere at each look, as MND gets them."""
     judges: tuple[str, ...] = ()
     """Targets that are not attacked, and asked afterwards whether they are fooled too."""
     form: Form = "png"

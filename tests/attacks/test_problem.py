@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnd.attacks import Counted, Problem
+from mnd.attacks import Attack, Counted, Problem
+from mnd.attacks.attack import shaken as shaken_attack
 
 
 def mean(y):
@@ -137,3 +138,31 @@ def test_looks_are_counted_too():
     assert (first.item(), second.item()) == (2.25, -1.75)
     torch.autograd.grad((first + second).sum(), y)
     assert (counted.forwards, counted.backwards) == (1, 1)
+
+
+def test_shaking_is_the_same_problem_with_looks_for_margins():
+    def shaken(seed):
+        return (lambda y: mean(y) + seed,)
+
+    mask = torch.ones(1, 1, 4, 4)
+    counted = Counted(Problem(picture(), (mean,), (2.0,), mask=mask, grey=True, shaken=shaken))
+    other = counted.shaking(3)
+    assert (other.margin(picture(0.25)).item(), other.scales, other.grey) == (1.625, (2.0,), True)
+    assert torch.equal(other.mask, mask)
+    assert counted.forwards == 1, "what an attack asks of it is counted"
+    plain = Problem(picture(), (mean,), (1.0,))
+    assert plain.shaking(3) is plain, "nothing to shake"
+
+
+def test_a_shaken_attack_gets_the_shaken_problem():
+    seen = []
+
+    def run(problem, setting, seed):
+        seen.append((problem.margin(problem.x).item(), setting, seed))
+        return problem.x
+
+    attack = shaken_attack(Attack("none", "None", "eps", (1.0, 2.0), "source", "mnd", "note", run))
+    problem = Problem(picture(0.5), (mean,), (1.0,), shaken=lambda seed: (lambda y: mean(y) + seed,))
+    assert torch.equal(attack.run(problem, 2.0, 7), problem.x)
+    assert seen == [(7.5, 2.0, 7)]
+    assert (attack.name, attack.title, attack.sweep) == ("none-shaken", "None, shaken", (1.0, 2.0))

@@ -27,6 +27,12 @@ def test_every_attack_describes_itself(name, foolbox):
     assert attack.library == (f"foolbox {foolbox.__version__}" if name in RECIPES else "mnd")
 
 
+def test_an_attack_is_there_shaken_too():
+    assert attacks.load("ddn-100-shaken").name == "ddn-shaken"
+    with pytest.raises(ValueError, match="unknown attack 'zzz'"):
+        attacks.load("zzz-shaken")
+
+
 def test_titles_differ(foolbox):
     titles = [attacks.load(name).title for name in attacks.NAMES]
     assert len(set(titles)) == len(titles)
