@@ -15,7 +15,7 @@ from torch import Tensor
 
 from . import kinds
 from .areas import area_of, groups
-from .channel import CHECKS, Pixels, through, to_pixels, to_tensor
+from .channel import CHECKS, Pixels, shared_colours, through, to_pixels, to_tensor
 from .faces import Detector
 from .files import cloaked_path, write_checked
 from .levels import Plan
@@ -228,12 +228,22 @@ class Cloaker:
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
 
+        factors, corner = photo.shared(box)
+
         def saved(y: Tensor) -> Tensor:
-            return y if photo.lossless else through(y, lambda crop: photo.roundtrip(crop, box, pixels))
+            if photo.lossless:
+                return y
+            return through(
+                y,
+                lambda crop: photo.roundtrip(crop, box, pixels),
+                lambda image: shared_colours(image, factors, corner),
+            )
 
         views = Views(group, box, plan, x, saved, self.settings.seed)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
-        search = SearchSettings(steps=plan.steps, seed=self.settings.seed, keep=plan.keep)
+        search = SearchSettings(
+            steps=plan.steps, seed=self.settings.seed, keep=plan.keep, momentum=plan.momentum
+        )
         slopes = None if self.meeting is None else self.meeting.gradients
         result = MND(self.distance, search, slopes)(
             x,

@@ -24,6 +24,8 @@ Pixels = NDArray[np.uint8]
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_SHARED = ((1, 1), (1, 2), (2, 2))
+"""Rows and columns of pixels that share a colour, by Pillow's numbers."""
 _BUFFER = threading.RLock()
 _SEGMENT = 65533
 """The largest payload of a JPEG segment."""
@@ -40,6 +42,11 @@ class Encoding(Protocol):
     @property
     def grid(self) -> int | None:
         """The side of the blocks that pixels change in, with the next ones; `None`: lossless."""
+        ...
+
+    @property
+    def shared(self) -> tuple[int, int]:
+        """How many rows and columns of pixels share a colour."""
         ...
 
     def encode(self, picture: Image.Image) -> bytes:
@@ -72,6 +79,11 @@ class JpegEncoding:
     """XMP, IPTC and comments as complete segments."""
 
     grid = 16
+
+    @property
+    def shared(self) -> tuple[int, int]:
+        """By its subsampling."""
+        return _SHARED[self.subsampling]
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file; Huffman tables are optimised, restart markers are not kept."""
@@ -205,6 +217,11 @@ class WebpEncoding:
     def grid(self) -> int | None:
         """Macroblocks of 16 pixels, which are predicted from each other: a window is never quite exact."""
         return None if self.lossless else 16
+
+    @property
+    def shared(self) -> tuple[int, int]:
+        """Half the resolution, unless it is lossless."""
+        return (1, 1) if self.lossless else (2, 2)
 
     @cached_property
     def quality(self) -> int:

@@ -57,7 +57,17 @@ class Plan:
     @property
     def keep(self) -> Keep:
         """What a search returns: where looks differ from step to step, the cheapest picture was lucky."""
-        return "last" if self.draws or self.flips or self.looks > 1 else "cheapest"
+        return "last" if self.drawn else "cheapest"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether looks differ from step to step in more than where the landmarks are."""
+        return bool(self.draws or self.flips or self.looks > 1)
+
+    @property
+    def momentum(self) -> tuple[float, float]:
+        """How slowly gradients are forgotten, first and last: those of looks that differ longest."""
+        return (0.3, 0.98 if self.drawn else 0.95)
 
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""
@@ -77,7 +87,7 @@ ROBUST = Plan(
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.2, similarity=0.55, alone=1.7, logits=4.0, jitter=0.05, flips=0.5, looks=3,
+    ROBUST, steps=60, headroom=0.2, similarity=0.48, alone=1.5, logits=4.0, jitter=0.05, flips=0.5, looks=3,
     spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 

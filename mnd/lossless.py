@@ -50,6 +50,7 @@ class _Lossless:
     """What the lossless encodings share."""
 
     grid = None
+    shared = (1, 1)
 
     def seen(self, picture: Image.Image) -> Pixels:
         """The picture itself."""

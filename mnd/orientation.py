@@ -47,6 +47,32 @@ def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
     return (y0, x0, y1, x1) if swap else (x0, y0, x1, y1)
 
 
+def groups(
+    box: Box, size: tuple[int, int], orientation: int, shared: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of an upright picture that share a colour, and how many of the first a box cuts off.
+
+    Args:
+        box: of the upright picture.
+        size: its width and height.
+        orientation: how it is stored.
+        shared: rows and columns of the stored picture that share a colour; groups begin at its top left.
+
+    >>> groups((1, 2, 9, 9), (10, 10), 1, (2, 2))
+    ((2, 2), (0, 1))
+    """
+    swap, vertical, horizontal = TURNS[orientation]
+    left, top, right, bottom = stored_box(box, size, orientation)
+    rows, columns = (top, bottom, shared[0]), (left, right, shared[1])
+    if swap:
+        rows, columns = columns, rows
+    outside = [
+        -high % step if mirrored else low % step
+        for (low, high, step), mirrored in ((rows, vertical), (columns, horizontal))
+    ]
+    return (rows[2], columns[2]), (outside[0], outside[1])
+
+
 def window(box: Box, size: tuple[int, int], grid: int) -> Box:
     """`box` and one block more on each side, along the grid that starts at the stored picture's top left."""
     x0, y0, x1, y1 = box

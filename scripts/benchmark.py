@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | levels | learned | time | memory | start |
-    protect | readme
+    protect | variance | readme
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import levels
 import numpy as np
 import protecting
 import torch
+import variance
 from judging import DATA, Dlib, Pixels, Unseen, Values, differences, means, read, saved, share, table
 from people import Sitting, people
 from torch import Tensor
@@ -47,9 +48,9 @@ from mnd.targets.target import Reference
 
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
-    **levels.DIGITS, **landmarks.DIGITS, "no face": 0, "not protected": 0, "PSNR": 2, "SSIM": 5,
-    "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3, "MS-SSIM": 5, "R-LPIPS": 6,
-    "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
+    **levels.DIGITS, **landmarks.DIGITS, **variance.DIGITS, "no face": 0, "not protected": 0,
+    "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
+    "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
 }  # fmt: skip
 TITLES = {m.name: m.title for m in MEASURES} | {"passes": "passes", "seconds": "s a photo"}
 """Columns by the names of `results.jsonl`."""
@@ -264,7 +265,7 @@ def learned(args: argparse.Namespace) -> Figures:
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
     "time": costs.times, "memory": costs.memory, "start": costs.start, "learned": learned,
-    "protect": protecting.protect,
+    "protect": protecting.protect, "variance": variance.variance,
 }  # fmt: skip
 
 

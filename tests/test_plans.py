@@ -12,6 +12,7 @@ import pytest
 from mnd.channel import VERIFICATION
 from mnd.levels import PLANS, Level, Plan, told
 from mnd.losses.standard import SPREAD
+from mnd.optimizer import SearchSettings
 from mnd.settings import CloakSettings
 
 LEVELS = get_args(Level)
@@ -53,6 +54,15 @@ class TestPlans:
         assert strong.steps >= robust.steps
         for room in ("headroom", "similarity", "jitter", "flips", "looks", "alone"):
             assert getattr(strong, room) >= getattr(robust, room)
+
+    @pytest.mark.parametrize("field", ["draws", "flips", "looks"])
+    def test_where_looks_differ_the_last_picture_counts_and_gradients_are_kept_longer(self, field):
+        still = plan(level="minimum")
+        assert (still.keep, still.momentum) == ("cheapest", SearchSettings().momentum)
+        moved = dataclasses.replace(still, **{field: 2 if field == "looks" else 1})
+        assert moved.keep == "last"
+        assert moved.momentum[0] == still.momentum[0]
+        assert still.momentum[1] < moved.momentum[1] < 1
 
     def test_minimum_is_what_it_was(self):
         """Head-room .39 with a gallery and .2 without it, 40 steps, landmarks that shake by a hundredth."""

@@ -6,6 +6,7 @@ one picture through Pillow. The differentiable ones (`round_image`, `jpeg_image`
 `Channel` says what may happen, and draws from it.
 """
 
+from .colour import shared_colours
 from .draws import MESSENGER, PRESETS, SOCIAL, THUMBNAIL, Channel, Draw
 from .jpeg_model import jpeg_image, tables
 from .pixels import Pixels, straight_through, through, to_pixels, to_tensor
@@ -46,6 +47,7 @@ __all__ = [
     "resize_image",
     "resized",
     "round_image",
+    "shared_colours",
     "straight_through",
     "tables",
     "through",

@@ -103,7 +103,7 @@ def _decoded(pixels: Tensor, tables: Tensor, subsampling: str, slope: Slope, rgb
         return _component(pixels, tables, slope, soft)
     size = (pixels.shape[-2], pixels.shape[-1])
     factors = FACTORS[subsampling]
-    forth, back, middle, away = _colours(pixels.dtype, pixels.device)
+    forth, back, middle, away = colours(pixels.dtype, pixels.device)
     ycc = whole(mix(pixels, forth, middle), soft)
     if factors == (1, 1):
         ycc = _component(ycc, tables, slope, soft)
@@ -138,7 +138,7 @@ def _smooth(planes: Tensor, steps: Tensor, slope: Slope) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _colours(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def colours(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """RGB to YCbCr and back, and what is added after each."""
     forth, back = torch.tensor(_TO_YCC, dtype=dtype) / 65536, torch.tensor(_TO_RGB, dtype=dtype) / 65536
     middle = torch.tensor([[0.0], [128.0], [128.0]], dtype=dtype)

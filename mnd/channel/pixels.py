@@ -48,6 +48,9 @@ def to_tensor(pixels: Pixels, device: torch.device | str = "cpu") -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].to(device).float().div_(255)
 
 
-def through(y: Tensor, step: Callable[[Pixels], Pixels]) -> Tensor:
-    """One picture `(1, 3, H, W)` after a real step on its pixels, straight-through for the gradient."""
-    return straight_through(y, to_tensor(step(to_pixels(y)), y.device).to(y.dtype))
+def through(
+    y: Tensor, step: Callable[[Pixels], Pixels], slope: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """One picture `(1, 3, H, W)` after a real step on its pixels, with the gradient of `slope`, or of y."""
+    near = y if slope is None else slope(y)
+    return straight_through(near, to_tensor(step(to_pixels(y)), y.device).to(y.dtype))
