@@ -213,7 +213,7 @@ class _Run:
         self.cost = distance.at(x) if isinstance(distance, Distance) else lambda y: distance(x, y)
         self.y = self._start()
         self.average = torch.zeros(0)
-        self.multipliers = self.slack = torch.zeros(0)
+        self.multipliers = self.slack = self.held = torch.zeros(0)
         self.residual = torch.zeros((), dtype=x.dtype, device=x.device)
         self.best = x.clone()
         self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
@@ -288,15 +288,16 @@ class _Run:
         if step == 0:
             self.average = scaled
             self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
+            self.held = torch.ones_like(m, dtype=torch.bool)
         first, last = self.settings.momentum
         beta = first + (last - first) * step / self.settings.steps
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
         new = _per_image(torch.where(size > 0, 1 - beta, 0.0))
         self.average = (1 - new) * self.average + new * scaled
         miss = m + self.settings.kappa
-        if step >= 4:  # earlier the picture is still on its way, and a miss says nothing of curvature
-            learned = self.settings.gain * torch.where(miss > 0, miss, miss / 2)
-            self.slack = (self.slack + learned).clamp_min(0)
+        # while the trust holds a picture back it is on its way: a miss says nothing of the linear model then
+        learned = torch.where(miss > 0, torch.where(self.held, 0.0, miss), miss / 2)
+        self.slack = (self.slack + self.settings.gain * learned).clamp_min(0)
         self._solve(miss + self.slack, g)
         # the picture that balances the multipliers
         self.y = self._saved(self.x, self.geometry.primal(-self._pull()))
@@ -328,13 +329,14 @@ class _Run:
         for k in range(len(offset)):
             current, picture = self.multipliers[k], self._path(k, every)
             low = torch.where(current > 0, current / growth, 0.0)
-            high = torch.where(current > 0, current * growth, first)
+            high = top = torch.where(current > 0, current * growth, first)
             for _ in range(halvings):
                 middle = (low + high) / 2
                 recognised = offset[k] + _dot(g[k], picture(middle)) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
             # a margin that no picture reaches asks for more in every step
             self.multipliers[k] = high.minimum(FAR * first)
+            self.held[k] = high >= top
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""

@@ -140,6 +140,23 @@ def test_several_linear_targets(shape, count, levels, size, kind):
     check(result, x, distance, target, levels=levels)
 
 
+def test_what_trust_held_back_is_not_learned():
+    """A linear target is met where it is; what it was on the way there does not drive the search past it."""
+    x = pictures(1, 24, 24)
+    distance = Curved(rand(*x.shape, seed=1, low=0.2, high=2.2))
+    target, seen = problem(x, distance, 1, 0.02), []
+
+    def watched(y: Tensor) -> Tensor:
+        margins = target(y)
+        seen.append(margins.item() / target.b.item())
+        return margins
+
+    MND(distance)(x, watched)
+    assert seen[0] > 0.9
+    assert min(seen) > -0.05
+    assert max(seen[-20:]) <= 0
+
+
 def test_a_target_that_asks_for_nothing_more_costs_nothing():
     """Of two constraints one is implied by the other: the optimum is that of the other alone."""
     x = pictures(2, 16, 16)
