@@ -242,7 +242,11 @@ class Cloaker:
         views = Views(group, box, plan, x, saved, self.settings.seed)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         search = SearchSettings(
-            steps=plan.steps, seed=self.settings.seed, keep=plan.keep, momentum=plan.momentum
+            steps=plan.steps,
+            seed=self.settings.seed,
+            momentum=plan.momentum,
+            gain=plan.gain,
+            keep=plan.keep,
         )
         slopes = None if self.meeting is None else self.meeting.gradients
         result = MND(self.distance, search, slopes)(

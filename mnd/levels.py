@@ -24,7 +24,8 @@ class Plan:
     steps: int
     """Forward and backward passes of a search."""
     headroom: float
-    """How far past the threshold of a distance, as a share of it."""
+    """How far past the threshold of a distance, as a share of it; a little below 0 the worst look of a search
+    may still be recognised, since what is verified are files."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
     alone: float
@@ -69,6 +70,11 @@ class Plan:
         """How slowly gradients are forgotten, first and last: those of looks that differ longest."""
         return (0.3, 0.98 if self.drawn else 0.95)
 
+    @property
+    def gain(self) -> float:
+        """How quickly the aim follows what was missed: slowly where looks differ, and a miss may be luck."""
+        return 0.3 if self.drawn else 0.7
+
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""
         now = {room: getattr(self, room) for unit, room in ROOMS.items() if unit in units}
@@ -81,13 +87,13 @@ MINIMUM = Plan(
     least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=0.0, similarity=0.08, alone=1.0, logits=2.0, jitter=0.02, flips=0.0, reference="both",
-    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.5,
+    steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0, reference="both",
+    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
     least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.18, similarity=0.45, alone=1.6, logits=4.0, jitter=0.05, flips=0.5, looks=3,
+    ROBUST, steps=60, headroom=0.175, similarity=0.42, alone=1.65, logits=4.0, jitter=0.05, flips=0.5, looks=3,
     spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 

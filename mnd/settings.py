@@ -120,10 +120,11 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
                 raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")
-        for name, most in (("headroom", 10), ("jitter", 0.5), ("flips", 1), ("least_ssim", 1)):
+        shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("flips", 0, 1), ("least_ssim", 0, 1))
+        for name, low, high in shares:
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= most:
-                raise ValueError(f"{name} is {value}, expected a share from 0 to {most}")
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value}, expected a share from {low} to {high}")
         for name in ("spread", "flat"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):

@@ -152,7 +152,7 @@ class TestOutOfReach:
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
         monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            c = cloaker(level=level, steps=20, headroom=0.0, draws=0, jitter=0.0, spread=SPREAD)
+            c = cloaker(level=level, steps=20, headroom=0.05, draws=0, jitter=0.0, spread=SPREAD)
             folder = tmp_path / level
             folder.mkdir()
             record = c.photo(write(folder / "a.png", FACE))
@@ -168,7 +168,9 @@ class TestOutOfReach:
         assert files(tmp_path / "robust") == ["a.png"]
 
     def test_too_visible(self, tmp_path):
-        record = cloaker(level="robust", steps=15, least_ssim=0.9999).photo(write(tmp_path / "a.png", FACE))
+        record = cloaker(level="robust", steps=20, headroom=0.1, least_ssim=0.9999).photo(
+            write(tmp_path / "a.png", FACE)
+        )
         assert record["protected"] is False
         assert record["output"] is None
         assert record["error"]["kind"] == "too-visible"
@@ -184,7 +186,7 @@ class TestOutOfReach:
         ("options", "kind"),
         [
             ({"steps": 1}, "not-protected"),
-            ({"steps": 12, "least_ssim": 0.9999}, "too-visible"),
+            ({"steps": 20, "headroom": 0.1, "least_ssim": 0.9999}, "too-visible"),
         ],
     )
     def test_the_best_can_be_kept(self, tmp_path, options, kind, monkeypatch):
@@ -311,7 +313,7 @@ class TestCommand:
         assert "still recognised by dlib" in err
 
     def test_too_visible(self, tmp_path, capsys):
-        flags = ("--level", "robust", "--steps", "12", "--least-ssim", "0.9999")
+        flags = ("--level", "robust", "--steps", "20", "--headroom", "0.1", "--least-ssim", "0.9999")
         status, record, err = self.run(tmp_path, capsys, *flags)
         assert (status, record["output"], record["error"]["kind"]) == (1, None, "too-visible")
         assert "expected at least 0.9999" in err

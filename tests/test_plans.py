@@ -58,11 +58,13 @@ class TestPlans:
     @pytest.mark.parametrize("field", ["draws", "flips", "looks"])
     def test_where_looks_differ_the_last_picture_counts_and_gradients_are_kept_longer(self, field):
         still = plan(level="minimum")
-        assert (still.keep, still.momentum) == ("cheapest", SearchSettings().momentum)
+        plain = SearchSettings()
+        assert (still.keep, still.momentum, still.gain) == ("cheapest", plain.momentum, plain.gain)
         moved = dataclasses.replace(still, **{field: 2 if field == "looks" else 1})
         assert moved.keep == "last"
         assert moved.momentum[0] == still.momentum[0]
         assert still.momentum[1] < moved.momentum[1] < 1
+        assert 0 < moved.gain < still.gain
 
     def test_minimum_is_what_it_was(self):
         """Head-room .39 with a gallery and .2 without it, 40 steps, landmarks that shake by a hundredth."""
