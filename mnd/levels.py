@@ -87,14 +87,14 @@ MINIMUM = Plan(
     least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0, reference="both",
-    draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
+    steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
+    reference="both", draws=1, looks=1, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
     least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.175, similarity=0.42, alone=1.65, logits=4.0, jitter=0.05, flips=0.5, looks=3,
-    spread=2.0, flat=2.0, least_ssim=0.85,
+    ROBUST, steps=60, headroom=0.175, similarity=0.42, alone=1.65, logits=4.0, jitter=0.05, flips=0.5,
+    looks=3, spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {
