@@ -93,7 +93,7 @@ ROBUST = Plan(
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.165, similarity=0.4, alone=1.74, logits=4.0, jitter=0.05, flips=0.5,
+    ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05, flips=0.5,
     looks=3, spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
