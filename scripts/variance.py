@@ -20,9 +20,9 @@ from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 
-COUNTS = (4, 8, ROBUST.steps)
-"""So many draws are averaged; the last is a search of the level `robust`."""
-RUNS, WHOLE = 10, 400
+COUNTS = (4, 16)
+"""So many draws are averaged."""
+RUNS, WHOLE = 20, 200
 """Means of each kind, and draws whose mean stands for all there are."""
 FIRST, MANY, ALL = 1_000, 10_000, 10**6
 """Seeds: of one draw, of several at once, and of all draws."""
