@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
-_SHARED = ((1, 1), (1, 2), (2, 2))
+_SHARED = tuple((int(down), int(across)) for across, down in _SUBSAMPLING)
 """Rows and columns of pixels that share a colour, by Pillow's numbers."""
 _BUFFER = threading.RLock()
 _SEGMENT = 65533

@@ -47,7 +47,7 @@ def stored_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
     return (y0, x0, y1, x1) if swap else (x0, y0, x1, y1)
 
 
-def groups(
+def colour_groups(
     box: Box, size: tuple[int, int], orientation: int, shared: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns of an upright picture that share a colour, and how many of the first a box cuts off.
@@ -58,7 +58,7 @@ def groups(
         orientation: how it is stored.
         shared: rows and columns of the stored picture that share a colour; groups begin at its top left.
 
-    >>> groups((1, 2, 9, 9), (10, 10), 1, (2, 2))
+    >>> colour_groups((1, 2, 9, 9), (10, 10), 1, (2, 2))
     ((2, 2), (0, 1))
     """
     swap, vertical, horizontal = TURNS[orientation]

@@ -24,7 +24,7 @@ from . import encoding, lossless
 from .encoding import Encoding, Pixels
 from .files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
 from .opening import format_of, is_grey, layers, open_picture, strict
-from .orientation import Box, groups, stored_box, turn, unturn, window
+from .orientation import Box, colour_groups, stored_box, turn, unturn, window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -263,7 +263,7 @@ class Photo:
         """How many rows and columns of pixels share a colour in the file, and how many of the first of them
         lie above and to the left of `box`, `(x0, y0, x1, y1)` in pixels of the upright photo."""
         height, width = self.pixels.shape[:2]
-        return groups(box, (width, height), self.orientation, self.encoding.shared)
+        return colour_groups(box, (width, height), self.orientation, self.encoding.shared)
 
     def _check(self, pixels: Pixels, what: str, shape: tuple[int, ...]) -> None:
         if pixels.dtype != np.uint8 or pixels.shape != shape:

@@ -6,7 +6,7 @@ import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .attack import Attack, shaken
+from .attack import SHAKEN, Attack, shaken
 
 if TYPE_CHECKING:
     from .problem import Counted, Problem
@@ -46,10 +46,6 @@ ALIASES = {
 """Other names of some of them."""
 
 
-SHAKEN = "-shaken"
-"""Behind a name: the same attack, but the landmarks of a face are a little elsewhere at each look."""
-
-
 def load(name: str) -> Attack:
     """The attack of this name, with `SHAKEN` behind it as MND gets a face to see.
 
@@ -60,7 +56,7 @@ def load(name: str) -> Attack:
     >>> load("mi-fgsm").title, load("bim").name, load("fmn-shaken").title
     ('MI-FGSM', 'i-fgsm', 'FMN, shaken')
     """
-    if name.endswith(SHAKEN):
+    if str(name).endswith(SHAKEN):
         return shaken(load(name.removesuffix(SHAKEN)))
     name = ALIASES.get(name, name)
     if name not in _HOMES:

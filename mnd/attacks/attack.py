@@ -16,6 +16,8 @@ Dial = Literal["eps", "headroom"]
 Run = Callable[["Problem", float, int], "Tensor"]
 """`(problem, setting of the dial, seed)` -> `(1, 3, H, W)` in [0, 1]."""
 
+SHAKEN = "-shaken"
+"""Behind a name: the same attack, but the landmarks of a face are a little elsewhere at each look."""
 BUDGETS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
 """Grey levels that a pixel may move, of attacks that spend a budget."""
 HEADROOMS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.2, 0.4, 0.8)
@@ -58,5 +60,5 @@ def shaken(attack: Attack) -> Attack:
     def run(problem: Problem, setting: float, seed: int) -> Tensor:
         return attack.run(problem.shaking(seed), setting, seed)
 
-    name, title, note = f"{attack.name}-shaken", f"{attack.title}, shaken", f"{attack.note}; shaken landmarks"
+    name, title, note = attack.name + SHAKEN, f"{attack.title}, shaken", f"{attack.note}; shaken landmarks"
     return replace(attack, name=name, title=title, note=note, run=run)
