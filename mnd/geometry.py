@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,30 +60,7 @@ class Geometry:
         """The change of the picture that belongs to the pull `z`, `(B, 3, H, W)`."""
         if self.c == 0:
             return self.v * z
-        return self.v * z / self._held(self.energy(z, z))
-
-    def along(self, rest: Tensor, slope: Tensor, every: int = 1) -> Callable[[Tensor], Tensor]:
-        """`primal(rest + lambda slope)` as a function of `lambda`, of every so many pixels.
-
-        The energy is a quadratic function of `lambda`: its blurs, three at most, are done once.
-        """
-
-        def sample(t: Tensor) -> Tensor:
-            return t[..., ::every, ::every].contiguous()
-
-        still, change = (sample(self.v * part.expand_as(slope)) for part in (rest, slope))
-        if self.c == 0:
-            return lambda multiplier: still + multiplier * change
-        two = sample(self.energy(slope, slope))
-        # where nothing else pulls, which is known at once, two of the blurs are of nothing
-        alone = not bool(rest.any())
-        one, both = (0 if alone else sample(self.energy(rest, b)) for b in (rest, slope))
-
-        def path(multiplier: Tensor) -> Tensor:
-            energy = one + multiplier * (2 * both + multiplier * two)
-            return (still + multiplier * change) / self._held(energy)
-
-        return path
+        return self.v * z / self.held(self.energy(z, z))
 
     def energy(self, a: Tensor, b: Tensor) -> Tensor:
         """`(B, 1, H, W)`: `blur(w a b)`, its mean over the channels."""
@@ -91,7 +68,8 @@ class Geometry:
         size = min(2 * round(3 * SIGMA) + 1, 2 * min(a.shape[2:]) - 1)
         return blur(product.mean(1, keepdim=True), gaussian(size, SIGMA, a), "reflect")
 
-    def _held(self, energy: Tensor) -> Tensor:
+    def held(self, energy: Tensor) -> Tensor:
+        """`held(e)`, what divides a change where the energy is e."""
         # a blur may come out as a little less than nothing
         return energy.clamp_min(0).mul_(self.c**2).pow_(ONSET / 2).add_(1).pow_(HOLD / ONSET)
 
@@ -99,6 +77,82 @@ class Geometry:
         """About the size of the pull whose change is everywhere of the size `v u`."""
         held: Tensor = 1 + (self.c * u) ** (HOLD / (1 - HOLD))
         return u * held
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """What pulls at a picture, `z = sum_k m_k z_k`, as a function of the multipliers.
+
+    The energy of such a sum is a quadratic form, `e(z) = sum_jk m_j m_k blur(w z_j z_k)`: its blurs are done
+    once for all multipliers that are tried.
+    """
+
+    geometry: Geometry
+    parts: Sequence[Tensor]
+    """The K pulls `z_k`, `(B, 3, H, W)` each."""
+    energies: Sequence[Sequence[Tensor]]
+    """`blur(w z_j z_k)` of each k and the j from 0 to k, `(B, 1, H, W)`; nothing without c."""
+
+    @staticmethod
+    def of(geometry: Geometry, parts: Sequence[Tensor]) -> Pulls:
+        """The pulls and their energies."""
+        some = parts if geometry.c else []
+        energies = [[geometry.energy(some[j], z) for j in range(k + 1)] for k, z in enumerate(some)]
+        return Pulls(geometry, parts, energies)
+
+    def sample(self, every: int) -> Pulls:
+        """Those at every so many pixels in each direction."""
+        if every == 1:
+            return self
+
+        def some(t: Tensor) -> Tensor:
+            return t[..., ::every, ::every].contiguous()
+
+        return Pulls(
+            replace(self.geometry, v=some(self.geometry.v), w=None),
+            [some(z) for z in self.parts],
+            [[some(energy) for energy in row] for row in self.energies],
+        )
+
+    def primal(self, multipliers: Tensor) -> Tensor:
+        """The change that belongs to the sum; multipliers `(K, B)`."""
+        change = self.geometry.v * _sum(self.parts, multipliers)
+        if not self.energies:
+            return change
+        return change / self.geometry.held(self._form(multipliers))
+
+    def along(self, multipliers: Tensor, k: int) -> Callable[[Tensor], Tensor]:
+        """`primal` as a function of the k-th multiplier, `(B,)`, alone."""
+        rest = multipliers.clone()
+        rest[k] = 0
+        still = self.geometry.v * _sum(self.parts, rest)
+        change = self.geometry.v * self.parts[k]
+        if not self.energies:
+            return lambda one: still + _per_image(one) * change
+        alone, two = self._form(rest), self.energies[k][k]
+        both = _sum([self.energies[max(j, k)][min(j, k)] for j in range(len(rest))], rest)
+
+        def path(one: Tensor) -> Tensor:
+            m = _per_image(one)
+            return (still + m * change) / self.geometry.held(alone + m * (2 * both + m * two))
+
+        return path
+
+    def _form(self, multipliers: Tensor) -> Tensor:
+        """The energy of the sum, `(B, 1, H, W)`."""
+        halves = [_sum([*row[:-1], row[-1] / 2], multipliers[: k + 1]) for k, row in enumerate(self.energies)]
+        return 2 * _sum(halves, multipliers)
+
+
+def _sum(parts: Sequence[Tensor], multipliers: Tensor) -> Tensor:
+    total = torch.zeros_like(parts[0])
+    for part, multiplier in zip(parts, _per_image(multipliers), strict=True):
+        total.addcmul_(part, multiplier)
+    return total
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values[..., None, None, None]
 
 
 def _flatness(v: Tensor, flat: float) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from .geometry import Geometry
+from .geometry import Geometry, Pulls
 from .losses.composite import Composite
 from .losses.curvature import Curved, Metric, stiffness
 from .losses.images import Distance, check_images
@@ -210,6 +210,7 @@ class _Run:
         self.geometry = Geometry.of(search.distance, x, mask, grey)
         distance = search.distance
         self.relax = self._relax(search)
+        self.follows = bool(self.relax.any())
         self.cost = distance.at(x) if isinstance(distance, Distance) else lambda y: distance(x, y)
         self.y = self._start()
         self.average = torch.zeros(0)
@@ -250,7 +251,7 @@ class _Run:
         """Keep the present picture where it is the best judged so far, and follow D's own slope."""
         worst = m.amax(0)
         fooled = worst <= -self.settings.kappa
-        cost = self._cost(bool(fooled.any()), bool(self.relax.any()) and not last)
+        cost = self._cost(bool(fooled.any()), self.follows and not last)
         found = self.best_cost < torch.inf
         kept = cost < (self.best_cost if self.settings.keep == "cheapest" else torch.inf)
         better = torch.where(fooled, kept, ~found & (worst < self.best_worst))
@@ -298,25 +299,21 @@ class _Run:
         # while the trust holds a picture back it is on its way: a miss says nothing of the linear model then
         learned = torch.where(miss > 0, torch.where(self.held, 0.0, miss), miss / 2)
         self.slack = (self.slack + self.settings.gain * learned).clamp_min(0)
-        self._solve(miss + self.slack, g)
+        pulls = self._pulls()
+        self._solve(miss + self.slack, g, pulls)
         # the picture that balances the multipliers
-        self.y = self._saved(self.x, self.geometry.primal(-self._pull()))
+        self.y = self._saved(self.x, pulls.primal(self._weights()))
 
-    def _pull(self, but: int | None = None) -> Tensor:
-        """`lambda G + residual`, what moves the picture, without the part of the target `but`."""
-        pull = self.residual
-        for k, multiplier in enumerate(_per_image(self.multipliers)):
-            if k != but:
-                pull = pull + multiplier * self.average[k]
-        return pull
+    def _pulls(self) -> Pulls:
+        """`G_k` of each target, and, where D's own slope is followed, the residual."""
+        return Pulls.of(self.geometry, [*self.average, *([self.residual] if self.follows else [])])
 
-    def _path(self, k: int, every: int) -> Callable[[Tensor], Tensor]:
-        """A sample of the picture as a function of the multiplier of target k, the others as they are."""
-        x = _sample(self.x, every)
-        change = self.geometry.along(-self._pull(but=k), -self.average[k], every)
-        return lambda multiplier: self._saved(x, change(_per_image(multiplier)))
+    def _weights(self) -> Tensor:
+        """`-lambda_k` of each target, and -1 of a residual."""
+        ones = torch.ones_like(self.multipliers[: self.follows])
+        return -torch.cat([self.multipliers, ones])
 
-    def _solve(self, aim: Tensor, g: Tensor, halvings: int = 10) -> None:
+    def _solve(self, aim: Tensor, g: Tensor, pulls: Pulls, halvings: int = 10) -> None:
         """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.
 
         Of a large picture a sample of the pixels tells the sums well enough; the slack sees to the rest.
@@ -325,14 +322,14 @@ class _Run:
         g = _sample(g, every).contiguous() * every**2
         offset = aim - _dot(g, _sample(self.y, every)[None])
         growth = self.settings.trust ** (2 if self.geometry.c else 1)
-        first = self._first_step()
+        first, x, pulls = self._first_step(), _sample(self.x, every), pulls.sample(every)
         for k in range(len(offset)):
-            current, picture = self.multipliers[k], self._path(k, every)
+            current, change = self.multipliers[k], pulls.along(self._weights(), k)
             low = torch.where(current > 0, current / growth, 0.0)
             high = top = torch.where(current > 0, current * growth, first)
             for _ in range(halvings):
                 middle = (low + high) / 2
-                recognised = offset[k] + _dot(g[k], picture(middle)) > 0
+                recognised = offset[k] + _dot(g[k], self._saved(x, change(-middle))) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
             # a margin that no picture reaches asks for more in every step
             self.multipliers[k] = high.minimum(FAR * first)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnd.geometry import HOLD, Geometry
+from mnd.geometry import HOLD, Geometry, Pulls
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
 
@@ -94,16 +94,24 @@ def test_flat_and_dark_pictures_are_finite(mask):
 
 @settings(max_examples=40, deadline=None)
 @given(c=st.sampled_from([0.0, 0.2, 1.0, 50.0]), seed=st.integers(0, 2**20), every=st.sampled_from([1, 2]))
-def test_the_way_along_a_slope_is_primal(c, seed, every):
+def test_the_change_of_a_sum_of_pulls_is_primal_of_the_sum(c, seed, every):
     generator = torch.Generator().manual_seed(seed)
     x = picture(seed).double()
     geometry = Geometry.of(Composite(spread=c), x)
-    slope, rest = torch.randn(2, *x.shape, generator=generator, dtype=x.dtype)
-    for still in (rest, torch.zeros((), dtype=x.dtype)):
-        path = geometry.along(still, slope, every)
+    parts = torch.randn(3, *x.shape, generator=generator, dtype=x.dtype)
+    multipliers = torch.randn(3, len(x), generator=generator, dtype=x.dtype)
+    pulls = Pulls.of(geometry, list(parts))
+    torch.testing.assert_close(pulls.primal(multipliers), geometry.primal(weighted(multipliers, parts)))
+    for k in range(3):
+        path = pulls.sample(every).along(multipliers, k)
         for multiplier in (0.0, 0.3, 20.0):
-            expected = geometry.primal(still + multiplier * slope)[..., ::every, ::every]
-            torch.testing.assert_close(path(torch.tensor(multiplier, dtype=x.dtype)), expected)
+            multipliers[k] = multiplier
+            expected = geometry.primal(weighted(multipliers, parts))[..., ::every, ::every]
+            torch.testing.assert_close(path(multipliers[k]), expected)
+
+
+def weighted(multipliers: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("kb,kbchw->bchw", multipliers, parts)
 
 
 @pytest.mark.parametrize("c", [0.0, 0.2, 1.0, 50.0])
