@@ -17,6 +17,8 @@ _HOMES = {
     "mnd": "ours",
     "mnd-40": "ours",
     "mnd-plain": "ours",
+    "mnd-structure": "ours",
+    "mnd-spread": "ours",
     "fgsm": "library",
     "i-fgsm": "library",
     "pgd": "library",

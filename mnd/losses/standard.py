@@ -17,7 +17,11 @@ SPREAD, FLAT = 0.35, 2.0
 
 
 def standard(
-    rho: float, device: torch.device | str = "cpu", spread: float = SPREAD, flat: float = FLAT
+    rho: float,
+    device: torch.device | str = "cpu",
+    spread: float = SPREAD,
+    flat: float = FLAT,
+    beta: float = WEIGHTS.beta,
 ) -> Composite:
     """The composite with R-LPIPS as its learned term, `... + rho R-LPIPS`, near the clean picture.
 
@@ -29,12 +33,14 @@ def standard(
         device: where the pictures are.
         spread: of the composite; the larger a change has to be, the more of it the eye prefers.
         flat: of the composite; the larger, the less SSIM falls, and the more single spots stand out.
+        beta: weight of the structure; the same.
 
     >>> standard(0.0).learned is None
     True
     """
+    weights = replace(WEIGHTS, beta=beta, rho=rho)
     if rho == 0:
-        return Composite(WEIGHTS, spread=spread, flat=flat)
+        return Composite(weights, spread=spread, flat=flat)
     metric = RLPIPS().to(device)
     learned = Local(metric, least=metric.trunk.least)
-    return Composite(replace(WEIGHTS, rho=rho), learned=learned, spread=spread, flat=flat)
+    return Composite(weights, learned=learned, spread=spread, flat=flat)

@@ -11,7 +11,8 @@ from mnd.attacks.library import run as library
 BUDGETED = ("fgsm", "i-fgsm", "pgd", "mi-fgsm")
 LEAST = tuple(name for name in NAMES if name not in BUDGETED)
 FACTORS = {
-    "mnd": 1.3, "mnd-40": 1.3, "mnd-plain": 1.3, "cw": 1.3, "deepfool": 1.05, "ddn-40": 1.05, "ddn": 1.05,
+    "mnd": 1.3, "mnd-40": 1.3, "mnd-plain": 1.3, "mnd-structure": 1.3, "mnd-spread": 1.3,
+    "cw": 1.3, "deepfool": 1.05, "ddn-40": 1.05, "ddn": 1.05,
     "ddn-foolbox-100": 1.05, "fmn": 1.05, "alma": 1.25, "alma-ssim": 3.0, "perc-al": 2.5,
 }  # fmt: skip
 """How much longer than the shortest the change may be; of those that keep another distance small, more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -12,16 +13,13 @@ from mnd.attacks import alma as alma_module
 from mnd.attacks.ddn8 import ddn
 from mnd.attacks.fmn import fmn
 from mnd.attacks.momentum import mi_fgsm
-from mnd.attacks.ours import search
+from mnd.attacks.ours import KINDS, search
 from mnd.attacks.percal import perc_al
-from mnd.settings import RHO
 from mnd.targets import registry
 from mnd.targets.target import Reference
 
 SHORT = {
-    "mnd": partial(search, rho=RHO, steps=6),
-    "mnd-40": partial(search, rho=RHO, steps=4),
-    "mnd-plain": partial(search, rho=0.0, steps=6),
+    **{name: partial(search, kind=replace(kind, steps=kind.steps // 16)) for name, kind in KINDS.items()},
     "fgsm": partial(library.run, name="fgsm"),
     "i-fgsm": partial(library.run, name="i-fgsm", steps=6),
     "pgd": partial(library.run, name="pgd", steps=6),
@@ -64,7 +62,7 @@ def test_a_few_steps_lower_the_margin(name, problem, foolbox):
         before, after = (float(problem.margin(v)) for v in (problem.x, y))
     assert before > 0
     assert after < before or torch.equal(y, problem.x)
-    if name not in ("cw", "mnd", "mnd-40", "mnd-plain", "deepfool", "fmn"):  # too few steps to get there
+    if name not in ("cw", *KINDS, "deepfool", "fmn"):  # too few steps to get there
         assert after < 0
     assert float((y - problem.x).abs().mean()) < 4 / 255 + 1e-6
 
