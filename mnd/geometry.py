@@ -125,12 +125,14 @@ class Pulls:
         """`primal` as a function of the k-th multiplier, `(B,)`, alone."""
         rest = multipliers.clone()
         rest[k] = 0
-        still = self.geometry.v * _sum(self.parts, rest)
         change = self.geometry.v * self.parts[k]
+        still = self.geometry.v * _sum(self.parts, rest)
         if not self.energies:
             return lambda one: still + _per_image(one) * change
         alone, two = self._form(rest), self.energies[k][k]
         both = _sum([self.energies[max(j, k)][min(j, k)] for j in range(len(rest))], rest)
+        if not bool(rest.any()):  # nothing else pulls
+            return lambda one: change * _per_image(one) / self.geometry.held(two * _per_image(one).square())
 
         def path(one: Tensor) -> Tensor:
             m = _per_image(one)
@@ -140,14 +142,17 @@ class Pulls:
 
     def _form(self, multipliers: Tensor) -> Tensor:
         """The energy of the sum, `(B, 1, H, W)`."""
-        halves = [_sum([*row[:-1], row[-1] / 2], multipliers[: k + 1]) for k, row in enumerate(self.energies)]
-        return 2 * _sum(halves, multipliers)
+        pairs = [(j, k) for k in range(len(self.energies)) for j in range(k + 1)]
+        products = [multipliers[j] * multipliers[k] * (1 if j == k else 2) for j, k in pairs]
+        return _sum([self.energies[k][j] for j, k in pairs], torch.stack(products))
 
 
 def _sum(parts: Sequence[Tensor], multipliers: Tensor) -> Tensor:
-    total = torch.zeros_like(parts[0])
-    for part, multiplier in zip(parts, _per_image(multipliers), strict=True):
-        total.addcmul_(part, multiplier)
+    """`sum_k m_k parts_k`."""
+    weights = _per_image(multipliers)
+    total = parts[0] * weights[0]
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
+        total.addcmul_(part, weight)
     return total
 
 
