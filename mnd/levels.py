@@ -102,7 +102,8 @@ PLANS: dict[tuple[Level, bool], Plan] = {
     # of the photo itself: whoever is told from it is told from most others, which are less like it
     ("minimum", False): replace(MINIMUM, headroom=0.2, similarity=0.2, logits=0.05),
     ("robust", True): ROBUST,
-    ("robust", False): ROBUST,
+    # of the photo itself, which is nearer than others of the person in every check
+    ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.13),
     ("strong", True): STRONG,
     ("strong", False): STRONG,
 }

@@ -33,7 +33,7 @@ KINDS = {
     "mnd": Kind("MND"),
     "mnd-40": Kind("MND, 40 passes", steps=40),
     "mnd-plain": Kind("MND without R-LPIPS", rho=0.0),
-    "mnd-structure": Kind("MND for structure", beta=1200.0),
+    "mnd-structure": Kind("MND for structure", beta=1200.0, spread=0.2),
     "mnd-spread": Kind("MND, spread", spread=1.5, flat=1.0),
 }
 """The last two stand at the ends of what is traded: SSIM kept best, and no spot that stands out."""
