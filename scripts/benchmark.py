@@ -264,8 +264,8 @@ def learned(args: argparse.Namespace) -> Figures:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
-    "time": costs.times, "memory": costs.memory, "start": costs.start, "learned": learned,
-    "protect": protecting.protect, "variance": variance.variance,
+    "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
+    "learned": learned, "protect": protecting.protect, "variance": variance.variance,
 }  # fmt: skip
 
 
