@@ -128,14 +128,14 @@ class Pulls:
         change = self.geometry.v * self.parts[k]
         still = self.geometry.v * _sum(self.parts, rest)
         if not self.energies:
-            return lambda one: still + _per_image(one) * change
+            return lambda one: still + per_image(one) * change
         alone, two = self._form(rest), self.energies[k][k]
         both = _sum([self.energies[max(j, k)][min(j, k)] for j in range(len(rest))], rest)
         if not bool(rest.any()):  # nothing else pulls
-            return lambda one: change * _per_image(one) / self.geometry.held(two * _per_image(one).square())
+            return lambda one: change * per_image(one) / self.geometry.held(two * per_image(one).square())
 
         def path(one: Tensor) -> Tensor:
-            m = _per_image(one)
+            m = per_image(one)
             return (still + m * change) / self.geometry.held(alone + m * (2 * both + m * two))
 
         return path
@@ -149,14 +149,15 @@ class Pulls:
 
 def _sum(parts: Sequence[Tensor], multipliers: Tensor) -> Tensor:
     """`sum_k m_k parts_k`."""
-    weights = _per_image(multipliers)
+    weights = per_image(multipliers)
     total = parts[0] * weights[0]
     for part, weight in zip(parts[1:], weights[1:], strict=True):
         total.addcmul_(part, weight)
     return total
 
 
-def _per_image(values: Tensor) -> Tensor:
+def per_image(values: Tensor) -> Tensor:
+    """A value for each picture, `(..., B)`, beside pictures `(..., B, C, H, W)`."""
     return values[..., None, None, None]
 
 

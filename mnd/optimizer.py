@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from .geometry import Geometry, Pulls
+from .geometry import Geometry, Pulls, per_image
 from .losses.composite import Composite
 from .losses.curvature import Curved, Metric, stiffness
 from .losses.images import Distance, check_images
@@ -189,10 +189,6 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
     return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
 
 
-def _per_image(values: Tensor) -> Tensor:
-    return values[..., None, None, None]
-
-
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     dot: Tensor = torch.linalg.vecdot(a.flatten(-3), b.flatten(-3))
     return dot
@@ -230,7 +226,7 @@ class _Run:
         if isinstance(search.distance, Curved):
             return 0 * ones
         stiff = stiffness(search.distance, self.x, self.geometry.v) * self.x[0].numel()
-        return (0.7 / _per_image(stiff).clamp_min(1e-9)).clamp_max(0.2)
+        return (0.7 / per_image(stiff).clamp_min(1e-9)).clamp_max(0.2)
 
     def _start(self) -> Tensor:
         generator = torch.Generator().manual_seed(self.settings.seed)
@@ -255,7 +251,7 @@ class _Run:
         found = self.best_cost < torch.inf
         kept = cost < (self.best_cost if self.settings.keep == "cheapest" else torch.inf)
         better = torch.where(fooled, kept, ~found & (worst < self.best_worst))
-        self.best = torch.where(_per_image(better), self.y, self.best)
+        self.best = torch.where(per_image(better), self.y, self.best)
         self.best_cost = torch.where(fooled & better, cost, self.best_cost)
         self.best_worst = torch.where(better, worst, self.best_worst)
         self.best_margins = m if self.steps == 0 else torch.where(better, m, self.best_margins)
@@ -285,7 +281,7 @@ class _Run:
         """The next picture: averages, then the multipliers by the linear model, then the change."""
         scaled = g * self.geometry.v
         size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
-        scaled = scaled / _per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
+        scaled = scaled / per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
         if step == 0:
             self.average = scaled
             self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
@@ -293,7 +289,7 @@ class _Run:
         first, last = self.settings.momentum
         beta = first + (last - first) * step / self.settings.steps
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
-        new = _per_image(torch.where(size > 0, 1 - beta, 0.0))
+        new = per_image(torch.where(size > 0, 1 - beta, 0.0))
         self.average = (1 - new) * self.average + new * scaled
         miss = m + self.settings.kappa
         # while the trust holds a picture back it is on its way: a miss says nothing of the linear model then

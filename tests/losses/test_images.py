@@ -1,4 +1,4 @@
-"""What every distance refuses."""
+"""What every distance refuses, and the blur that several share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mnd.losses import GMSD, MSSSIM, SSIM, AboveJND, Composite, Gradient, JNDExcess, Magnitude, luma
+from mnd.losses.images import blur, gaussian
 
 DISTANCES = [
     SSIM(),
@@ -64,3 +65,21 @@ def test_importing_the_losses_imports_no_slow_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("size", "sigma"), [(7, 1.0), (11, 1.5), (1, 1.0)])
+@pytest.mark.parametrize("border", ["valid", "reflect"])
+def test_a_plane_alone_is_blurred_as_among_others(size, sigma, border):
+    x = torch.rand(2, 3, 23, 31, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    kernel = gaussian(size, sigma, x)
+    together = blur(x, kernel, border)
+    for channel in range(3):
+        alone = blur(x[:, channel : channel + 1], kernel, border)
+        torch.testing.assert_close(alone[:, 0], together[:, channel], rtol=1e-12, atol=0)
+
+
+def test_the_blur_of_a_plane_has_its_gradient():
+    x = torch.rand(1, 1, 9, 8, dtype=torch.float64, requires_grad=True)
+    kernel = gaussian(5, 1.0, x)
+    assert torch.autograd.gradcheck(lambda z: blur(z, kernel), x)
+    assert torch.autograd.gradgradcheck(lambda z: blur(z, kernel), x)
