@@ -229,6 +229,13 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
+def advise_gallery(records: Sequence[Mapping[str, Any]]) -> None:
+    """Say what is missing where a face was cloaked without other photos of the person."""
+    if any(region["kind"] == "face" for record in records for region in record["regions"]):
+        advice = "Only this photo stands for the person: --gallery, a folder of others, would protect better."
+        console().print(Text(advice), soft_wrap=True)
+
+
 def count(records: Sequence[Mapping[str, Any]]) -> None:
     """The last line about several photos."""
     done = sum(bool(record["protected"]) for record in records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,6 +240,31 @@ def test_targets(tmp_path: Path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert all(name in told for name in rows)
     assert "euclidean distance" in told
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_gallery_is_advised_where_there_is_none(album: Path, tmp_path: Path, capsys, known: bool):
+    """Too few steps to protect: what is told of the person does not depend on that."""
+    gallery = tmp_path / "gallery"
+    gallery.mkdir()
+    shutil.copy(album / "astronaut.png", gallery / "other.png")
+    extra = ["--gallery", str(gallery)] if known else []
+    words = [
+        "cloak",
+        str(album / "astronaut.png"),
+        "-o",
+        f"{tmp_path}/o.png",
+        "--targets",
+        "dlib",
+        "--offline",
+    ]
+    assert cli.main([*words, "--steps", "1", *extra]) == 1
+    assert ("--gallery, a folder of others" in capsys.readouterr().out) is not known
+
+
+def test_no_gallery_is_advised_where_there_is_no_face(album: Path, tmp_path: Path, capsys):
+    assert cli.main(["cloak", str(album / "wall.png"), "-o", f"{tmp_path}/o.png", "--targets", "dlib"]) == 1
+    assert "--gallery" not in capsys.readouterr().out
 
 
 def test_one_object_a_photo_and_nothing_else(cloaked: Done):

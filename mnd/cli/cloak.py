@@ -48,6 +48,8 @@ def cloak(
             records.append(record)
             tell(record, as_json, terminal.show)
     if not as_json:
+        if settings.gallery is None:
+            terminal.advise_gallery(records)
         terminal.count(records)
     return DONE if all(record["protected"] for record in records) else FAILED
 
