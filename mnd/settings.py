@@ -44,7 +44,7 @@ class CloakSettings:
     """Forward and backward passes of a search; more finds a less noticeable change."""
     headroom: float | None = None
     """How far past its threshold a recogniser is driven, as a share of the threshold (a classifier: in
-    logits): its next look at the face is never quite the same."""
+    logits), -0.05 to 10: its next look at the face is never quite the same."""
     jitter: float | None = None
     """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
     flips: float | None = None
