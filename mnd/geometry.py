@@ -116,10 +116,10 @@ class Pulls:
 
     def primal(self, multipliers: Tensor) -> Tensor:
         """The change that belongs to the sum; multipliers `(K, B)`."""
-        change = self.geometry.v * _sum(self.parts, multipliers)
+        change = _sum(self.parts, multipliers).mul_(self.geometry.v)  # in place: of a large photo it is much
         if not self.energies:
             return change
-        return change / self.geometry.held(self._form(multipliers))
+        return change.div_(self.geometry.held(self._form(multipliers)))
 
     def along(self, multipliers: Tensor, k: int) -> Callable[[Tensor], Tensor]:
         """`primal` as a function of the k-th multiplier, `(B,)`, alone."""
