@@ -110,6 +110,17 @@ def test_the_change_of_a_sum_of_pulls_is_primal_of_the_sum(c, seed, every):
             torch.testing.assert_close(path(multipliers[k]), expected)
 
 
+@pytest.mark.parametrize("c", [0.0, 0.35])
+def test_the_change_of_a_pull_alone_is_its_primal(c):
+    x = picture().double()
+    geometry = Geometry.of(Composite(spread=c), x)
+    z = torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
+    path = Pulls.of(geometry, [z]).along(torch.zeros(1, len(x), dtype=x.dtype), 0)
+    for multiplier in (0.0, -0.3, 20.0):
+        expected = geometry.primal(multiplier * z)
+        torch.testing.assert_close(path(torch.full((len(x),), multiplier, dtype=x.dtype)), expected)
+
+
 def weighted(multipliers: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
     return torch.einsum("kb,kbchw->bchw", multipliers, parts)
 
