@@ -10,6 +10,8 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from .disks import NOT_KNOWN, sync
+
 Kind = Literal[
     "missing",
     "empty",
@@ -27,15 +29,7 @@ Kind = Literal[
     "damaged",
 ]
 
-_NO_LINKS = {
-    errno.EPERM,
-    errno.EACCES,
-    errno.ENOTSUP,
-    errno.EOPNOTSUPP,
-    errno.ENOSYS,
-    errno.EMLINK,
-    errno.EXDEV,
-}
+_NO_LINKS = NOT_KNOWN | {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV}
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -55,6 +49,21 @@ class PhotoError(ValueError):
     def __reduce__(self) -> tuple[type[PhotoError], tuple[Kind, str]]:
         # so that a worker process can hand the error back whole
         return type(self), (self.kind, str(self))
+
+
+LONGEST = 200
+"""Characters of a name in what is written down or told: names can be anything, also what should not be told."""
+
+
+def shown(name: object) -> str:
+    """A name as it is told: cut in the middle where it is long.
+
+    >>> shown("a.jpg"), len(shown("x" * 1000))
+    ('a.jpg', 200)
+    """
+    text = str(name)
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[: half - 1]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
 def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
@@ -129,7 +138,7 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False, aside: 
     b'hello'
     """
     path = Path(path)
-    check_free(path, overwrite)
+    _check_name(path, overwrite)
     temporary = (aside or path.parent) / f".mnd-{secrets.token_hex(6)}.tmp"
     try:
         try:
@@ -167,9 +176,48 @@ def write_checked(path: Path, data: bytes, overwrite: bool = False, aside: Path 
 def check_free(path: Path, overwrite: bool) -> None:
     """Refuse to write to a folder, to an existing file without `overwrite`, or where nothing can be written.
 
+    Whether the folder takes files is tried with an empty one, which goes again: what a disk says of itself
+    need not hold.
+
     Raises:
-        PhotoError: folder, exists, or unwritable.
+        PhotoError: folder, exists, unwritable, or disk-full.
     """
+    _check_name(path, overwrite)
+    try_folder(path.parent)
+
+
+def try_folder(folder: Path) -> None:
+    """Write an empty file into a folder, and take it away again.
+
+    Raises:
+        PhotoError: unwritable, or disk-full.
+    """
+    tried = folder / f".mnd-{secrets.token_hex(6)}.tmp"
+    try:
+        try:
+            _write(tried, b"")
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(tried)
+    except OSError as error:
+        raise _unwritten(folder, error, 0) from error
+
+
+def _check_name(path: Path, overwrite: bool) -> None:
+    """All of `check_free` that can be told without writing."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            size = len(os.fsencode(path.name))
+            got = f"a name of {size} bytes in a path of {len(os.fsencode(path))}"
+            why = "which this disk does not take, expected a shorter one"
+            raise PhotoError("unwritable", f"{path}: {got}, {why}") from error
+    except ValueError as error:
+        raise PhotoError("unwritable", f"{shown(path)!r}: no name for a file ({error})") from error
+    if _is_of_the_system(path.parent):
+        why = "no folder for files, expected another one (-o)"
+        raise PhotoError("unwritable", f"{path}: {path.parent} is {why}")
     if os.path.isdir(path):
         raise PhotoError("folder", f"{path}: this is a folder, expected the name of a file to write")
     if not overwrite and os.path.lexists(path):
@@ -180,13 +228,24 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise PhotoError("unwritable", f"{path}: cannot be written, the folder {path.parent} is read-only")
 
 
+def _is_of_the_system(folder: Path) -> bool:
+    """Whether a folder holds devices, not files: who reads `/dev/stdin` must not get a `/dev/stdin.cloaked`."""
+    if os.name != "posix":
+        return False
+    # as it is named: /dev/fd is a link
+    for name in (os.path.abspath(folder), os.path.realpath(folder)):
+        if name in ("/dev", "/dev/fd") or name.startswith(("/proc/", "/sys/")):
+            return True
+    return False
+
+
 def _write(path: Path, data: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(fd, rest) :]
-        os.fsync(fd)
+        sync(fd, path.parent)
     finally:
         os.close(fd)
 

@@ -18,8 +18,9 @@ from .photo import Photo
 from .settings import CloakSettings
 from .targets.embedding import FaceTarget
 from .targets.target import Reference, Target
+from .walking import none_left, photos, suffixes
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES = suffixes()
 UPRIGHT = np.array([[0.31, 0.42], [0.70, 0.42], [0.50, 0.62], [0.34, 0.80], [0.67, 0.80]], dtype=np.float32)
 """Where eyes, nose and mouth lie in the box of an upright face, as shares of its width and height."""
 
@@ -130,27 +131,31 @@ class Gallery:
     targets: tuple[FaceTarget, ...]
     references: tuple[Reference, ...]
     files: tuple[Path, ...]
+    passed: tuple[str, ...] = ()
+    """A line on each photo that was passed over, and why."""
 
     @staticmethod
     def read(
         folder: Path, targets: Sequence[FaceTarget], detector: Detector, leave_out: Path | None = None
     ) -> Gallery:
-        """Every photo in `folder` but the one to be cloaked; the largest face of each is the person.
+        """Every photo below `folder` but the one to be cloaked; the largest face of each is the person.
+
+        Files are looked for as `mnd.walking` does; photos that cannot be read, or show no face, are passed
+        over, and `passed` says so.
 
         Raises:
             ValueError: no folder, or no photo with a face in it.
-            PhotoError: a file that looks like a photo cannot be read.
         """
         if not folder.is_dir():
             raise ValueError(
                 f"gallery {folder}: there is no such folder, expected one with photos of the person"
             )
-        same = leave_out.resolve() if leave_out is not None else None
-        photos = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.resolve() != same)
-        gallery = Gallery.of(sorted(photos), targets, detector)
+        there = photos(folder, leave_out, read=True)
+        gallery = Gallery.of(there.files, targets, detector)
         if not gallery.files:
-            raise ValueError(f"gallery {folder}: found no photo with a face, expected at least one")
-        return gallery
+            raise none_left(folder, there, "photo with a face")
+        faceless = (f"{path}: no face found" for path in there.files if path not in gallery.files)
+        return replace(gallery, passed=(*there.passed, *faceless))
 
     @staticmethod
     def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:

@@ -9,8 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ..files import shown
 from ..settings import CloakSettings
 from ..versions import versions
+from ..walking import Photos, none_left, photos
 from .manifest import FORMAT, Line
 from .settings import ProtectSettings
 
@@ -49,13 +51,31 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
 
 
 def header(
-    cloak: CloakSettings, settings: ProtectSettings, targets: list[dict[str, Any]], source: Path
+    cloak: CloakSettings,
+    settings: ProtectSettings,
+    targets: list[dict[str, Any]],
+    source: Path,
+    people: Photos | None = None,
 ) -> Line:
-    """The first line of a manifest; `settings_sha256` in it is the sum of all that changes results."""
+    """The first line of a manifest; `settings_sha256` in it is the sum of all that changes results.
+
+    What `--include` and `--exclude` leave alone changes no result of another picture. Nor does whether
+    suspects are held back or copied (`hold`, `copy`): the planner knows which lines that concerns.
+
+    Args:
+        cloak, settings, targets: what results depend on.
+        source: its name is told.
+        people: the photos of the gallery; by default they are looked for.
+
+    Raises:
+        ValueError: no photo of the gallery can be read.
+    """
+    if people is None and cloak.gallery is not None:
+        people = known_by(cloak.gallery)
     how = {name: getattr(cloak, name) for name in _PLAIN} | {
         "plan": asdict(cloak.plan),
-        "gallery": _gallery(cloak.gallery),
-        "no_face": settings.no_face,
+        "gallery": None if people is None else _sums(cloak.gallery or Path(), people),
+        "no_face": "copy" if settings.no_face == "hold" else settings.no_face,
         "targets": targets,
         **_chunk(cloak, settings),
     }
@@ -63,9 +83,9 @@ def header(
     return {
         "mnd_manifest": FORMAT,
         "mnd": told["mnd"],
-        "settings": json.loads(text),
+        "settings": json.loads(text) | {"no_face": settings.no_face},
         "settings_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "source": source.name,
+        "source": shown(source.name),
         "shard": settings.shard,
         "versions": told,
     }
@@ -81,10 +101,20 @@ def _chunk(cloak: CloakSettings, settings: ProtectSettings) -> dict[str, int]:
     return {"chunk": CHUNK} if pick_device(cloak.device) == "cpu" else {}
 
 
-def _gallery(folder: Path | None) -> list[list[str]] | None:
-    """Names and sums of the photos that the person is known by."""
-    if folder is None:
-        return None
+def known_by(gallery: Path) -> Photos:
+    """The photos that the person is known by; what cannot be read is passed over.
+
+    Raises:
+        ValueError: there are none.
+    """
+    found = photos(gallery, read=True)
+    if not found.files:
+        raise none_left(gallery, found)
+    return found
+
+
+def _sums(gallery: Path, people: Photos) -> list[list[str]]:
+    """Names and sums of photos: of these alone, so that a note or a system file beside them changes nothing."""
     from ..weights import sha256_of
 
-    return [[path.name, sha256_of(path)] for path in sorted(folder.iterdir()) if path.is_file()]
+    return [[path.relative_to(gallery).as_posix(), sha256_of(path)] for path in people.files]

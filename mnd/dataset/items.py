@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import PhotoError, read_bytes
+from ..files import Kind, PhotoError, read_bytes
 
 LARGEST = 8 * 200_000_000 + (64 << 20)
 """Bytes of a file that can be a photo; larger ones are not read."""
@@ -51,6 +51,8 @@ class Item:
     """What is at its place may be replaced, whosever it is."""
     told: tuple[str, str, str] | None = None
     """Status, sha256 of the input and of the output, as a manifest has them; for those who verify."""
+    row: tuple[str, int] | None = None
+    """Of a picture that a list holds: the column and the number of its row, from 0."""
 
     @property
     def place(self) -> str:
@@ -68,9 +70,23 @@ class Item:
         try:
             if stat is None:
                 raise PhotoError("missing", f"{path}: there is no such file, expected a photo")
+            if self.row is not None:
+                return self._held(path, *self.row, limit), stat
             return (read_bytes(path, limit) if self.span is None else self._member(limit)), stat
         except PhotoError as error:
             raise PhotoError(error.kind, str(error).replace(str(path), self.name)) from error
+
+    def _held(self, path: Path, column: str, number: int, limit: int) -> bytes:
+        from .held import picture_in
+
+        try:
+            data = picture_in(path, column, number)
+        except (OSError, ValueError) as error:
+            raise PhotoError("unreadable", f"{self.name}: cannot be read ({error})") from error
+        if not 0 < len(data) <= limit:
+            kind: Kind = "too-large" if data else "empty"
+            raise PhotoError(kind, f"{self.name}: {len(data):,} bytes, expected a photo of at most {limit:,}")
+        return data
 
     def _member(self, limit: int) -> bytes:
         assert self.span is not None

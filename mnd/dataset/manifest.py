@@ -13,15 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..disks import can_lock, sync
+from ..files import LONGEST, shown
 from ..finite import finite
 from .outputs import digest
 
 Line = dict[str, Any]
 FORMAT = 1
 """Of the manifest; in its header."""
-STATUSES = ("protected", "whole", "copied", "skipped", "failed", "other", "shard")
+STATUSES = ("protected", "whole", "copied", "skipped", "held", "failed", "other", "shard")
 """What can have become of an input. whole: protected as a whole picture, since no face was found; copied,
-skipped: no face was found; other: no picture; shard: a tar file whose pictures have lines of their own."""
+skipped: no face was found; held: held back, since a face is suspected or could not be proven to be protected;
+other: no picture; shard: a tar file whose pictures have lines of their own."""
+LONGEST_MESSAGE = 1000
+"""Characters of the message of an error."""
 _PLACE = 1 << 48
 """Offsets in a manifest are below this; what is above says which manifest."""
 
@@ -51,6 +56,41 @@ def manifests(dst: Path) -> list[Path]:
     """Every manifest in a folder of results: the one of the whole first, then those of shards."""
     shards = sorted(dst.glob("manifest-*-of-*.jsonl"))
     return [p for p in (manifest_path(dst), *shards) if p.is_file()]
+
+
+def shortened(line: Line) -> Line:
+    """The line with no more than 200 characters of a name: a name may be what nobody should read here.
+
+    `input_digest` then stands for the whole name.
+
+    >>> line = shortened({"input": "x" * 300, "output": None, "error": None})
+    >>> len(line["input"]), len(line["input_digest"])
+    (200, 32)
+    """
+    name, output, error = line["input"], line.get("output"), line.get("error")
+    if len(name) > LONGEST:
+        line = line | {"input": shown(name), "input_digest": digest(name).hex()}
+    if output is not None and len(output) > LONGEST:
+        line = line | {"output": shown(output)}
+    if error and len(error.get("message") or "") > LONGEST:
+        line = line | {"error": error | {"message": _cut(error["message"], name)}}
+    return line
+
+
+def _cut(message: str, name: str) -> str:
+    """A message about a name."""
+    for part in sorted({name, name.rsplit("/", 1)[-1]}, key=len, reverse=True):
+        if len(part) > LONGEST:
+            message = message.replace(part, shown(part))
+    half = LONGEST_MESSAGE // 2
+    cut = f"{message[: half - 1]}\N{HORIZONTAL ELLIPSIS}{message[-half:]}"
+    return message if len(message) <= LONGEST_MESSAGE else cut
+
+
+def name_digest(line: Line) -> bytes:
+    """What an input is known by."""
+    told = line.get("input_digest")
+    return bytes.fromhex(told) if told else digest(line["input"])
 
 
 def read_manifest(path: Path, torn: bool = False) -> Iterator[tuple[int, Line]]:
@@ -154,7 +194,7 @@ class Index:
             if "mnd_manifest" in line:
                 self.header = line
             else:
-                self._places[digest(line["input"])] = base + offset
+                self._places[name_digest(line)] = base + offset
         self._files.append(path.open("rb"))
 
     def get(self, name: str) -> Line | None:
@@ -172,7 +212,7 @@ class Index:
         file.seek(place % _PLACE)
         line = json.loads(file.readline())
         assert isinstance(line, dict)
-        return line
+        return shortened(line)  # earlier versions wrote names as they were
 
     def close(self) -> None:
         """Close the files, and forget all."""
@@ -209,7 +249,7 @@ class Manifest:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
-            os.fsync(self._fd)
+            sync(self._fd, self.path.parent)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, before)
@@ -231,7 +271,7 @@ def _repair(path: Path) -> str:
         return ""
     with path.open("r+b") as file:
         file.truncate(whole)
-        os.fsync(file.fileno())
+        sync(file.fileno(), path.parent)
     return f"{path}: the last line was broken off; {size - whole:,} bytes of it were removed"
 
 
@@ -239,12 +279,17 @@ def _repair(path: Path) -> str:
 def locked(dst: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     """Nobody else writes to this manifest; the lock falls with the process that holds it.
 
+    On a disk that knows no locks there is none, and that is said.
+
     Raises:
         LockedError: somebody does.
         OSError: the folder cannot be written to.
     """
     import filelock
 
+    if not can_lock(dst / f".mnd{tag(shard)}.lock"):
+        yield
+        return
     lock = filelock.FileLock(dst / f".mnd{tag(shard)}.lock", timeout=0)
     try:
         lock.acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args
 from ..settings import CloakSettings
 
 EngineName = Literal["local", "ray"]
-NoFace = Literal["copy", "skip", "whole", "fail"]
+NoFace = Literal["hold", "copy", "skip", "whole", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,10 @@ class ProtectSettings:
     16 on a GPU and 1 elsewhere."""
     shard: str | None = None
     """I/N: only the I-th of N parts, for N machines that share the two folders."""
-    no_face: NoFace = "copy"
-    """Photos without a face. copy: as they are, unprotected. skip: not at all. whole: changed as a whole.
-    fail: they count as failures."""
+    no_face: NoFace = "hold"
+    """Photos without a face. hold: copied as they are, unprotected, but where a face is suspected, or could not
+    be proven to be protected: those are held back. copy: all of them as they are. skip: not at all. whole:
+    changed as a whole. fail: they count as failures."""
     retry: bool = False
     """Try the failures of earlier runs again."""
     verify: bool = False
@@ -46,7 +48,13 @@ class ProtectSettings:
     report_originals: bool = False
     """Show the worst photos in report.html also as they were before. Do not publish that page."""
     column: str = "path"
-    """The column of a CSV or Parquet list that has the paths."""
+    """The column of a CSV or Parquet list that has the paths; of a Parquet list also one that holds the
+    pictures."""
+    include: tuple[str, ...] = ()
+    """Work only on pictures whose name fits such a pattern (*.jpg, left/*); may be given several times."""
+    exclude: tuple[str, ...] = ()
+    """Leave pictures alone whose name fits such a pattern (*.depth.png); those in a tar are copied as they are.
+    May be given several times."""
     address: str | None = None
     """Of the Ray cluster, HOST:PORT or auto; by default one is started on this machine."""
 
@@ -64,11 +72,32 @@ class ProtectSettings:
         if self.address is not None and self.engine != "ray":
             raise ValueError("got the address of a cluster, expected it with engine ray only")
         assert self.part is None or self.part
+        for name in ("include", "exclude"):
+            given = getattr(self, name)
+            patterns = (given,) if isinstance(given, str) else tuple(given)
+            if not all(isinstance(pattern, str) and pattern for pattern in patterns):
+                raise ValueError(f"{name} is {given!r}, expected patterns such as '*.depth.png'")
+            object.__setattr__(self, name, patterns)
 
     @property
     def side_by_side(self) -> bool:
         """Networks see several faces at once on every device, not only on a GPU."""
         return (self.batch or 1) > 1
+
+    def wants(self, name: str) -> bool:
+        """Whether a picture of this name is to be worked on.
+
+        A pattern fits the whole name or the last part of it, in capitals or not.
+
+        >>> settings = ProtectSettings(include="*.png", exclude="*.depth.png")
+        >>> [settings.wants(name) for name in ("a/1.PNG", "a/1.depth.png", "a/1.jpg")]
+        [True, False, False]
+        """
+        return (not self.include or _fits(name, self.include)) and not self.refuses(name)
+
+    def refuses(self, name: str) -> bool:
+        """Whether `exclude` has a pattern that fits."""
+        return _fits(name, self.exclude)
 
     @property
     def part(self) -> tuple[int, int] | None:
@@ -79,6 +108,12 @@ class ProtectSettings:
         if told is None or not 1 <= int(told[1]) <= int(told[2]):
             raise ValueError(f"shard is {self.shard!r}, expected I/N with 1 <= I <= N, such as 1/4")
         return int(told[1]), int(told[2])
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    whole = name.lower()
+    names = {whole, whole.rsplit("/", 1)[-1]}
+    return any(fnmatch.fnmatchcase(one, pattern.lower()) for pattern in patterns for one in names)
 
 
 def both_settings(options: dict[str, Any]) -> tuple[CloakSettings, ProtectSettings]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import functools
-import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ..files import PhotoError
+from .. import walking
+from . import held, lists
 from .items import Found, Item, Other, Refused, Shard
+from .lists import LISTS
 
-LISTS = (".txt", ".lst", ".csv", ".tsv", ".parquet")
+ALONE = "left alone (--include, --exclude)"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-UNSUPPORTED = (".heic", ".heif", ".avif", ".gif", ".jxl", ".jp2")
-"""Suffixes of pictures that cannot be kept: they are tried, and said to be unsupported."""
-_DOCUMENTS = (b"%PDF", b"\0\0\1\0")
-_HEAD = 16
 
 
 class Source(Protocol):
@@ -31,7 +26,7 @@ class Source(Protocol):
 
 
 def source(src: Path, dst: Path, column: str = "path") -> Source:
-    """The source at `src`; nothing is read yet.
+    """The source at `src`; nothing is read yet but the first rows of a list.
 
     Args:
         src: a folder, a tar file, or a list of paths.
@@ -40,7 +35,8 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
 
     Raises:
         FileNotFoundError: there is nothing of that name.
-        ValueError: it is none of these.
+        ValueError: it is none of these, or a list whose column is not there or has neither paths nor pictures.
+        ModuleNotFoundError: Parquet needs the package pyarrow.
     """
     if src.is_dir():
         return Folder(src, dst)
@@ -52,6 +48,7 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
     if name.endswith(".tar"):
         return Single(src)
     if name.endswith(LISTS):
+        lists.check(src, column)
         return Paths(src, dst, column)
     raise ValueError(
         f"{src}: expected a folder, a .tar, or a list of paths ({', '.join(LISTS)}); "
@@ -59,23 +56,23 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
     )
 
 
-def classified(name: str, path: str) -> Found:
-    """What the file at `path` is: by its name where that says it is a picture, else by its first bytes."""
-    base = name.rsplit("/", 1)[-1]
-    if base.startswith("."):
-        return Other(name, "hidden")
-    if base.lower().endswith(".tar"):
-        return Shard(name, path)
-    if is_named_picture(base):
-        return Item(name, path)
-    if not os.path.isfile(path):
-        return Other(name, "no regular file")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        return Other(name, f"cannot be read ({error.strerror or error})")
-    return Item(name, path) if looks_like_picture(head) else Other(name, "no picture")
+def classified(entry: walking.Entry) -> Found:
+    """What is to be done with a file."""
+    match entry.kind:
+        case "photo":
+            return Item(entry.name, entry.path)
+        case "unsupported" if entry.what == "RAW":
+            why = "a RAW picture, expected a JPEG, PNG, WebP, TIFF or BMP photo (convert it first)"
+            return Refused(entry.name, "unsupported", f"{entry.name}: {why}")
+        case "unsupported":
+            return Item(entry.name, entry.path)  # which will be said to be what it is
+        case "tar":
+            return Shard(entry.name, entry.path)
+        case "unreadable":
+            name = entry.name or "."
+            return Refused(name, "unreadable", f"{entry.name or entry.path}: {entry.what}")
+        case _:
+            return Other(entry.name, entry.what)
 
 
 def is_named_picture(name: str) -> bool:
@@ -83,61 +80,45 @@ def is_named_picture(name: str) -> bool:
     >>> is_named_picture("a.JPG"), is_named_picture("a.heic"), is_named_picture("a.txt")
     (True, True, False)
     """
-    return name.lower().endswith(_suffixes())
+    return name.lower().endswith(walking.suffixes()) or bool(walking.unsupported(name))
 
 
 def looks_like_picture(head: bytes) -> bool:
     """Whether a file that begins so is a picture, even of a format that is not supported."""
-    from ..opening import format_of
-
-    try:
-        format_of(head, "")
-    except PhotoError as error:
-        return error.kind == "unsupported" and not head.startswith(_DOCUMENTS)
-    # two letters are little: a text, too, can begin with BM
-    return not head.startswith(b"BM") or head[6:10] == bytes(4)
+    return walking.kind_of(head) != "other"
 
 
-@functools.cache
-def _suffixes() -> tuple[str, ...]:
-    from ..photo import FORMATS
+class Chosen:
+    """A source without the pictures that are to be left alone.
 
-    return (*(s for several in FORMATS.values() for s in several), *UNSUPPORTED)
+    Args:
+        source: all there is.
+        wants: whether a name is to be worked on; names in shards are for others to ask about.
+        refuses: whether a shard is to be left alone.
+    """
+
+    def __init__(self, source: Source, wants: Callable[[str], bool], refuses: Callable[[str], bool]) -> None:
+        self.root = source.root
+        self._source, self._wants, self._refuses = source, wants, refuses
+
+    def __iter__(self) -> Iterator[Found]:
+        for found in self._source:
+            if isinstance(found, Shard):
+                alone = self._refuses(found.name)
+            else:
+                alone = not isinstance(found, Other) and not self._wants(found.name)
+            yield Other(found.name, ALONE) if alone else found
 
 
 class Folder:
-    """Every file below a folder, sorted folder by folder; links are followed, but never in a circle."""
+    """Every file below a folder, in the order of `mnd.walking.walk`."""
 
     def __init__(self, root: Path, dst: Path) -> None:
         self.root = root
-        self._dst = _identity(dst)
+        self._dst = walking.identity(dst)
 
     def __iter__(self) -> Iterator[Found]:
-        return self._walk(str(self.root), "", ())
-
-    def _walk(self, folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[Found]:
-        here = _identity(folder)
-        if here is None or here in above:
-            yield Other(prefix, "a link to a folder above it")
-            return
-        if here == self._dst:
-            yield Other(prefix, "the folder of the results")
-            return
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted((entry.name, entry.is_dir()) for entry in found)
-        except OSError as error:
-            why = f"{prefix or self.root}: the folder cannot be read ({error.strerror or error})"
-            yield Refused(prefix or ".", "unreadable", why)
-            return
-        for name, is_folder in entries:
-            path = os.path.join(folder, name)
-            if not is_folder:
-                yield classified(prefix + name, path)
-            elif name.startswith("."):
-                yield Other(f"{prefix}{name}/", "hidden")
-            else:
-                yield from self._walk(path, f"{prefix}{name}/", (*above, here))
+        return map(classified, walking.walk(self.root, self._dst))
 
 
 class Single:
@@ -166,19 +147,28 @@ class Paths:
 
     def __iter__(self) -> Iterator[Found]:
         base = os.path.abspath(self.root)
-        for row in read_paths(self._path, self._column):
-            path = os.path.normpath(os.path.join(base, row))
-            name = listed_name(path, base)
-            if "\0" in row:
-                yield Refused(name, "missing", f"{name!r}: a name with a zero byte, expected a path")
-            elif os.path.realpath(path).startswith(self._dst + os.sep):
-                yield Refused(name, "original", f"{name}: lies in the folder of the results")
-            elif os.path.isdir(path):
-                yield Refused(name, "folder", f"{name}: this is a folder, expected a photo")
-            elif not os.path.lexists(path):
-                yield Item(name, path)  # which will be said to be missing
+        for row in lists.rows(self._path, self._column):
+            if row.wrong:
+                name = f"{self._path.name}, row {row.number + 1}"
+                yield Refused(name, "value", f"{name}: {row.wrong}, expected a path")
+            elif row.head:
+                name = held.name_of(self._path.stem, row.number, row.path, row.head)
+                yield Item(name, str(self._path), row=(self._column, row.number))
             else:
-                yield classified(name, path)
+                yield self._found(row.path, base)
+
+    def _found(self, row: str, base: str) -> Found:
+        path = os.path.normpath(os.path.join(base, row))
+        name = listed_name(path, base)
+        if "\0" in row:
+            return Refused(name, "missing", f"{name!r}: a name with a zero byte, expected a path")
+        if os.path.realpath(path).startswith(self._dst + os.sep):
+            return Refused(name, "original", f"{name}: lies in the folder of the results")
+        if os.path.isdir(path):
+            return Refused(name, "folder", f"{name}: this is a folder, expected a photo")
+        if not os.path.lexists(path):
+            return Item(name, path)  # which will be said to be missing
+        return classified(walking.entry(name, path))
 
 
 def listed_name(path: str, base: str) -> str:
@@ -191,66 +181,3 @@ def listed_name(path: str, base: str) -> str:
         path = path[len(os.path.join(base, "")) :]
     drive, rest = os.path.splitdrive(path)
     return "/".join(part for part in (drive.strip(":\\/"), *rest.split(os.sep)) if part)
-
-
-def read_paths(path: Path, column: str) -> Iterator[str]:
-    """The paths in a text file (one a line), or in a column of a CSV or Parquet file.
-
-    Raises:
-        ValueError: it has no such column, is no UTF-8, or is no Parquet file.
-        ModuleNotFoundError: Parquet needs the package pyarrow.
-    """
-    readers: dict[str, Callable[[Path, str], Iterator[str]]] = {
-        ".csv": _csv, ".tsv": _csv, ".parquet": _parquet,
-    }  # fmt: skip
-    return (row for row in readers.get(path.suffix.lower(), _text)(path, column) if row)
-
-
-def _text(path: Path, column: str) -> Iterator[str]:
-    del column
-    # names need not be text; utf-8-sig: some editors begin a file with a mark
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
-        for line in file:
-            yield line.rstrip("\r\n")
-
-
-def _csv(path: Path, column: str) -> Iterator[str]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        _check_column(path, column, list(rows.fieldnames or ()))
-        for row in rows:
-            yield row[column] or ""
-
-
-def _parquet(path: Path, column: str) -> Iterator[str]:
-    try:
-        pyarrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            f"{path}: reading Parquet needs the package pyarrow: pip install 'mnd[parquet]'"
-        ) from error
-    try:
-        file = parquet.ParquetFile(path)
-    except (pyarrow.ArrowException, ValueError) as error:
-        raise ValueError(f"{path}: no readable Parquet file ({error})") from error
-    with file:
-        _check_column(path, column, file.schema_arrow.names)
-        for batch in file.iter_batches(batch_size=1024, columns=[column]):
-            for value in batch.column(0):
-                yield str(value.as_py() or "")
-
-
-def _check_column(path: Path, column: str, there: list[str]) -> None:
-    if column not in there:
-        raise ValueError(
-            f"{path}: has the columns {', '.join(there) or 'none'}, expected one named {column!r}"
-        )
-
-
-def _identity(path: Path | str) -> tuple[int, int] | None:
-    try:
-        told = os.stat(path)
-    except OSError:
-        return None
-    return told.st_dev, told.st_ino

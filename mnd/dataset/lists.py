@@ -1,0 +1,229 @@
+"""Lists: the paths in a text, CSV or Parquet file, or the pictures themselves where a column holds them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import importlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LISTS = (".txt", ".lst", ".csv", ".tsv", ".parquet")
+LONGEST_PATH = 4096
+"""Characters; what is longer is no path on any system."""
+FIRST = 100
+"""So many rows are looked at before any work is done."""
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\s*")
+_LARGEST_FIELD = 1 << 30
+_SHORT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a list that says where a picture is, or has it.
+
+    Attributes:
+        number: of the row, from 0.
+        path: as it stands there; of a picture in the list: the name that the list has for it, or nothing.
+        head: the first bytes of a picture in the list.
+        wrong: what stands there instead of a path.
+    """
+
+    number: int
+    path: str = ""
+    head: bytes = b""
+    wrong: str = ""
+
+
+def rows(path: Path, column: str) -> Iterator[Row]:
+    """The rows of a text file (one path a line), or of a column of a CSV or Parquet file; no empty ones.
+
+    Raises:
+        ValueError: it has no such column, the column is none of paths nor of pictures, or it cannot be read.
+        ModuleNotFoundError: Parquet needs the package pyarrow.
+    """
+    readers: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+        ".csv": _csv, ".tsv": _csv, ".parquet": _parquet,
+    }  # fmt: skip
+    found = readers.get(path.suffix.lower(), _text)(path, column)
+    return (row for row in found if row.path or row.head or row.wrong)
+
+
+def check(path: Path, column: str) -> None:
+    """Refuse a list whose first rows are no paths, before anything is done.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `rows`; no message has what stands in a row that is no path.
+    """
+    for row in itertools.islice(rows(path, column), FIRST):
+        if row.wrong:
+            where = "a list of paths" if path.suffix.lower() in (".txt", ".lst") else f"column {column!r}"
+            raise ValueError(
+                f"{path}: {where} holds pictures or other data, not paths: {row.wrong} in row {row.number + 1};"
+                " expected paths, write the pictures out to files first (or name another --column)"
+            )
+
+
+def no_path(value: str) -> str:
+    """What a value is that is no path; empty where it can be one.
+
+    >>> no_path("a/photo.jpg"), no_path("data:image/png;base64,iVBORw0KGgo=")
+    ('', 'a data URI of 34 characters')
+    >>> no_path('[{"bytes": "x"}]'), no_path("x" * 5000)
+    ('JSON of 16 characters', 'a text of 5,000 characters')
+    """
+    what = ""
+    if re.match(r"data:[\w.+/-]*[;,]", value):
+        what = "a data URI"
+    elif value.startswith(("b'", 'b"', "{'bytes'")) and "\\x" in value:
+        what = "bytes, written as text,"
+    elif value.startswith(("[", "{")) and _is_json(value):
+        what = "JSON"
+    elif _BASE64.fullmatch(value) and max(map(len, value.split("/"))) > _SHORT // 2:
+        # a part of a path is hardly as long as that, and without a dot
+        what = "base64 or hexadecimal text"
+    elif len(value) > LONGEST_PATH:
+        what = "a text"
+    return f"{what} of {len(value):,} characters" if what else ""
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _row(number: int, value: str) -> Row:
+    wrong = no_path(value) if value else ""
+    return Row(number, wrong=wrong) if wrong else Row(number, value)
+
+
+def encoding_of(path: Path) -> tuple[str, str]:
+    """The encoding of a text file, by the mark at its beginning, and what becomes of what it does not have.
+
+    Windows writes UTF-16 or UTF-32. Everything else is taken for UTF-8, and bytes that are none stay as they
+    are: names need not be text. A name may begin as such a mark does; but it has no zero bytes.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for mark, name in _MARKS:
+        if head.startswith(mark) and b"\0" in head:
+            return name, "replace"
+    return "utf-8-sig", "surrogateescape"
+
+
+def _text(path: Path, column: str) -> Iterator[Row]:
+    del column
+    encoding, errors = encoding_of(path)
+    with path.open(encoding=encoding, errors=errors, newline="\n") as file:
+        for number, line in enumerate(file):
+            yield _row(number, line.rstrip("\r\n"))
+
+
+def _csv(path: Path, column: str) -> Iterator[Row]:
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))  # captions can be long
+    encoding, errors = encoding_of(path)
+    with path.open(encoding=encoding, errors=errors, newline="") as file:
+        try:
+            table = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+            _check_column(path, column, list(table.fieldnames or ()))
+            for number, row in enumerate(table):
+                yield _row(number, row[column] or "")
+        except csv.Error as error:
+            raise ValueError(f"{path}: no readable table ({error})") from error
+
+
+def _parquet(path: Path, column: str) -> Iterator[Row]:
+    with opened(path, column) as file:
+        pictures = _holds_pictures(path, column, file.schema_arrow.field(column).type)
+        number = 0
+        for batch in file.iter_batches(batch_size=64, columns=[column], use_threads=False):
+            for value in batch.column(0):
+                yield _held(number, value.as_py()) if pictures else _row(number, value.as_py() or "")
+                number += 1
+
+
+def opened(path: Path, column: str) -> Any:
+    """The Parquet file at `path`, which has such a column; to be closed.
+
+    Raises:
+        ValueError: it is none, or has no such column.
+        ModuleNotFoundError: the package pyarrow is not installed.
+    """
+    try:
+        pyarrow: Any = importlib.import_module("pyarrow")
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"{path}: reading Parquet needs the package pyarrow: pip install 'mnd[parquet]'"
+        ) from error
+    try:
+        file = parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, ValueError) as error:
+        raise ValueError(f"{path}: no readable Parquet file ({error})") from error
+    try:
+        _check_column(path, column, file.schema_arrow.names)
+    except ValueError:
+        file.close()
+        raise
+    return file
+
+
+def _holds_pictures(path: Path, column: str, kind: Any) -> bool:
+    """Whether a column of this type holds pictures; False: paths.
+
+    Raises:
+        ValueError: neither.
+    """
+    types: Any = importlib.import_module("pyarrow").types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_text(types, kind) or types.is_null(kind):
+        return False
+    if _is_binary(types, kind):
+        return True
+    fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+    if types.is_struct(kind) and _is_binary(types, fields.get("bytes", kind)):
+        return True
+    got = str(kind)[:_SHORT]
+    raise ValueError(
+        f"{path}: column {column!r} holds {got}, expected paths (text) or pictures (binary, or a struct of"
+        " bytes and path)"
+    )
+
+
+def _is_text(types: Any, kind: Any) -> bool:
+    checks = ("is_string", "is_large_string", "is_string_view")
+    return any(getattr(types, name)(kind) for name in checks if hasattr(types, name))
+
+
+def _is_binary(types: Any, kind: Any) -> bool:
+    checks = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    return any(getattr(types, name)(kind) for name in checks if hasattr(types, name))
+
+
+def _held(number: int, value: Any) -> Row:
+    """A row of a column of pictures: bytes, or a struct of `bytes` and `path`, of which one may be missing."""
+    name = ""
+    if isinstance(value, dict):
+        name, value = value.get("path") or "", value.get("bytes")
+    if value:
+        return Row(number, name if isinstance(name, str) else "", bytes(value[:16]))
+    return _row(number, name) if isinstance(name, str) else Row(number)
+
+
+def _check_column(path: Path, column: str, there: list[str]) -> None:
+    if column not in there:
+        names = ", ".join(name[:_SHORT] for name in there[:50]) or "none"
+        raise ValueError(f"{path}: has the columns {names}, expected one named {column!r}")
