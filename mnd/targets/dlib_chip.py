@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .alignment import check_faces, fit, read, similarity
+from .looks import Look
 
 SIZE = 150
 PADDING = 0.25
@@ -77,6 +78,16 @@ class ChipPlan:
     """left, top, right, bottom in pixels; right and bottom belong to it, so its width is right - left + 1."""
     angle: float
     """Radians, clockwise as seen in the picture."""
+
+    def looked(self, look: Look) -> ChipPlan:
+        """Where the chip of a look lies, if this is where the usual one does."""
+        left, top, right, bottom = self.rect
+        side, angle = right - left + 1, 0.0 if look.upright else self.angle + math.radians(look.turn)
+        across, down = look.shift[0] * side, look.shift[1] * side
+        cos, sin = math.cos(angle), math.sin(angle)
+        x, y = (left + right) / 2 + cos * across - sin * down, (top + bottom) / 2 + sin * across + cos * down
+        half = (side * look.zoom - 1) / 2
+        return ChipPlan((x - half, y - half, x + half, y + half), angle)
 
     @property
     def levels(self) -> int:
