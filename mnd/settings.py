@@ -125,7 +125,9 @@ class CloakSettings:
         """
         if self.box is None:
             return ()
-        several = self.box if self.box and all(isinstance(one, (tuple, list)) for one in self.box) else (self.box,)
+        several = (
+            self.box if self.box and all(isinstance(one, (tuple, list)) for one in self.box) else (self.box,)
+        )
         for one in several:
             if len(one) != 4 or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from .channel import Pixels, to_tensor
-from .faces import Detector, Face, FaceError, overlap, parse_box, select
+from .faces import Detector, Face, FaceError, parse_box, select
+from .faces import _overlap as overlap
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
@@ -47,14 +48,16 @@ class Subject:
     """What the targets are judged against, one each: the photo itself, and the gallery of its person."""
     found: bool = True
     """A face was seen in the box; otherwise its landmarks are those of an upright face that fills it."""
+    turn: int = 0
+    """Degrees by which the photo has to be turned for the face to be upright, as `Face.turn`."""
     likeness: tuple[float, ...] | None = None
     """What each target says of the clean face and the gallery; None where there is no gallery."""
     person: bool | None = None
     """Whether this is the person of the gallery: a target would match it; None where there is no gallery."""
 
-    def area(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """The box in whole pixels, inside a photo of that size."""
-        x0, y0, x1, y1 = self.box
+    def area(self, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int]:
+        """The box in whole pixels, inside a version of the photo of that size."""
+        x0, y0, x1, y1 = (v * scale for v in self.box)
         return max(round(x0), 0), max(round(y0), 0), min(round(x1), width), min(round(y1), height)
 
     def scores(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> list[float]:
@@ -69,12 +72,15 @@ class Subject:
                 for target, reference in zip(self.targets, self.judged, strict=True)
             ]
 
-    @torch.no_grad()
     def opinions(
         self, pixels: Pixels, detector: Detector, scale: float = 1.0, wide: bool = True
     ) -> list[Opinion]:
         """The same by every look at the face, or without the wide ones."""
-        landmarks = self.again(pixels, detector, scale)
+        return self.told(pixels, self.again(pixels, detector, scale), wide)
+
+    @torch.no_grad()
+    def told(self, pixels: Pixels, landmarks: Tensor | None, wide: bool = True) -> list[Opinion]:
+        """The same of a face whose landmarks are known."""
         told: list[Opinion] = []
         for target, reference in zip(self.targets, self.judged, strict=True):
             image = to_tensor(pixels, _device(target))
@@ -84,13 +90,24 @@ class Subject:
                 told.append({WHOLE: float(target.score(image, reference))})
         return told
 
+    def recognised(self, pixels: Pixels) -> float:
+        """How well the target that knows it best recognises the face where this says it is: the largest
+        margin, as a share of the threshold."""
+        opinions = self.told(pixels, self.landmarks)
+        return max(
+            Margin.of(target.card, value).margin / abs(target.card.threshold)
+            for target, opinion in zip(self.targets, opinions, strict=True)
+            for value in opinion.values()
+        )
+
     def again(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> Tensor | None:
         """The landmarks in another version of the photo, found anew where the face still can be found."""
         if self.landmarks is None:
             return None
-        face = _near(pixels, tuple(v * scale for v in self.box), detector) if self.found else None
+        box = tuple(v * scale for v in self.box)
+        face = _near(pixels, box, detector, self.turn) if self.found else None
         if face is not None:
-            return torch.from_numpy(face.landmarks.copy())[None]
+            return marks(face)
         return (self.landmarks + 0.5) * scale - 0.5
 
 
@@ -127,17 +144,15 @@ def _faces(
 ) -> list[Subject]:
     subjects = []
     for box, face in _places(photo, settings, detector):
-        marks = face.landmarks if face is not None else _upright(box)
-        landmarks = torch.from_numpy(marks.copy())[None]
+        landmarks = marks(face) if face is not None else torch.from_numpy(_upright(box))[None]
         own = tuple(t.known(photo.tensor().to(_device(t)), landmarks) for t in targets)
         where = face.box if face is not None and not settings.whole else box
-        subjects.append(Subject("face", where, landmarks, targets, own, face is not None))
+        turn = face.turn if face is not None else 0
+        subjects.append(Subject("face", where, landmarks, targets, own, face is not None, turn))
     return subjects if gallery is None else [gallery.judging(subject) for subject in subjects]
 
 
-def _places(
-    photo: Photo, settings: CloakSettings, detector: Detector
-) -> Iterator[tuple[Box, Face | None]]:
+def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterator[tuple[Box, Face | None]]:
     """Where faces are, found or said, and the face that is seen there."""
     height, width = photo.pixels.shape[:2]
     if settings.whole:
@@ -208,7 +223,7 @@ class Gallery:
         for path in photos:
             photo = Photo.read(path)
             known = [
-                [t.known(photo.tensor().to(_device(t)), torch.from_numpy(face.landmarks.copy())[None]) for t in targets]
+                [t.known(photo.tensor().to(_device(t)), marks(face)) for t in targets]
                 for face in detector(photo.pixels)
             ]
             if known:
@@ -237,7 +252,8 @@ class Gallery:
         """
         likeness = self.likeness(subject)
         person = any(
-            not Margin.of(target.card, value).fooled for target, value in zip(self.targets, likeness, strict=True)
+            not Margin.of(target.card, value).fooled
+            for target, value in zip(self.targets, likeness, strict=True)
         )
         subject = replace(subject, likeness=likeness, person=person)
         return self.known(subject) if person else subject
@@ -267,6 +283,11 @@ def _shared(targets: Sequence[FaceTarget], photos: Sequence[Sequence[Sequence[Re
     ]
 
 
+def marks(face: Face) -> Tensor:
+    """The landmarks of a face, `(1, 5, 2)`."""
+    return torch.from_numpy(face.landmarks.copy())[None]
+
+
 def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     x0, y0, x1, y1 = box
     corner = np.array([x0, y0], dtype=np.float32)
@@ -274,9 +295,9 @@ def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return corner + UPRIGHT * size - np.float32(0.5)
 
 
-def _near(pixels: Pixels, box: Sequence[float], detector: Detector) -> Face | None:
+def _near(pixels: Pixels, box: Sequence[float], detector: Detector, turn: int = 0) -> Face | None:
     try:
-        return detector.near(pixels, box)
+        return detector.near(pixels, box, turn)
     except ValueError:  # at half the size a small face is no face any more
         return None
 

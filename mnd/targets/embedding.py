@@ -122,7 +122,9 @@ class FaceTarget(FrozenNetwork):
             ValueError: the reference has no faces, or was made without looks.
         """
         if reference.faces is None or reference.views is None:
-            raise ValueError(f"target {self.card.name!r}: the reference has no looks, expected one of `known`")
+            raise ValueError(
+                f"target {self.card.name!r}: the reference has no looks, expected one of `known`"
+            )
         chosen = [i for i, look in enumerate(self.looks) if wide or not look.wide]
         looks = [self.looks[i] for i in chosen]
         margins = self.compare(self.judged(image, reference.faces, looks), reference.views[chosen])
@@ -130,7 +132,9 @@ class FaceTarget(FrozenNetwork):
 
     def value(self, margin: Tensor) -> float:
         """A margin of one picture as the distance or similarity that it is of."""
-        return float(self.card.threshold - margin if self.card.lower_is_same else margin + self.card.threshold)
+        return float(
+            self.card.threshold - margin if self.card.lower_is_same else margin + self.card.threshold
+        )
 
     def score(self, images: Tensor, reference: Reference) -> Tensor:
         """`(B,)`: distance, or similarity, to the nearest reference; its gradient is that of `margin`."""
