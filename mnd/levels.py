@@ -46,6 +46,8 @@ class Plan:
     """How the search looks at a face (`mnd.targets.looks`): each of these has a limit of its own."""
     settle: int
     """So many last steps look in all of these ways; the others in one of them, in turn."""
+    trials: tuple[int, ...]
+    """Steps in which the search is judged as the file will be, and its head-room follows."""
     wide: bool
     """Whether the wide looks, too, have to be fooled."""
     jpeg: tuple[int, int]
@@ -64,7 +66,7 @@ class Plan:
     @property
     def keep(self) -> Keep:
         """What a search returns: where looks differ from step to step, the cheapest picture was lucky."""
-        return "last" if self.drawn else "cheapest"
+        return "last" if self.drawn or self.trials else "cheapest"
 
     @property
     def drawn(self) -> bool:
@@ -89,12 +91,12 @@ class Plan:
 
 MINIMUM = Plan(
     steps=40, headroom=0.25, similarity=0.25, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=("aligned", "mean"), settle=12, wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
+    reference="nearest", draws=0, looks=1, seen_as=("aligned", "mean"), settle=12, trials=(), wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
     least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=("aligned", "mean"), settle=12, wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
+    reference="both", draws=1, looks=1, seen_as=("aligned", "mean"), settle=12, trials=(), wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
     least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from .losses.adversarial import nearest
 from .subjects import Subject
 from .targets.alignment import shaken
 from .targets.embedding import FaceTarget
+from .targets.ensemble import Margin
 from .targets.looks import ALIGNED, Look
 from .targets.target import Reference, Target
 
@@ -22,6 +23,10 @@ LOGIT = 1.0
 """What stands for the threshold of a classifier, which is zero."""
 SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
+SAFE = 0.02
+"""What a trial asks for beyond the threshold, as a share of it: the face is found again elsewhere by a hair."""
+TRIAL = 0.15
+"""By how much one trial changes a head-room at most, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
 CLEAN = 8
@@ -118,10 +123,16 @@ class _FaceView(_View):
 
     target: FaceTarget
     looks: tuple[Look, ...]
+    judged: Reference
+    """What verdicts rest on: all looks of the target."""
+    rooms: list[float]
+    """The head-room of each look."""
 
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
+        if step in self.plan.trials:
+            self._try(arrivals[0])
         views = [
             self.target.looked(*self._face(arrival), [self.looks[i] for i in chosen])
             for arrival in arrivals
@@ -132,8 +143,25 @@ class _FaceView(_View):
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
             margins = self.target.compare(embeddings, self.reference.views[row : row + 1])
-            rows[row] = self._worst(margins, self.headroom)
+            rows[row] = self._worst(margins, self.rooms[row])
         return torch.stack(rows)
+
+    @torch.no_grad()
+    def _try(self, arrival: Arrival) -> None:
+        """Judge the present picture as the saved file will be judged, and give each look the head-room that is
+        missing, or take what is too much: the landmarks of others lie elsewhere, and their crops are others."""
+        target, scale = self.target, self.target.card.threshold
+        assert self.judged.faces is not None
+        judged = self.judged.at(arrival.place(self.judged.faces))
+        told = target.opinion(arrival.image, judged, self.plan.wide)
+        for row, look in enumerate(self.looks):
+            missing = [
+                Margin.of(target.card, told[other.name]).margin / scale + SAFE
+                for other in target.looks
+                if other.name in told and _kin(other) == _kin(look)
+            ]
+            if missing:
+                self.rooms[row] += scale * min(max(max(missing), -TRIAL), TRIAL)
 
     def _turn(self, step: int) -> list[int]:
         """The looks of a step: one after the other, and all of them in the last ones, which are kept."""
@@ -162,6 +190,11 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     return image.flip(3), torch.stack([x, points[..., 1]], -1)[:, MIRRORED]
 
 
+def _kin(look: Look) -> tuple[bool, bool]:
+    """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
+    return look.mirror != "no", look.wide
+
+
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
     views: list[_View] = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
@@ -172,7 +205,8 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
             continue
         landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
         looks = tuple(look for look in target.looks if look.name in plan.seen_as)
-        view = _FaceView(target, judged.at(landmarks), room, generator, plan, looks)
+        known = judged.at(landmarks)
+        view = _FaceView(target, known, room, generator, plan, looks, known, [room] * len(looks))
         view.reference = _person(view, clean)
         views.append(view)
     return views
