@@ -82,7 +82,8 @@ def read(path: Path) -> Forests | None:
         record = np.load(path, mmap_mode="r", allow_pickle=False)
         if record.dtype.names != (*NAMES, "digest") or record.shape != (1,):
             return None
-        arrays = {name: record[name][0] for name in NAMES}
+        # as plain arrays: NumPy's own class for mapped ones takes longer to index
+        arrays = {name: np.asarray(record[name][0]) for name in NAMES}
         if _digest(arrays).tobytes() != record["digest"][0].tobytes():
             return None
     except Exception:  # NumPy raises many kinds for a broken file, and any of them means: read dlib's again
