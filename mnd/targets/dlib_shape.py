@@ -36,6 +36,9 @@ TOGETHER = 32
 
 RECT_SIDE = 3.76
 RECT_OFFSET = (0.0, -0.066)
+"""Side and centre of dlib's rectangle from the landmarks' mean, in units of their root mean square distance:
+medians over 388 faces of LFW in many sizes and places (`scripts/dlib_rects.py`); sideways, where the median
+is -.04 and a mirrored face must get the mirrored rectangle, 0."""
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -156,13 +159,16 @@ def rect_from_landmarks(faces: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """About the rectangles `(K, 4)` in which dlib's detector would see faces with landmarks `(K, 5, 2)`.
 
     The landmarks are those of `mnd.faces`: eyes, nose, corners of the mouth. With their mean m and the root r
-    of their mean square distance from it, a rectangle is an upright square of side 3.85 r about m + (0, 0) r.
+    of their mean square distance from it, a rectangle is the upright square of side 3.76 r about
+    m - (0, .066 r), rounded to whole pixels. dlib's own come in sizes a fifth apart, so 90 % of their
+    sides lie within 14 % of these.
 
     Raises:
         ValueError: faces of another shape, or not finite.
 
-    >>> rect_from_landmarks([[[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.2], [245.3, 141.9]]])
-    array([[0, 0, 0, 0]])
+    >>> eyes_nose_mouth = [[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.2], [245.3, 141.9]]
+    >>> rect_from_landmarks([eyes_nose_mouth])  # dlib's own: 175, 76, 265, 166
+    array([[176,  73, 273, 170]])
     """
     points = np.asarray(faces, np.float64)
     if points.ndim != 3 or points.shape[1:] != (5, 2) or not np.isfinite(points).all():
