@@ -26,7 +26,7 @@ from .looking import (
     reductions,
     tiles,
 )
-from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, turned_about
+from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upside_down
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
@@ -36,8 +36,9 @@ LOOKS = ("first", "tiles", "close", "turned", "equalised")
 before: at tiles at full scale, at the copies of the first two turned, and at equalised ones."""
 NAMED = 3
 """Places of suspects that a message names."""
-DOUBTLESS = 0.998
-"""Probability from which on a face is not also measured as if it were turned otherwise."""
+DOUBTLESS = 0.996
+"""Probability from which on a face is not also measured upside down: of LFW's, one in twenty is below it, and
+of those measured the wrong way up all are."""
 SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
 
@@ -391,13 +392,15 @@ class Detector:
         return found
 
     def _righted(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
-        """The networks see something like a face in one upside down, but are surer when it is upright."""
+        """The third network sees something in a face upside down, too, but is surer when it is upright.
+
+        Between the two, measuring finds the turn by itself.
+        """
         found = measure(self._nets, pixels, points, self.device, equal)
         if found.probability >= DOUBTLESS:
             return found
-        others = (turned_about(found.landmarks, turn) for turn in TURNS[1:])
-        every = [found, *(measure(self._nets, pixels, other, self.device, equal) for other in others)]
-        return max(every, key=lambda it: float(it.probability))
+        other = measure(self._nets, pixels, upside_down(found.landmarks), self.device, equal)
+        return max(found, other, key=lambda it: float(it.probability))
 
 
 def _face(found: Measured, size: tuple[int, int], look: str) -> Face | None:

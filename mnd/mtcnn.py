@@ -215,18 +215,15 @@ def measure(
     return found
 
 
-def turned_about(landmarks: Tensor, degrees: float) -> Tensor:
-    """Where the landmarks of a face in the same place would be, were it turned counter-clockwise.
+def upside_down(landmarks: Tensor) -> Tensor:
+    """Where the landmarks would be, were the face in the same place turned by half a turn.
 
     >>> points = 100 * torch.tensor(TEMPLATE)
-    >>> turned_about(points, 90)[2].round().tolist()  # a nose that was below the middle is to the right of it
-    [59.0, 50.0]
+    >>> upside_down(points)[2].round().tolist()  # a nose that was below the middle is above it
+    [50.0, 41.0]
     """
     frame = _frame(landmarks.cpu().double())
-    angle = math.radians(degrees)
-    template = frame.new_tensor(TEMPLATE) - 0.5
-    turn = frame.new_tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return (template @ turn + 0.5) @ frame[:, :2].T + frame[:, 2]
+    return (1 - frame.new_tensor(TEMPLATE)) @ frame[:, :2].T + frame[:, 2]
 
 
 def slant(landmarks: Tensor) -> float:
