@@ -123,7 +123,7 @@ class Clients:
         """The lines that a client answers; it reads the whole request first."""
         home = {"DEEPFACE_HOME": str(self.folder / "deepface"), "DEEPFACE_LOG_LEVEL": "40"}
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        env |= home | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        env |= home | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "DEEPFACE_BACKEND_ENGINE": "onnx"}
         command, where = self._command(client)
         with (
             tempfile.TemporaryFile("w+") as asked,
