@@ -1,0 +1,131 @@
+"""Cloak the first photo of each person, for clients to judge: a folder a level, a photo and its record each.
+
+python scripts/clients/cloaks.py --data lfw10,lfw38 --out cloaks --levels minimum,robust,strong
+
+A folder is called LEVEL-GALLERY-FORMAT, such as `minimum-gallery-png` or `robust-alone-jpeg`. What is there
+already is left as it is, so that a run goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import multiprocessing
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from sittings import FORMATS, sittings, source
+
+LEVELS = ("minimum", "robust", "strong")
+GALLERIES = ("gallery", "alone")
+
+
+class Task(NamedTuple):
+    """One photo to cloak in one way."""
+
+    photo: Path
+    known: tuple[Path, ...]
+    """The gallery; none: without one."""
+    level: str
+    suffix: str
+    target: str
+    out: Path
+    """The folder of all levels."""
+
+    @property
+    def record(self) -> Path:
+        """Where the record goes; the cloaked photo lies beside it."""
+        kind = GALLERIES[0] if self.known else GALLERIES[1]
+        form = next(name for name, suffix in FORMATS.items() if suffix == self.suffix)
+        return self.out / f"{self.level}-{kind}-{form}" / f"{self.photo.stem}.json"
+
+
+@functools.cache
+def cloaker(level: str, target: str, with_gallery: bool):  # type: ignore[no-untyped-def]
+    """Loaded once a process for each level; whose gallery it is changes from photo to photo."""
+    import torch
+
+    from mnd.cloaking import Cloaker
+    from mnd.settings import CloakSettings
+
+    torch.set_num_threads(1)
+    gallery = Path() if with_gallery else None
+    return Cloaker(CloakSettings(targets=(target,), level=level, gallery=gallery, offline=True))
+
+
+def cloak(task: Task) -> str:
+    """Write the cloaked photo and its record; a line about it."""
+    original = source(task.photo, task.out / "sources", task.suffix)
+    task.record.parent.mkdir(parents=True, exist_ok=True)
+    cloaks = cloaker(task.level, task.target, bool(task.known))
+    if task.known:
+        cloaks.settings = replace(cloaks.settings, gallery=_gallery(task))
+    found = cloaks.photo(original, task.record.with_suffix(task.suffix), overwrite=True)
+    found["settings"] = {"gallery": [path.name for path in task.known]}
+    part = task.record.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1) + "\n")
+    part.replace(task.record)
+    verdict = "protected" if found["protected"] else found["error"]["message"]
+    return f"{task.record.parent.name}/{task.photo.stem}: {verdict}, {found['seconds']:.0f} s"
+
+
+def _gallery(task: Task) -> Path:
+    """The folder of a person's gallery, copied so that it holds nothing else."""
+    folder = task.out / "galleries" / task.photo.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in task.known:
+        if not (folder / path.name).exists():
+            shutil.copy(path, folder)
+    return folder
+
+
+def tasks(args: argparse.Namespace) -> list[Task]:
+    """What is not done yet, one level after the other."""
+    people = sittings(args.data, args.step, args.limit).values()
+    kinds = itertools.product(
+        args.levels.split(","), args.galleries.split(","), args.formats.split(","), people
+    )
+    wanted = [
+        Task(
+            sitting.photo,
+            tuple(sitting.known) if gallery == GALLERIES[0] else (),
+            level,
+            FORMATS[form],
+            args.target,
+            args.out,
+        )
+        for level, gallery, form, sitting in kinds
+    ]
+    return [task for task in wanted if not task.record.exists()]
+
+
+def main() -> None:
+    """Cloak all that is asked for and not done."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", default="lfw10,lfw38", help="folders, or names in the data beside the project"
+    )
+    parser.add_argument("--out", type=Path, default=Path("cloaks"))
+    parser.add_argument("--levels", default=",".join(LEVELS))
+    parser.add_argument("--galleries", default=",".join(GALLERIES), help="with a gallery of four, or alone")
+    parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--target", default="dlib", help="the recogniser that is attacked")
+    parser.add_argument("--step", type=int, default=1, help="2: every second person of each folder")
+    parser.add_argument("--limit", type=int, help="so many people at most")
+    parser.add_argument("--processes", type=int, default=1)
+    args = parser.parse_args()
+    todo = tasks(args)
+    print(f"{len(todo)} photos to cloak", flush=True)
+    with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
+        for line in pool.imap_unordered(cloak, todo):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Who is cloaked and judged: the first photo of each person, a gallery, and photos held back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from judging import DATA, read
+from people import PROTECTED
+
+FORMATS = {"png": ".png", "jpeg": ".jpg"}
+"""The files that are cloaked, by their suffix."""
+QUALITY = 92
+"""Of the JPEGs, which have half the colour resolution."""
+GALLERY = 4
+"""So many photos of a person are the gallery, and so many are held back."""
+
+
+class Sitting(NamedTuple):
+    """One photo to cloak, and other photos of the same person."""
+
+    photo: Path
+    known: list[Path]
+    """The gallery."""
+    held: list[Path]
+    """Nobody who cloaks sees these."""
+
+
+def sittings(data: str, step: int = 1, limit: int | None = None) -> dict[str, Sitting]:
+    """The first photo of everybody, by its name without suffix.
+
+    Args:
+        data: folders of photos, one folder a person in each, separated by commas; a name alone stands for a
+            folder of the data beside the project.
+        step: 2 takes every second person of a folder, and so on.
+        limit: so many people at most.
+
+    Raises:
+        ValueError: somebody has too few photos.
+    """
+    found = {}
+    for name in data.split(","):
+        folder = Path(name) if "/" in name else DATA / "faces" / name
+        for person in [p for p in sorted(folder.iterdir()) if p.is_dir()][::step]:
+            photos = sorted(person.glob("*.jpg"))
+            if len(photos) < PROTECTED + 2 * GALLERY:
+                raise ValueError(
+                    f"{person} has {len(photos)} photos, expected at least {PROTECTED + 2 * GALLERY}"
+                )
+            known, held = photos[PROTECTED : PROTECTED + GALLERY], photos[-GALLERY:]
+            found[photos[0].stem] = Sitting(photos[0], known, held)
+    return dict(list(found.items())[:limit])
+
+
+def source(photo: Path, folder: Path, suffix: str) -> Path:
+    """The file that is cloaked: a copy of a photo as PNG or JPEG, made where it is not there yet."""
+    copy = folder / f"{photo.stem}{suffix}"
+    if not copy.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        image, part = Image.fromarray(read(photo)), copy.with_suffix(f".part{suffix}")
+        image.save(part, **({"quality": QUALITY, "subsampling": "4:2:0"} if suffix == ".jpg" else {}))
+        part.replace(copy)
+    return copy
