@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .channel import VERIFICATION
+from .channel import VERIFICATION, Pixels, resized
 from .cloaking import Cloaker
 from .photo import Photo
+from .faces import FaceError
 from .quality import quality
-from .records import TROUBLE, Record, all_fooled, failed, problem, regions, still_recognised
+from .records import TROUBLE, Record, conclude, failed, gallery_record, regions
 from .settings import CloakSettings
-from .subjects import find
+from .subjects import Subject, find, marks
 
 
 class Checker(Cloaker):
@@ -67,19 +69,54 @@ class Checker(Cloaker):
         withstands: Collection[str] = (),
     ) -> None:
         """Fill in the record."""
-        if clean.pixels.shape != changed.pixels.shape:
-            (h0, w0), (h1, w1) = clean.pixels.shape[:2], changed.pixels.shape[:2]
-            raise ValueError(
-                f"{name}: the photo is {w1}x{h1} pixels, expected {w0}x{h0} as {record['input']}"
+        gallery = self._gallery(path)
+        subjects = find(clean, settings, self.targets, self.detector, gallery)
+        record["gallery"] = gallery_record(gallery, subjects)
+        before = [s.opinions(clean.pixels, self.detector) for s in subjects]
+        how, scale = _compared(clean.pixels.shape, changed.pixels.shape)
+        record["compared"] = {"how": how, "size": [*changed.pixels.shape[1::-1]], "scale": scale}
+        shown = changed.pixels
+        if how == "other framing":
+            subjects = [self._moved(subject, shown, name) for subject in subjects]
+        wide = settings.plan.wide
+        record["regions"] = regions(subjects, before, shown, self.detector, VERIFICATION, wide, scale)
+        if how != "other framing":
+            boxes = [s.area(*shown.shape[1::-1], scale) for s in subjects]
+            record["quality"] = quality(resized(clean.pixels, shown.shape[:2]), shown, boxes).as_json()
+        conclude(record, withstands)
+
+    def _moved(self, subject: Subject, shown: Pixels, name: str) -> Subject:
+        """The subject where it is in a photo of another framing: the face there that is recognised best.
+
+        Raises:
+            FaceError: there is no face in it.
+        """
+        if subject.kind == "whole":
+            return subject
+        faces = self.detector(shown)
+        if not faces:
+            height, width = shown.shape[:2]
+            raise FaceError(
+                f"{name}: this photo of {width}x{height} pixels has another framing than the original, and no "
+                "face was found in it, expected one to judge"
             )
-        subjects = find(clean, settings, self.targets, self.detector, self._gallery(path))
-        before = [s.scores(clean.pixels, self.detector) for s in subjects]
-        record["regions"] = regions(subjects, before, changed.pixels, self.detector, VERIFICATION)
-        boxes = [s.area(*clean.pixels.shape[1::-1]) for s in subjects]
-        record["quality"] = quality(clean.pixels, changed.pixels, boxes).as_json()
-        record["protected"] = all_fooled(record, withstands)
-        if not record["protected"]:
-            record["error"] = problem(record, "not-protected", still_recognised(record, withstands))
+        there = [replace(subject, box=f.box, landmarks=marks(f), turn=f.turn) for f in faces]
+        return max(there, key=lambda s: s.recognised(shown))
+
+
+def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[str, float]:
+    """How two photos of these shapes `(H, W, 3)` lie on one another, and the new size over the old.
+
+    >>> _compared((300, 340, 3), (225, 255, 3)), _compared((300, 340, 3), (300, 300, 3))
+    (('other size', 0.75), ('other framing', 1.0))
+    """
+    if clean == changed:
+        return "same size", 1.0
+    scale = changed[1] / clean[1]
+    # whoever resizes rounds one side or both
+    if abs(changed[0] - clean[0] * scale) <= max(1.0, scale, 0.005 * changed[0]):
+        return "other size", scale
+    return "other framing", 1.0
 
 
 def check(
@@ -89,7 +126,8 @@ def check(
 
     Args:
         original: the clean file.
-        cloaked: the other file, of the same size in pixels.
+        cloaked: the other file. Of another size its regions are scaled; where its proportions are others (a
+            crop), the face is found again. `compared` says which.
         settings: see `CloakSettings`; or give its fields (targets, gallery, device, ...) as keywords.
 
     Raises:

@@ -28,16 +28,16 @@ from .records import (
     TROUBLE,
     all_fooled,
     blank,
+    conclude,
     failed,
-    problem,
+    gallery_record,
     recognised,
     regions,
-    still_recognised,
     too_visible,
     units_recognised,
 )
 from .settings import CloakSettings
-from .subjects import Gallery, Subject, find
+from .subjects import Gallery, Opinion, Subject, find
 from .targets import registry
 from .targets.embedding import FaceTarget
 from .targets.network import FrozenNetwork
@@ -182,44 +182,50 @@ class Cloaker:
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        plan, data, left = self.settings.plan, b"", math.inf
+        plans = [self.settings.plan_for(known) for known in (False, True)]
+        data, left, withstands = b"", math.inf, plans[0].withstands
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
-        before = [s.scores(photo.pixels, self.detector) for s in subjects]
+        record["gallery"] = gallery_record(gallery, subjects)
+        before = [s.opinions(photo.pixels, self.detector) for s in subjects]
         for attempt in range(ATTEMPTS):
-            tried, found = self._attempt(photo, subjects, before, plan, attempt)
-            visible = too_visible(found, plan.least_ssim)
+            tried, found = self._attempt(photo, subjects, before, plans, attempt)
+            visible = too_visible(found, plans[0].least_ssim)
             if attempt and visible:
                 break
-            if (still := recognised(found, plan.withstands)) < left:
+            if (still := recognised(found, withstands)) < left:
                 data, left = tried, still
                 record.update(found)
-            if visible or all_fooled(record, plan.withstands):
+            if visible or all_fooled(record, withstands):
                 break
-            plan = plan.harder(units_recognised(found, plan.withstands))
-        if not all_fooled(record, plan.withstands):
-            record["error"] = problem(record, "not-protected", still_recognised(record, plan.withstands))
-        elif why := too_visible(record, plan.least_ssim):
-            record["error"] = problem(record, "too-visible", why)
-        record["protected"] = record["error"] is None
-        return data if record["protected"] or self.settings.keep_best else None
+            plans = [plan.harder(units_recognised(found, withstands)) for plan in plans]
+        conclude(record, withstands, plans[0].least_ssim)
+        written = record["protected"] or record["status"] == "changed, not proven" or self.settings.keep_best
+        return data if written else None
 
     def _attempt(
-        self, photo: Photo, subjects: list[Subject], before: list[list[float]], plan: Plan, attempt: int
+        self,
+        photo: Photo,
+        subjects: list[Subject],
+        before: list[list[Opinion]],
+        plans: Sequence[Plan],
+        attempt: int,
     ) -> tuple[bytes, dict[str, Any]]:
         """A file, and what its bytes show: regions and quality, as in a record."""
         pixels = photo.pixels.copy()
         for group in groups(subjects, photo.pixels.shape[:2]):
-            self._search(photo, group, pixels, plan, attempt)
+            self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
         data = photo.encode(pixels)
         shown = photo.decode(data)
-        channels = dict.fromkeys((*CHECKS, *plan.withstands))
+        channels, wide = dict.fromkeys((*CHECKS, *plans[0].withstands)), plans[0].wide
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
         return data, {
-            "regions": regions(subjects, before, shown, self.detector, channels),
+            "regions": regions(subjects, before, shown, self.detector, channels, wide),
             "quality": quality(photo.pixels, shown, areas).as_json(),
         }
 
-    def _search(self, photo: Photo, group: list[Subject], pixels: Pixels, plan: Plan, attempt: int) -> None:
+    def _search(
+        self, photo: Photo, group: list[Subject], pixels: Pixels, plans: Sequence[Plan], attempt: int
+    ) -> None:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
@@ -239,7 +245,7 @@ class Cloaker:
                 lambda image: shared_colours(image, factors, corner),
             )
 
-        views = Views(group, box, plan, x, saved, self.settings.seed)
+        views, plan = Views(group, box, plans, x, saved, self.settings.seed), plans[0]
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         search = SearchSettings(
             steps=plan.steps,

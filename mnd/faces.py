@@ -6,15 +6,38 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from .mtcnn import Box, Measured, Nets, Patch, Pixels, cascade, distinct, in_photo, load, measure, patch
+from .looking import (
+    TURNS,
+    WAYS,
+    Box,
+    Patch,
+    Pixels,
+    Way,
+    boxes_in_photo,
+    in_photo,
+    patch,
+    reductions,
+    tiles,
+)
+from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, turned_about
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
+ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
+LOOKS = ("first", "tiles", "close", "turned", "equalised")
+"""At a copy of the whole photo; at less reduced tiles of a large one; then, each only when nothing was found
+before: at tiles at full scale, at the copies of the first two turned, and at equalised ones."""
+NAMED = 3
+"""Places of suspects that a message names."""
+DOUBTLESS = 0.998
+"""Probability from which on a face is not also measured as if it were turned otherwise."""
 SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
 
@@ -25,16 +48,35 @@ class FaceError(ValueError):
     kind = "no-face"
 
     @classmethod
-    def none_found(cls, size: tuple[int, int]) -> FaceError:
-        """The error of a photo of `size` (width, height) without any face.
+    def none_found(cls, size: tuple[int, int], search: Search | None = None) -> FaceError:
+        """The error of a photo of `size` (width, height) without any face; `search` is what was done.
 
         >>> "--box" in str(FaceError.none_found((640, 480))), FaceError.none_found((640, 480)).kind
         (True, 'no-face')
         """
+        done = "" if search is None else f" ({search.told()})"
         return cls(
-            f"found no face in this photo of {size[0]}x{size[1]} pixels, expected at least one: "
-            "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
+            f"found no face in this photo of {size[0]}x{size[1]} pixels{done}, "
+            f"expected at least one: {ADVICE}"
         )
+
+    @classmethod
+    def suspected(cls, size: tuple[int, int], suspects: Sequence[Face]) -> FaceError:
+        """The error of a photo of `size` (width, height) in which no face is sure, but some may be.
+
+        >>> face = Face((10.0, 20.0, 50.4, 70.0), np.zeros((5, 2), np.float32), 0.6, 90, "turned")
+        >>> error = FaceError.suspected((640, 480), [face])
+        >>> "10,20,50,70" in str(error), error.kind
+        (True, 'suspected-face')
+        """
+        boxes = [",".join(str(round(edge)) for edge in face.box) for face in suspects[:NAMED]]
+        more = f" and {len(suspects) - NAMED} more" if len(suspects) > NAMED else ""
+        error = cls(
+            f"found no face for sure in this photo of {size[0]}x{size[1]} pixels, but there may be one at "
+            f"{' or '.join(boxes)}{more}, expected at least one: {ADVICE}"
+        )
+        error.kind = "suspected-face"
+        return error
 
 
 @dataclass(frozen=True)
@@ -45,19 +87,32 @@ class FinderSettings:
     """Of the last network of the cascade, 0..1; below it a find is not reported."""
     minimum_probability_near: float = 0.5
     """The same where the place is already known."""
+    minimum_probability_later: float = 0.97
+    """The same of a face that only a turned or equalised copy shows."""
+    suspicion: float = 0.5
+    """The same of what is no face yet, but is told."""
     minimum_size: int = 20
     """Pixels of the copy that is searched: the smallest side of a face."""
     first_look: int = 1280
     """Pixels: the longer side of the copy that is searched first."""
+    most_reduced: float = 2.5
+    """A copy that is reduced by more hides faces of 80 pixels, dlib's own limit: tiles are searched, too."""
     tile: int = 1280
-    """Pixels: the side of the tiles of the second look, at full scale, when the first found nothing."""
+    """Pixels of the copy that is searched: the side of a tile."""
 
     def __post_init__(self) -> None:
-        for name in ("minimum_probability", "minimum_probability_near"):
+        for name in (
+            "minimum_probability",
+            "minimum_probability_near",
+            "minimum_probability_later",
+            "suspicion",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a number from 0 to 1")
         if self.minimum_size < 12:
             raise ValueError(f"minimum_size is {self.minimum_size!r}, expected at least 12 pixels")
+        if not 1 <= self.most_reduced < math.inf:
+            raise ValueError(f"most_reduced is {self.most_reduced!r}, expected a number of at least 1")
         for name in ("first_look", "tile"):
             if getattr(self, name) < 4 * self.minimum_size:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected at least 4 times minimum_size")
@@ -72,11 +127,16 @@ class Face:
         landmarks: `(5, 2)` float32 (x, y) in pixels: left eye, right eye, nose, left and right corner of the
             mouth as seen in the picture; the centre of the first pixel is (0, 0).
         probability: of the last network of the cascade, 0..1.
+        turn: degrees counter-clockwise by which the photo has to be turned for the face to be about upright:
+            0, 90, 180 or 270. The order of the landmarks is that of the turned picture.
+        look: which look found it, one of `LOOKS`.
     """
 
     box: Box
     landmarks: npt.NDArray[np.float32]
     probability: float
+    turn: int = 0
+    look: str = "first"
 
     @property
     def size(self) -> float:
@@ -86,6 +146,34 @@ class Face:
         40.0
         """
         return (self.box[2] - self.box[0] + self.box[3] - self.box[1]) / 2
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search of a photo found, and what was searched.
+
+    Attributes:
+        faces: largest first.
+        smallest: pixels of the photo: what was looked for at every look were faces of at least this side.
+        suspects: what may be a face, and is not one of `faces`; largest first.
+        looks: those that were done, of `LOOKS`, in their order.
+    """
+
+    faces: tuple[Face, ...]
+    smallest: float
+    suspects: tuple[Face, ...]
+    looks: tuple[str, ...]
+
+    def told(self) -> str:
+        """What was searched, in words.
+
+        >>> Search((), 62.5, (), ("first", "turned", "equalised")).told()
+        'looked for faces of 63 pixels or more, also turned to every side, also in an equalised copy'
+        """
+        words = [f"looked for faces of {math.ceil(self.smallest)} pixels or more"]
+        words += ["also turned to every side"] if "turned" in self.looks else []
+        words += ["also in an equalised copy"] if "equalised" in self.looks else []
+        return ", ".join(words)
 
 
 def select(faces: Sequence[Face], which: str) -> list[Face]:
@@ -143,18 +231,19 @@ def parse_box(box: str | Sequence[float], size: tuple[int, int]) -> Box:
     return x0, y0, x1, y1
 
 
-def _tiles(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin that cover `length`, evenly spread, each `overlap` or more over its neighbour."""
-    count = 1 if length <= tile else math.ceil((length - overlap) / (tile - overlap))
-    return [round(i * (length - tile) / max(1, count - 1)) if count > 1 else 0 for i in range(count)]
-
-
 def _checked(pixels: Pixels) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ValueError(
             f"got pixels of {pixels.dtype} {pixels.shape}, expected uint8 (height, width, 3), RGB"
         )
     return pixels
+
+
+class _Place(NamedTuple):
+    """A part of the photo, and the longer side of the copy in which it is searched."""
+
+    box: Box
+    longest: float
 
 
 class Detector:
@@ -176,84 +265,162 @@ class Detector:
     def _nets(self) -> Nets:
         return load(self.device)
 
-    @torch.no_grad()
     def __call__(self, pixels: Pixels) -> list[Face]:
-        """The faces of a photo `(H, W, 3)` uint8 RGB, upright; largest first.
-
-        A large photo is searched in a smaller copy, and at full scale only when that shows no face.
+        """The faces of a photo `(H, W, 3)` uint8 RGB; largest first. See `search`.
 
         Raises:
             ValueError: not such an array.
         """
-        _checked(pixels)
-        height, width = pixels.shape[:2]
-        faces = self._faces(pixels, [(0.0, 0.0, float(width), float(height))], self.settings.first_look)
-        if not faces and max(height, width) > self.settings.first_look:
-            faces = self._faces(pixels, self._second_look(width, height), self.settings.tile)
-        return faces
+        return list(self.search(pixels).faces)
 
     @torch.no_grad()
-    def near(self, pixels: Pixels, box: str | Sequence[float]) -> Face | None:
-        """The face in `box`, or nothing; looks only around it, and more leniently than at a whole photo.
+    def search(self, pixels: Pixels) -> Search:
+        """Look for the faces of a photo `(H, W, 3)` uint8 RGB, and harder while there is none.
 
         Raises:
-            ValueError: no such array, or no box inside it.
+            ValueError: not such an array.
+
+        >>> import skimage.data
+        >>> search = Detector().search(np.rot90(skimage.data.astronaut()))
+        >>> [face.turn for face in search.faces], search.looks
+        ([270], ('first', 'turned'))
         """
         _checked(pixels)
+        settings = self.settings
+        height, width = pixels.shape[:2]
+        scales = reductions(max(height, width), settings.first_look, settings.most_reduced)
+        whole, *finer = (self._places(width, height, scales, i) for i in range(len(scales)))
+        fine = [place for places in finer for place in places]
+        close = self._places(width, height, [scales[-1], 1.0], 1) if scales[-1] > 1 else []
+        plan = {
+            "first": (whole, WAYS[:1]),
+            "tiles": (fine, WAYS[:1]),
+            "close": (close, WAYS[:1]),
+            "turned": (whole + fine, WAYS[1:4]),
+            "equalised": (whole + fine, WAYS[4:]),
+        }
+        faces: list[Face] = []
+        suspects: list[Face] = []
+        looks: list[str] = []
+        for name, (places, ways) in plan.items():
+            if not places or (faces and name not in ("first", "tiles")):
+                continue
+            looks.append(name)
+            for place, longest in places:
+                part = patch(pixels, place, longest, self.device)
+                for way in ways:
+                    seen = self._seen(pixels, part, way, name)
+                    later = name in ("turned", "equalised")
+                    limit = settings.minimum_probability_later if later else settings.minimum_probability
+                    faces += [face for face in seen if face.probability >= limit]
+                    suspects += [face for face in seen if face.probability < limit]
+        faces = _distinct(faces)
+        others = [face for face in _distinct(faces + suspects) if face not in faces]
+        return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
+
+    @torch.no_grad()
+    def near(self, pixels: Pixels, box: str | Sequence[float], turn: int = 0) -> Face | None:
+        """The face in `box`, or nothing; looks only around it, and more leniently than at a whole photo.
+
+        First as it was found (`turn`, as a face has it), then in another light and at the other turns.
+
+        Raises:
+            ValueError: no such array, no box inside it, or a turn that is not one of `TURNS`.
+        """
+        _checked(pixels)
+        if turn not in TURNS:
+            raise ValueError(f"turn is {turn!r}, expected one of {', '.join(map(str, TURNS))}")
         x0, y0, x1, y1 = known = parse_box(box, (pixels.shape[1], pixels.shape[0]))
         side = max(x1 - x0, y1 - y0)
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         around = (x - side, y - side, x + side, y + side)
         part = patch(pixels, around, 320, self.device)
-        least = self.settings.minimum_probability_near
-        faces = self._measured(pixels, part, max(10.0, 0.4 * side * min(part.scale)), least)
-        if not faces:
-            return None
-        best = max(faces, key=lambda face: _overlap(face.box, known))
-        return best if _overlap(best.box, known) >= SAME_PLACE else None
-
-    def _second_look(self, width: int, height: int) -> list[Box]:
-        """Tiles at full scale; neighbours share twice the size of a face that the first look could miss."""
+        smallest = max(10.0, 0.4 * side * min(part.scale))
         settings = self.settings
-        missed = 2 * settings.minimum_size * max(width, height) / settings.first_look
-        overlap = min(round(missed), settings.tile // 2)
-        return [
-            (float(x), float(y), float(min(x + settings.tile, width)), float(min(y + settings.tile, height)))
-            for y in _tiles(height, settings.tile, overlap)
-            for x in _tiles(width, settings.tile, overlap)
-        ]
+        for way in sorted(WAYS, key=lambda way: way.turn != turn):
+            known_way = way == Way(turn)
+            least = settings.minimum_probability_near if known_way else settings.minimum_probability_later
+            faces = [
+                face
+                for face in self._seen(pixels, part, way, "near", smallest)
+                if face.probability >= least and _overlap(face.box, known) >= SAME_PLACE
+            ]
+            if faces:
+                return max(faces, key=lambda face: _overlap(face.box, known))
+        return None
 
-    def _faces(self, pixels: Pixels, places: Sequence[Box], longest: int) -> list[Face]:
-        """The faces in some places of the photo, each looked at with at most `longest` pixels a side."""
+    def _places(self, width: int, height: int, scales: Sequence[float], number: int) -> list[_Place]:
+        """What is searched at the scale of that number: the whole photo, or tiles.
+
+        Neighbours share half as much again as the side of a face that the scale before could miss.
+        """
         settings = self.settings
-        faces: list[Face] = []
-        for place in places:
-            part = patch(pixels, place, longest, self.device)
-            faces += self._measured(pixels, part, settings.minimum_size, settings.minimum_probability)
-        if not faces:
-            return []
-        boxes, scores = torch.tensor([f.box for f in faces]), torch.tensor([f.probability for f in faces])
-        kept: list[int] = distinct(boxes, scores).tolist()
-        return sorted((faces[i] for i in kept), key=lambda face: (-face.size, face.box))
+        if number == 0:
+            longest = max(width, height)
+            return [_Place((0.0, 0.0, float(width), float(height)), longest / scales[0])]
+        side = round(settings.tile * scales[number])
+        overlap = min(round(1.5 * settings.minimum_size * scales[number - 1]), side // 2)
+        return [_Place(box, settings.tile) for box in tiles(width, height, side, overlap)]
 
-    def _measured(self, pixels: Pixels, part: Patch, smallest: float, least: float) -> list[Face]:
-        """The faces of a patch, their landmarks measured in the photo itself."""
-        finds = in_photo(cascade(self._nets, part.image, smallest, least), part)
+    def _seen(
+        self, pixels: Pixels, part: Patch, way: Way, name: str, smallest: float | None = None
+    ) -> list[Face]:
+        """What may be a face in a patch, looked at in one way; measured where that is worth it."""
+        settings = self.settings
+        plain = way == WAYS[0] and name != "near"
+        worth = settings.minimum_probability if plain else settings.suspicion
+        copy = way.at(part)
+        finds = cascade(self._nets, copy.image, smallest or settings.minimum_size, settings.suspicion)
         size = (pixels.shape[1], pixels.shape[0])
-        every = [measure(self._nets, pixels, points, self.device) for points in finds.landmarks]
-        faces = [_face(found, size) for found in every]
-        return [face for face in faces if face is not None and face.probability >= least]
+        faces: list[Face | None] = []
+        boxes, landmarks = boxes_in_photo(finds.boxes, copy), in_photo(finds.landmarks, copy)
+        for box, score, points in zip(boxes, finds.scores, landmarks, strict=True):
+            found = (
+                self._measured(pixels, points, way.equal)
+                if score >= worth
+                else Measured(points, (box[:2] + box[2:]) / 2, box[2:] - box[:2], score)
+            )
+            faces.append(_face(found, size, name))
+        return [face for face in faces if face is not None and face.probability >= settings.suspicion]
+
+    def _measured(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
+        """The face near these landmarks, the right way up; in the photo's own light where that will do."""
+        found = self._righted(pixels, points, False)
+        if equal and found.probability < self.settings.minimum_probability_later:
+            found = self._righted(pixels, points, True)
+        return found
+
+    def _righted(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
+        """The networks see something like a face in one upside down, but are surer when it is upright."""
+        found = measure(self._nets, pixels, points, self.device, equal)
+        if found.probability >= DOUBTLESS:
+            return found
+        others = (turned_about(found.landmarks, turn) for turn in TURNS[1:])
+        every = [found, *(measure(self._nets, pixels, other, self.device, equal) for other in others)]
+        return max(every, key=lambda it: float(it.probability))
 
 
-def _face(found: Measured, size: tuple[int, int]) -> Face | None:
+def _face(found: Measured, size: tuple[int, int], look: str) -> Face | None:
     """What was measured, its box cut at the border of the photo; nothing where too little is in it."""
     width, height = size
-    x0, y0 = (found.centre - found.size / 2).tolist()
-    x1, y1 = (found.centre + found.size / 2).tolist()
+    turn = round(slant(found.landmarks) / 90) * 90 % 360
+    wide = found.size.flip(0) if turn in (90, 270) else found.size
+    x0, y0 = (found.centre - wide / 2).tolist()
+    x1, y1 = (found.centre + wide / 2).tolist()
     box = (max(0.0, x0), max(0.0, y0), min(float(width), x1), min(float(height), y1))
     if not min(box[2] - box[0], box[3] - box[1]) >= SMALLEST_BOX:
         return None
-    return Face(box, (found.landmarks - 0.5).cpu().numpy().astype(np.float32), float(found.probability))
+    landmarks = (found.landmarks - 0.5).cpu().numpy().astype(np.float32)
+    return Face(box, landmarks, float(found.probability), turn, look)
+
+
+def _distinct(faces: Sequence[Face]) -> list[Face]:
+    """Each face once, though several looks found it; largest first."""
+    if not faces:
+        return []
+    boxes, scores = torch.tensor([f.box for f in faces]), torch.tensor([f.probability for f in faces])
+    kept: list[int] = distinct(boxes, scores).tolist()
+    return sorted((faces[i] for i in kept), key=lambda face: (-face.size, face.box))
 
 
 def _overlap(a: Box, b: Box) -> float:

@@ -192,12 +192,14 @@ def _slopes(asked: list[tuple[Sequence[Tensor], Tensor]]) -> list[Tensor]:
     """`gradients` of each: the k-th row of one photo is done together with that of the others."""
     if len(asked) == 1:
         return [gradients(*asked[0], keep=True)]
-    found: list[list[Tensor]] = [[] for _ in asked]
+    found = [[torch.zeros_like(y) for _ in rows] for rows, y in asked]
     for k in range(max(len(rows) for rows, _ in asked)):
-        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows)]
+        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows) and rows[k].requires_grad]
+        if not here:  # nobody looked at it
+            continue
         slopes = torch.autograd.grad(
             [asked[i][0][k].sum() for i in here], [asked[i][1] for i in here], retain_graph=True
         )
         for i, slope in zip(here, slopes, strict=True):
-            found[i].append(slope)
+            found[i][k] = slope
     return [torch.stack(each) for each in found]

@@ -19,7 +19,8 @@ SAMPLE = 400_000
 FAR = 1e12
 """The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
-"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised."""
+"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised. After the first
+step NaN says that a target was not looked at: what is known of it stands then, and that picture is not kept."""
 
 
 Slopes = Callable[[Sequence[Tensor], Tensor], Tensor]
@@ -152,9 +153,10 @@ class MND:
         for step in range(self.settings.steps):
             m, g = _slopes(margins, run.y, grey, self.slopes)
             last = step == self.settings.steps - 1
-            run.judge(m, last)
+            m, g, seen = run.recalled(m, g)
+            run.judge(m, last, bool(seen.all()))
             if not last:
-                run.move(m, g, step)
+                run.move(m, g, seen, step)
             if progress is not None:
                 progress(step + 1)
         return run.result()
@@ -170,7 +172,10 @@ def gradients(rows: Sequence[Tensor], y: Tensor, keep: bool = False) -> Tensor:
     """
     last = len(rows) - 1
     slopes = [
-        torch.autograd.grad(row.sum(), y, retain_graph=keep or k < last)[0] for k, row in enumerate(rows)
+        torch.autograd.grad(row.sum(), y, retain_graph=keep or k < last)[0]
+        if row.requires_grad
+        else torch.zeros_like(y)  # not looked at
+        for k, row in enumerate(rows)
     ]
     return torch.stack(slopes)
 
@@ -181,7 +186,7 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
     parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
     rows = [row for part in parts for row in (part if part.ndim == 2 else part[None])]
     m = torch.stack([row.detach() for row in rows]).to(y.dtype)
-    if m.shape[1:] != y.shape[:1] or not m.isfinite().all():
+    if m.shape[1:] != y.shape[:1] or m.isinf().any():
         raise ValueError(
             f"margins are {m.tolist()}, expected finite numbers, one for each of {len(y)} images"
         )
@@ -212,6 +217,7 @@ class _Run:
         self.average = torch.zeros(0)
         self.multipliers = self.slack = self.held = torch.zeros(0)
         self.residual = torch.zeros((), dtype=x.dtype, device=x.device)
+        self.border = self.slopes = torch.zeros(0)
         self.best = x.clone()
         self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
         self.best_worst = torch.full_like(self.best_cost, torch.inf)
@@ -243,9 +249,26 @@ class _Run:
         top = self.settings.levels - 1
         return y.mul_(top).round_().div_(top)
 
-    def judge(self, m: Tensor, last: bool) -> None:
+    def recalled(self, m: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Margins and slopes, those not looked at by their last linear model; and which were, `(K, 1)`.
+
+        Raises:
+            ValueError: a margin was never looked at.
+        """
+        seen = ~m.isnan().any(1, keepdim=True)
+        border = m - _dot(g, self.y[None])
+        if not seen.all():
+            if len(self.border) != len(m):
+                raise ValueError(f"margins are {m.tolist()}, expected all of them in the first step")
+            border = torch.where(seen, border, self.border)
+            g = torch.where(seen[..., None, None, None], g, self.slopes)
+            m = torch.where(seen, m, border + _dot(g, self.y[None]))
+        self.border, self.slopes = border, g
+        return m, g, seen
+
+    def judge(self, m: Tensor, last: bool, seen: bool = True) -> None:
         """Keep the present picture where it is the best judged so far, and follow D's own slope."""
-        worst = m.amax(0)
+        worst = m.amax(0) if seen else torch.full_like(m[0], torch.inf)
         fooled = worst <= -self.settings.kappa
         cost = self._cost(bool(fooled.any()), self.follows and not last)
         found = self.best_cost < torch.inf
@@ -254,7 +277,7 @@ class _Run:
         self.best = torch.where(per_image(better), self.y, self.best)
         self.best_cost = torch.where(fooled & better, cost, self.best_cost)
         self.best_worst = torch.where(better, worst, self.best_worst)
-        self.best_margins = m if self.steps == 0 else torch.where(better, m, self.best_margins)
+        self.best_margins = m if not len(self.best_margins) else torch.where(better, m, self.best_margins)
         self.steps += 1
 
     def _cost(self, wanted: bool, follow: bool) -> Tensor:
@@ -277,7 +300,7 @@ class _Run:
         u = torch.where(v > 0, (self.y.detach() - self.x) / v, 0.0)
         self.residual = (1 - relax) * self.residual + relax * (v * slope * self.x[0].numel() - u)
 
-    def move(self, m: Tensor, g: Tensor, step: int) -> None:
+    def move(self, m: Tensor, g: Tensor, seen: Tensor, step: int) -> None:
         """The next picture: averages, then the multipliers by the linear model, then the change."""
         scaled = g * self.geometry.v
         size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
@@ -289,11 +312,11 @@ class _Run:
         first, last = self.settings.momentum
         beta = first + (last - first) * step / self.settings.steps
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
-        new = per_image(torch.where(size > 0, 1 - beta, 0.0))
+        new = per_image(torch.where(seen & (size > 0), 1 - beta, 0.0))
         self.average = (1 - new) * self.average + new * scaled
         miss = m + self.settings.kappa
         # while the trust holds a picture back it is on its way: a miss says nothing of the linear model then
-        learned = torch.where(miss > 0, torch.where(self.held, 0.0, miss), miss / 2)
+        learned = torch.where(miss > 0, torch.where(self.held, 0.0, miss), miss / 2) * seen
         self.slack = (self.slack + self.settings.gain * learned).clamp_min(0)
         pulls = self._pulls()
         self._solve(miss + self.slack, g, pulls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -12,8 +12,10 @@ from .channel import CHECKS, VERIFICATION, Pixels
 from .faces import Detector, FaceError
 from .files import PhotoError
 from .settings import CloakSettings
-from .subjects import Subject
+from .subjects import Gallery, Opinion, Subject
 from .targets.ensemble import Margin
+from .targets.looks import LOOKS
+from .targets.target import Target
 
 Record = dict[str, Any]
 TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
@@ -32,18 +34,58 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "targets": list(settings.targets if targets is None else targets),
         "regions": [],
         "quality": None,
+        "status": "failed",
+        "gallery": None,
         "error": None,
+    }
+
+
+Status = Literal["protected", "not protected", "changed, not proven", "failed"]
+"""Of a photo. protected: no target matches it. not protected: one does, or it is too visible. changed, not proven:
+nobody saw the face that was changed. failed: nothing could be done."""
+
+
+def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.0) -> None:
+    """The verdict on what the record shows: `protected`, `status` and, where it is not protected, why."""
+    if not all_fooled(record, withstands):
+        record["error"] = problem(record, "not-protected", still_recognised(record, withstands))
+        record["status"] = "not protected"
+    elif why := too_visible(record, least_ssim):
+        record["error"] = problem(record, "too-visible", why)
+        record["status"] = "not protected"
+    elif why := unseen(record):
+        record["error"] = problem(record, "not-proven", why)
+        record["status"] = "changed, not proven"
+    else:
+        record["status"] = "protected"
+    record["protected"] = record["status"] == "protected"
+
+
+def gallery_record(gallery: Gallery | None, subjects: Sequence[Subject]) -> Record | None:
+    """What a gallery was good for: its photos, those passed over, and how many faces are the person's."""
+    if gallery is None:
+        return None
+    faces = [s for s in subjects if s.kind == "face"]
+    return {
+        "photos": len(gallery.files),
+        "passed": list(gallery.passed),
+        "faces": len(faces),
+        "person": sum(bool(s.person) for s in faces),
     }
 
 
 def regions(
     subjects: Sequence[Subject],
-    before: list[list[float]],
+    before: list[list[Opinion]],
     shown: Pixels,
     detector: Detector,
     channels: Collection[str] = tuple(CHECKS),
+    wide: bool = False,
+    scale: float = 1.0,
 ) -> list[Record]:
     """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
+
+    A target is fooled where all looks are that its level promises; `before` and `after` are the worst of them.
 
     Args:
         subjects: who is looked at.
@@ -51,29 +93,75 @@ def regions(
         shown: `(H, W, 3)`, the pixels of the saved file.
         detector: finds the faces again.
         channels: names of `mnd.channel.VERIFICATION`.
+        wide: the wide looks count, too.
+        scale: the size of `shown` over that of the photo in which the subjects were found.
     """
     height, width = shown.shape[:2]
-    after = [s.scores(shown, detector) for s in subjects]
-    later: dict[str, list[list[float]]] = {}
+    after = [s.opinions(shown, detector, scale) for s in subjects]
+    later: dict[str, list[list[Opinion]]] = {}
     for name in channels:
         pixels = VERIFICATION[name](shown)
-        scale = pixels.shape[1] / width
-        later[name] = [s.scores(pixels, detector, scale) for s in subjects]
+        smaller = scale * pixels.shape[1] / width
+        later[name] = [s.opinions(pixels, detector, smaller, wide) for s in subjects]
     entries = []
     for i, subject in enumerate(subjects):
-        targets = {}
-        for k, target in enumerate(subject.targets):
-            targets[target.card.name] = {
-                "unit": target.card.unit,
-                "threshold": target.card.threshold,
-                "before": before[i][k],
-                "after": after[i][k],
-                "fooled": Margin.of(target.card, after[i][k]).fooled,
-                "channel": {name: Margin.of(target.card, rows[i][k]).fooled for name, rows in later.items()},
-                "values": {name: rows[i][k] for name, rows in later.items()},
-            }
-        entries.append({"box": list(subject.area(width, height)), "kind": subject.kind, "targets": targets})
+        targets = {
+            target.card.name: _told(
+                target, before[i][k], after[i][k], {name: rows[i][k] for name, rows in later.items()}, wide
+            )
+            for k, target in enumerate(subject.targets)
+        }
+        entry: Record = {
+            "box": list(subject.area(width, height, scale)),
+            "kind": subject.kind,
+            "targets": targets,
+        }
+        if subject.kind == "face":
+            entry |= {"seen": subject.found, "turn": subject.turn, "person": subject.person}
+        if subject.likeness is not None:
+            names = (target.card.name for target in subject.targets)
+            entry["likeness"] = dict(zip(names, subject.likeness, strict=True))
+        entries.append(entry)
     return entries
+
+
+def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], wide: bool) -> Record:
+    """What a target says of one subject: the worst of the looks that count, and each of them."""
+    card = target.card
+    counts = [name for name in after if wide or name not in LOOKS or not LOOKS[name].wide]
+
+    def margin(opinion: Opinion, name: str) -> Margin:
+        return Margin.of(card, opinion[name])
+
+    def worst(opinion: Opinion) -> str:
+        return max(counts, key=lambda name: margin(opinion, name).margin)
+
+    least = worst(after)
+    return {
+        "unit": card.unit,
+        "threshold": card.threshold,
+        "before": before[worst(before)],
+        "after": after[least],
+        "fooled": margin(after, least).fooled,
+        "channel": {name: margin(opinion, worst(opinion)).fooled for name, opinion in later.items()},
+        "values": {name: opinion[worst(opinion)] for name, opinion in later.items()},
+        "look": least,
+        "looks": {
+            name: {"value": after[name], "fooled": margin(after, name).fooled, "counts": name in counts}
+            for name in after
+        },
+    }
+
+
+def unseen(record: Record) -> str:
+    """Which regions were changed although nobody saw a face in them, in words; empty where none was."""
+    rows = [f"{r['kind']} {r['box']}" for r in record["regions"] if not r.get("seen", True)]
+    if not rows:
+        return ""
+    return (
+        f"changed, not proven: no face was seen in {'; '.join(rows)}, so no recogniser could be asked; "
+        "expected a box close around an upright or turned face"
+    )
 
 
 def all_fooled(record: Record, withstands: Collection[str] = ()) -> bool:
@@ -125,7 +213,8 @@ def still_recognised(record: Record, withstands: Collection[str] = ()) -> str:
 def _recognised(told: Record, withstands: Collection[str]) -> Iterator[tuple[str, float]]:
     """Where a target still recognises: as saved, or after which channel; and what it says there."""
     if not told["fooled"]:
-        yield "", told["after"]
+        look = told.get("look", "aligned")
+        yield "" if look in ("aligned", "whole") else f" seen as {look}", told["after"]
     for name in withstands:
         if not told["channel"][name]:
             yield f" after {name}", told["values"][name]
@@ -149,4 +238,6 @@ def failed(record: Record, error: Exception) -> None:
         raise error
     name, text = record["input"], str(error) or type(error).__name__
     message = text if not name or str(name) in text else f"{name}: {text}"
-    record.update(output=None, protected=False, error={"kind": str(kind), "message": message})
+    record.update(
+        output=None, protected=False, status="failed", error={"kind": str(kind), "message": message}
+    )

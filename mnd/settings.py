@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -9,6 +11,8 @@ from typing import Any, Literal, get_args
 from .levels import PLANS, Level, Plan, Reference
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Box = tuple[float, float, float, float]
+"""X0, Y0, X1, Y1 in pixels."""
 RHO = 2000.0
 """Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
 
@@ -33,9 +37,10 @@ class CloakSettings:
     gallery: Path | None = None
     """Folder with other photos of the person: cloak against those, not against this one photo alone."""
     faces: str = "all"
-    """Which faces to cloak: all, largest, or their numbers, largest first: 0,2."""
-    box: tuple[float, float, float, float] | None = None
-    """Where the face is, X0,Y0,X1,Y1 in pixels, when it is not found by itself."""
+    """Which of the faces that are found to cloak: all, largest, none, or their numbers, largest first: 0,2."""
+    box: tuple[float, float, float, float] | tuple[Box, ...] | None = None
+    """Where a face is, X0,Y0,X1,Y1 in pixels, that is not found by itself; several times for several. Faces that
+    are found are cloaked, too, unless faces is none."""
     whole: bool = False
     """Change the whole picture, whether it shows a face or not."""
     seed: int = 0
@@ -85,6 +90,14 @@ class CloakSettings:
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
+        if not re.fullmatch(r"all|largest|none|\d+(\s*,\s*\d+)*", self.faces, re.ASCII):
+            raise ValueError(f"faces is {self.faces!r}, expected all, largest, none, or numbers such as 0,2")
+        for box in self.boxes:
+            x0, y0, x1, y1 = box
+            if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
+                raise ValueError(f"box is {box!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
+        if self.faces == "none" and self.box is None and not self.whole:
+            raise ValueError("faces is none and there is no box, expected a box that says where a face is")
 
     @classmethod
     def of(cls, settings: CloakSettings | None, options: dict[str, Any]) -> CloakSettings:
@@ -101,12 +114,40 @@ class CloakSettings:
         return cls(**options | {"gallery": None if gallery is None else Path(gallery)})
 
     @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The places that were named, none or several.
+
+        Raises:
+            ValueError: one of them is not four numbers.
+
+        >>> CloakSettings(box=(1, 2, 30, 40)).boxes, CloakSettings().boxes
+        (((1, 2, 30, 40),), ())
+        """
+        if self.box is None:
+            return ()
+        several = (
+            self.box if self.box and all(isinstance(one, (tuple, list)) for one in self.box) else (self.box,)
+        )
+        for one in several:
+            if len(one) != 4 or not all(isinstance(v, (int, float)) for v in one):
+                raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
+        return tuple((a, b, c, d) for a, b, c, d in several)
+
+    @property
     def plan(self) -> Plan:
-        """The level's plan with what was given instead of it; `headroom` is that of every kind of target."""
+        """The level's plan for a person with a gallery, or without one where there is none."""
+        return self.plan_for(self.gallery is not None)
+
+    def plan_for(self, known: bool) -> Plan:
+        """The level's plan with what was given instead of it; `headroom` is that of every kind of target.
+
+        Args:
+            known: other photos of the person are there.
+        """
         given = {field.name: getattr(self, field.name) for field in fields(Plan) if hasattr(self, field.name)}
         if self.headroom is not None:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
-        level = PLANS[self.level, self.gallery is not None]
+        level = PLANS[self.level, known]
         return replace(level, **{name: value for name, value in given.items() if value is not None})
 
     def _check_plan(self) -> None:

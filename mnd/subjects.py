@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,16 +13,26 @@ from torch import Tensor
 
 from .channel import Pixels, to_tensor
 from .faces import Detector, Face, FaceError, parse_box, select
+from .faces import _overlap as overlap
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
 from .targets.embedding import FaceTarget
+from .targets.ensemble import Margin
 from .targets.target import Reference, Target
 from .walking import none_left, photos, suffixes
 
 SUFFIXES = suffixes()
+SAME_FACE = 0.3
+"""Intersection over union from which a face seen in a box is one that was found already."""
 UPRIGHT = np.array([[0.31, 0.42], [0.70, 0.42], [0.50, 0.62], [0.34, 0.80], [0.67, 0.80]], dtype=np.float32)
 """Where eyes, nose and mouth lie in the box of an upright face, as shares of its width and height."""
+
+
+Opinion = dict[str, float]
+"""What a target says of a picture, in its unit: by the name of each look of a face recogniser."""
+WHOLE = "whole"
+"""The only look of a classifier."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +45,25 @@ class Subject:
     """`(1, 5, 2)` in pixels of the photo; None where no target asks for them."""
     targets: tuple[Target, ...]
     judged: tuple[Reference, ...]
-    """What the targets are judged against, one each: the gallery, or the photo itself."""
+    """What the targets are judged against, one each: the photo itself, and the gallery of its person."""
     found: bool = True
     """A face was seen in the box; otherwise its landmarks are those of an upright face that fills it."""
+    turn: int = 0
+    """Degrees by which the photo has to be turned for the face to be upright, as `Face.turn`."""
+    likeness: tuple[float, ...] | None = None
+    """What each target says of the clean face and the gallery; None where there is no gallery."""
+    person: bool | None = None
+    """Whether this is the person of the gallery: a target would match it; None where there is no gallery."""
 
-    def area(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """The box in whole pixels, inside a photo of that size."""
-        x0, y0, x1, y1 = self.box
+    def area(self, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int]:
+        """The box in whole pixels, inside a version of the photo of that size."""
+        x0, y0, x1, y1 = (v * scale for v in self.box)
         return max(round(x0), 0), max(round(y0), 0), min(round(x1), width), min(round(y1), height)
 
     def scores(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> list[float]:
         """What each target says of `pixels` `(H, W, 3)`, a version of the photo at `scale`, in its unit.
 
-        The face is looked for again: what counts is not where it was.
+        The face is looked for again, and seen as the recogniser's own alignment has it (`opinions`: all looks).
         """
         landmarks = self.again(pixels, detector, scale)
         with torch.no_grad():
@@ -56,13 +72,42 @@ class Subject:
                 for target, reference in zip(self.targets, self.judged, strict=True)
             ]
 
+    def opinions(
+        self, pixels: Pixels, detector: Detector, scale: float = 1.0, wide: bool = True
+    ) -> list[Opinion]:
+        """The same by every look at the face, or without the wide ones."""
+        return self.told(pixels, self.again(pixels, detector, scale), wide)
+
+    @torch.no_grad()
+    def told(self, pixels: Pixels, landmarks: Tensor | None, wide: bool = True) -> list[Opinion]:
+        """The same of a face whose landmarks are known."""
+        told: list[Opinion] = []
+        for target, reference in zip(self.targets, self.judged, strict=True):
+            image = to_tensor(pixels, _device(target))
+            if isinstance(target, FaceTarget) and landmarks is not None:
+                told.append(target.opinion(image, reference.at(landmarks), wide))
+            else:
+                told.append({WHOLE: float(target.score(image, reference))})
+        return told
+
+    def recognised(self, pixels: Pixels) -> float:
+        """How well the target that knows it best recognises the face where this says it is: the largest
+        margin, as a share of the threshold."""
+        opinions = self.told(pixels, self.landmarks)
+        return max(
+            Margin.of(target.card, value).margin / abs(target.card.threshold)
+            for target, opinion in zip(self.targets, opinions, strict=True)
+            for value in opinion.values()
+        )
+
     def again(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> Tensor | None:
         """The landmarks in another version of the photo, found anew where the face still can be found."""
         if self.landmarks is None:
             return None
-        face = _near(pixels, tuple(v * scale for v in self.box), detector) if self.found else None
+        box = tuple(v * scale for v in self.box)
+        face = _near(pixels, box, detector, self.turn) if self.found else None
         if face is not None:
-            return torch.from_numpy(face.landmarks.copy())[None]
+            return marks(face)
         return (self.landmarks + 0.5) * scale - 0.5
 
 
@@ -97,31 +142,38 @@ def _faces(
     detector: Detector,
     gallery: Gallery | None,
 ) -> list[Subject]:
-    height, width = photo.pixels.shape[:2]
-    place = settings.box or ((0.0, 0.0, float(width), float(height)) if settings.whole else None)
-    if place is None:
-        found = select(detector(photo.pixels), settings.faces)
-        if not found:
-            raise FaceError.none_found((width, height))
-        faces: list[tuple[Box, Face | None]] = [(face.box, face) for face in found]
-    else:
-        box = parse_box(place, (width, height))
-        faces = [(box, _near(photo.pixels, box, detector))]
     subjects = []
-    for box, face in faces:
-        marks = face.landmarks if face is not None else _upright(box)
-        landmarks = torch.from_numpy(marks.copy())[None]
-        own = tuple(t.refer(photo.tensor().to(_device(t)), landmarks) for t in targets)
+    for box, face in _places(photo, settings, detector):
+        landmarks = marks(face) if face is not None else torch.from_numpy(_upright(box))[None]
+        own = tuple(t.known(photo.tensor().to(_device(t)), landmarks) for t in targets)
         where = face.box if face is not None and not settings.whole else box
-        subjects.append(Subject("face", where, landmarks, targets, own, face is not None))
-    return subjects if gallery is None else _with_gallery(subjects, gallery)
+        turn = face.turn if face is not None else 0
+        subjects.append(Subject("face", where, landmarks, targets, own, face is not None, turn))
+    return subjects if gallery is None else [gallery.judging(subject) for subject in subjects]
 
 
-def _with_gallery(subjects: list[Subject], gallery: Gallery) -> list[Subject]:
-    """The face that is most like the gallery is its person; others are judged against themselves."""
-    person = gallery.person(subjects)
-    known = gallery.judging(subjects[person])
-    return [known if i == person else s for i, s in enumerate(subjects)]
+def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterator[tuple[Box, Face | None]]:
+    """Where faces are, found or said, and the face that is seen there."""
+    height, width = photo.pixels.shape[:2]
+    if settings.whole:
+        everything = (0.0, 0.0, float(width), float(height))
+        yield everything, _near(photo.pixels, everything, detector)
+        return
+    boxes = [parse_box(box, (width, height)) for box in settings.boxes]
+    found: list[Face] = []
+    if settings.faces != "none":
+        searched = detector.search(photo.pixels)
+        if searched.faces or not boxes:
+            found = select(searched.faces, settings.faces)
+        if not found and not boxes:
+            if searched.suspects:
+                raise FaceError.suspected((width, height), searched.suspects)
+            raise FaceError.none_found((width, height), searched)
+    yield from ((face.box, face) for face in found)
+    for box in boxes:
+        face = _near(photo.pixels, box, detector)
+        if face is None or not any(overlap(face.box, other.box) > SAME_FACE for other in found):
+            yield box, face
 
 
 @dataclass(frozen=True)
@@ -161,30 +213,79 @@ class Gallery:
     def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
         """These photos; those without a face are left out, and where none is left there are no references.
 
+        Of several faces in a photo the person is the one that most other photos show, too, as the first
+        target sees it; where they do not tell, the largest.
+
         Raises:
             PhotoError: a photo cannot be read.
         """
-        files, rows = [], []
+        files, faces = [], []
         for path in photos:
             photo = Photo.read(path)
-            faces = detector(photo.pixels)
-            if not faces:
-                continue
-            landmarks = torch.from_numpy(faces[0].landmarks.copy())[None]
-            rows.append([t.refer(photo.tensor().to(_device(t)), landmarks) for t in targets])
-            files.append(path)
+            known = [
+                [t.known(photo.tensor().to(_device(t)), marks(face)) for t in targets]
+                for face in detector(photo.pixels)
+            ]
+            if known:
+                files.append(path)
+                faces.append(known)
+        rows = [known[which] for known, which in zip(faces, _shared(targets, faces), strict=True)]
         columns = zip(*rows, strict=True)
         return Gallery(tuple(targets), tuple(Reference.person(column) for column in columns), tuple(files))
 
+    def likeness(self, subject: Subject) -> tuple[float, ...]:
+        """What each target says of a clean face and the photos of the gallery, in its unit."""
+        return tuple(
+            target.value(target.compare(own.known[:, 0], reference.known))
+            for target, own, reference in zip(self.targets, subject.judged, self.references, strict=True)
+        )
+
     def person(self, subjects: Sequence[Subject]) -> int:
-        """Which of the subjects, judged against themselves, is most like the gallery."""
-        first = self.targets[0]
-        nearest = [float(first.compare(s.judged[0].known[:, 0], self.references[0].known)) for s in subjects]
-        return int(np.argmax(nearest))
+        """Which of the subjects, judged against themselves, is most like the gallery, as the first target sees it."""
+        sign = -1 if self.targets[0].card.lower_is_same else 1
+        return int(np.argmax([sign * self.likeness(s)[0] for s in subjects]))
 
     def judging(self, subject: Subject) -> Subject:
-        """The subject as the person of the gallery."""
-        return replace(subject, judged=tuple(r.at(subject.landmarks) for r in self.references))
+        """The subject as the person of the gallery where a target would match it, else as somebody else.
+
+        The photo itself is always among the references: whoever has it compares the cloak with it.
+        """
+        likeness = self.likeness(subject)
+        person = any(
+            not Margin.of(target.card, value).fooled
+            for target, value in zip(self.targets, likeness, strict=True)
+        )
+        subject = replace(subject, likeness=likeness, person=person)
+        return self.known(subject) if person else subject
+
+    def known(self, subject: Subject) -> Subject:
+        """The subject judged against the gallery and against itself."""
+        judged = tuple(
+            Reference.person([reference, own]).at(subject.landmarks)
+            for reference, own in zip(self.references, subject.judged, strict=True)
+        )
+        return replace(subject, judged=judged)
+
+
+def _shared(targets: Sequence[FaceTarget], photos: Sequence[Sequence[Sequence[Reference]]]) -> list[int]:
+    """Of each photo's faces (largest first, a reference a target) the one that most other photos show, too."""
+
+    def others(mine: int, face: Sequence[Reference]) -> int:
+        seen = 0
+        for place, faces in enumerate(photos):
+            known = Reference.person([other[0] for other in faces])
+            seen += place != mine and float(targets[0].compare(face[0].known[:, 0], known.known)) > 0
+        return seen
+
+    return [
+        0 if len(faces) == 1 else max(range(len(faces)), key=lambda i: (others(place, faces[i]), -i))
+        for place, faces in enumerate(photos)
+    ]
+
+
+def marks(face: Face) -> Tensor:
+    """The landmarks of a face, `(1, 5, 2)`."""
+    return torch.from_numpy(face.landmarks.copy())[None]
 
 
 def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -194,9 +295,9 @@ def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return corner + UPRIGHT * size - np.float32(0.5)
 
 
-def _near(pixels: Pixels, box: Sequence[float], detector: Detector) -> Face | None:
+def _near(pixels: Pixels, box: Sequence[float], detector: Detector, turn: int = 0) -> Face | None:
     try:
-        return detector.near(pixels, box)
+        return detector.near(pixels, box, turn)
     except ValueError:  # at half the size a small face is no face any more
         return None
 

@@ -1,4 +1,4 @@
-"""What a search sees of its subjects: the saved file and ways through the channel, shaken and mirrored."""
+"""What a search sees of its subjects: the saved file and ways through the channel, by several looks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .losses.adversarial import nearest
 from .subjects import Subject
 from .targets.alignment import shaken
 from .targets.embedding import FaceTarget
+from .targets.looks import ALIGNED, Look
 from .targets.target import Reference, Target
 
 LOGIT = 1.0
@@ -23,12 +24,12 @@ SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
-LOOKS = 8
+CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Arrival:
     """The crop as somebody gets it."""
 
     image: Tensor
@@ -40,10 +41,13 @@ class Look:
 class Views:
     """The margins of a group of subjects, as a function of their crop; every call looks anew.
 
+    A face recogniser has a margin for each of the plan's looks (`mnd.targets.looks`), since each has a limit of
+    its own to reach: that of its worst view among the saved file and the ways through the channel.
+
     Args:
         subjects: whom to protect.
         box: where the crop lies in the photo.
-        plan: what is drawn.
+        plans: what is drawn, and how far each subject's targets are driven; a plan a subject, or one for all.
         clean: `(1, 3, h, w)`, the clean crop.
         seed: of shaking, mirroring and the channel.
         saved: the crop as the photo's own file will show it, with a gradient.
@@ -53,24 +57,30 @@ class Views:
         self,
         subjects: Sequence[Subject],
         box: Area,
-        plan: Plan,
+        plans: Plan | Sequence[Plan],
         clean: Tensor,
         saved: Callable[[Tensor], Tensor],
         seed: int = 0,
     ) -> None:
-        self.saved, self.draws = saved, _draws(plan, seed)
+        plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
+        self.saved, self.draws = saved, _draws(plans[0], seed)
         self.step = 0
-        self.views = [view for subject in subjects for view in _of(subject, box, plan, clean, seed)]
+        self.views = [
+            view
+            for subject, plan in zip(subjects, plans, strict=True)
+            for view in _of(subject, box, plan, clean, seed)
+        ]
 
     def __call__(self, y: Tensor) -> Tensor:
-        """`(K, 1)`: a margin for each target of each subject, the soft worst of its looks."""
+        """`(K, 1)`: the margins of each target of each subject; NaN: not looked at in this step."""
         seen = self.saved(y)
         size = (seen.shape[2], seen.shape[3])
-        looks = [Look(seen, lambda points: points)]
+        arrivals = [Arrival(seen, lambda points: points)]
         for draw in self.draws[self.step]:
-            looks.append(Look(draw(seen), lambda points, draw=draw: draw.place(points, size)))  # type: ignore[misc]
+            arrivals.append(Arrival(draw(seen), lambda points, draw=draw: draw.place(points, size)))  # type: ignore[misc]
+        rows = torch.cat([view.margins(arrivals, self.step) for view in self.views])
         self.step = (self.step + 1) % len(self.draws)
-        return torch.stack([view.margin(looks) for view in self.views])
+        return rows
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -89,27 +99,54 @@ class _View:
     reference: Reference
     headroom: float
     generator: torch.Generator
-    shake: float
-    flips: float
-    looks: int
+    plan: Plan
 
-    def margin(self, looks: Sequence[Look]) -> Tensor:
-        """`(1,)`."""
-        if isinstance(self.target, FaceTarget):
-            faces = [self._face(look) for look in looks for _ in range(self.looks)]
-            chips = [self.target.chips(image, landmarks) for image, landmarks in faces]
-            margins = self.target.compare(self.target.embed_chips(torch.cat(chips)), self.reference.known)
-        else:
-            margins = torch.cat([self.target.margin(look.image, self.reference) for look in looks])
+    def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:  # noqa: ARG002
+        """`(1, 1)`: of a target that looks at the whole picture."""
+        margins = torch.cat([self.target.margin(arrival.image, self.reference) for arrival in arrivals])
+        return self._worst(margins, self.headroom)[None]
+
+    def _worst(self, margins: Tensor, headroom: float) -> Tensor:
+        """`(1,)`: the soft worst of `(N,)`, and how far it still is from where it shall be."""
         scale = abs(self.target.card.threshold) or LOGIT
-        return nearest(margins[None], largest=True, temperature=SHARPNESS * scale) + self.headroom
+        return nearest(margins[None], largest=True, temperature=SHARPNESS * scale) + headroom
 
-    def _face(self, look: Look) -> tuple[Tensor, Tensor]:
+
+@dataclass
+class _FaceView(_View):
+    """What one face recogniser says of one face."""
+
+    target: FaceTarget
+    looks: tuple[Look, ...]
+
+    def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
+        """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
+        chosen = self._turn(step)
+        views = [
+            self.target.looked(*self._face(arrival), [self.looks[i] for i in chosen])
+            for arrival in arrivals
+            for _ in range(self.plan.looks)
+        ]
+        rows = [torch.full((1,), torch.nan).to(views[0])] * len(self.looks)
+        assert self.reference.views is not None
+        for place, row in enumerate(chosen):
+            embeddings = torch.stack([view[place] for view in views])
+            margins = self.target.compare(embeddings, self.reference.views[row : row + 1])
+            rows[row] = self._worst(margins, self.headroom)
+        return torch.stack(rows)
+
+    def _turn(self, step: int) -> list[int]:
+        """The looks of a step: one after the other, and all of them in the last ones, which are kept."""
+        every = list(range(len(self.looks)))
+        settled = step >= self.plan.steps - self.plan.settle
+        return every if settled or step == 0 else [step % len(every)]
+
+    def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
         """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
         assert self.reference.faces is not None
-        faces = shaken(self.reference.faces, self.shake, self.generator)
-        image, points = look.image, look.place(faces)
-        if self.flips and float(torch.rand((), generator=self.generator)) < self.flips:
+        faces = shaken(self.reference.faces, self.plan.jitter, self.generator)
+        image, points = arrival.image, arrival.place(faces)
+        if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
             return mirrored(image, points)
         return image, points
 
@@ -126,14 +163,17 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
-    views = []
+    views: list[_View] = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
         room = _room(target, plan, alone=len(subject.targets) == 1)
         generator = torch.Generator().manual_seed(seed)
-        view = _View(target, judged, room, generator, plan.jitter, plan.flips, plan.looks)
-        if subject.landmarks is not None and isinstance(target, FaceTarget):
-            landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
-            view.reference = _person(target, judged.at(landmarks), view, clean, plan)
+        if subject.landmarks is None or not isinstance(target, FaceTarget):
+            views.append(_View(target, judged, room, generator, plan))
+            continue
+        landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
+        looks = tuple(look for look in target.looks if look.name in plan.seen_as)
+        view = _FaceView(target, judged.at(landmarks), room, generator, plan, looks)
+        view.reference = _person(view, clean)
         views.append(view)
     return views
 
@@ -147,21 +187,24 @@ def _room(target: Target, plan: Plan, alone: bool) -> float:
 
 
 @torch.no_grad()
-def _person(target: FaceTarget, judged: Reference, view: _View, clean: Tensor, plan: Plan) -> Reference:
-    """What the search moves away from: the photos that it is judged against, their mean, or both.
+def _person(view: _FaceView, clean: Tensor) -> Reference:
+    """What the search moves away from: the photos that it is judged against, their mean, or both, a look each.
 
     The mean of several photos is nearer to photos that nobody has seen than any one of them. The clean
     face belongs to it as it is seen shaken and mirrored; without a gallery there is nothing else.
     """
-    if plan.reference == "nearest":
-        return judged
-    shaken = replace(view, generator=torch.Generator().manual_seed(LOOKS), flips=0.5, reference=judged)
-    faces = [shaken._face(Look(clean, lambda points: points)) for _ in range(LOOKS)]
-    own = target.embed_chips(torch.cat([target.chips(image, points) for image, points in faces]))
-    own = _unit(target, _unit(target, own).mean(0, keepdim=True))[None]
-    mean = torch.cat([_unit(target, judged.known), own], 1).mean(1, keepdim=True)
-    known = mean if plan.reference == "mean" else torch.cat([judged.known, mean], 1)
-    return Reference(known, judged.faces)
+    target, judged = view.target, view.reference
+    assert judged.views is not None
+    known = judged.views[[target.looks.index(look) for look in view.looks]]
+    if view.plan.reference == "nearest":
+        return replace(judged, views=known)
+    generator = torch.Generator().manual_seed(CLEAN)
+    other = replace(view, generator=generator, plan=replace(view.plan, flips=0.5))
+    faces = [other._face(Arrival(clean, lambda points: points)) for _ in range(CLEAN)]
+    own = torch.cat([target.looked(*face, [ALIGNED]) for face in faces])
+    own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
+    mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
+    return replace(judged, views=mean if view.plan.reference == "mean" else torch.cat([known, mean], 1))
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:

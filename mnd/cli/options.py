@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -66,7 +64,7 @@ class CloakFlags:
     level: Annotated[Level, option("level")] = DEFAULT.level
     gallery: Gallery = None
     faces: Annotated[str, option("faces")] = DEFAULT.faces
-    box: Annotated[str | None, option("box")] = None
+    box: Annotated[list[str] | None, option("box")] = None
     whole: Annotated[bool, option("whole")] = DEFAULT.whole
     seed: Annotated[int, option("seed")] = DEFAULT.seed
     steps: Annotated[int | None, option("steps")] = DEFAULT.steps
@@ -94,8 +92,7 @@ class CloakFlags:
         """
         told = {field.name: getattr(self, field.name) for field in fields(self)} | {
             "targets": split_names(self.targets),
-            "faces": _faces(self.faces),
-            "box": _box(self.box),
+            "box": _boxes(self.box),
             "jpeg": None if self.jpeg is None else _two("--jpeg", self.jpeg, int),
             "scale": None if self.scale is None else _two("--scale", self.scale, float),
         }
@@ -107,22 +104,18 @@ AsCloak = Annotated[CloakFlags, Parameter(name="*")]
 NO_FLAGS = CloakFlags()
 
 
-def _faces(text: str) -> str:
-    if not re.fullmatch(r"all|largest|\d+(\s*,\s*\d+)*", text, re.ASCII):
-        raise UsageError(f"--faces is {text!r}, expected all, largest, or numbers such as 0,2")
-    return text
-
-
-def _box(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
+def _boxes(texts: list[str] | None) -> Any:
+    """One box as four numbers, several as as many."""
+    if not texts:
         return None
-    try:
-        x0, y0, x1, y1 = (float(word) for word in text.split(","))
-    except ValueError:
-        raise UsageError(f"--box is {text!r}, expected four numbers X0,Y0,X1,Y1 in pixels") from None
-    if not (0 <= x0 < x1 < math.inf and 0 <= y0 < y1 < math.inf):
-        raise UsageError(f"--box is {text!r}, expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1")
-    return x0, y0, x1, y1
+    boxes = []
+    for text in texts:
+        try:
+            x0, y0, x1, y1 = (float(word) for word in text.split(","))
+        except ValueError:
+            raise UsageError(f"--box is {text!r}, expected four numbers X0,Y0,X1,Y1 in pixels") from None
+        boxes.append((x0, y0, x1, y1))
+    return boxes[0] if len(boxes) == 1 else tuple(boxes)
 
 
 def _two(flag: str, text: str, kind: Callable[[str], N]) -> tuple[N, N]:

@@ -34,19 +34,20 @@ TEMPLATES: dict[str, tuple[tuple[int, int], tuple[tuple[float, float], ...], tup
 """name -> (height, width), five landmarks (x, y) in pixels of the chip, weights of the least squares."""
 
 
-def check_faces(faces: Tensor) -> Tensor:
-    """Landmarks as float64 on the CPU, `(K, 5, 2)`, detached: geometry is no part of the gradient.
+def check_faces(faces: Tensor, count: int = 5) -> Tensor:
+    """Landmarks as float64 on the CPU, `(K, count, 2)`, detached: geometry is no part of the gradient.
 
     Raises:
         ValueError: another shape, numbers that are not finite, or landmarks that coincide.
     """
-    if faces.ndim != 3 or faces.shape[1:] != (5, 2):
-        raise ValueError(f"faces have shape {tuple(faces.shape)}, expected (K, 5, 2): five landmarks (x, y)")
+    if faces.ndim != 3 or faces.shape[1:] != (count, 2):
+        expected = f"(K, {count}, 2): {count} landmarks (x, y)"
+        raise ValueError(f"faces have shape {tuple(faces.shape)}, expected {expected}")
     points = faces.detach().to("cpu", torch.float64)
     if not bool(torch.isfinite(points).all()):
         raise ValueError("faces have landmarks that are not finite numbers")
     if bool((points.std(dim=1).amax(dim=1) < 1e-3).any()):
-        raise ValueError("faces have five landmarks in one place, expected those of a face")
+        raise ValueError(f"faces have {count} landmarks in one place, expected those of a face")
     return points
 
 

@@ -49,6 +49,9 @@ class TargetCard:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """The network sees `(image - mean) / std`, image in [0, 1]."""
+    judged_as: tuple[str, ...] = ()
+    """Names of the looks (`mnd.targets.looks`) that judge a face recogniser: how programs cut the face out for it.
+    None: its own alignment, and the mean with the mirror image."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

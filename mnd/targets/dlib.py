@@ -6,9 +6,12 @@ King, dlib 19.3 (2017), a ResNet of 29 layers after He et al. 2015, arXiv 1512.0
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,7 +20,9 @@ from ..weights import WeightsFile
 from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse
+from .dlib_shape import predictor, rect_from_landmarks
 from .embedding import FaceTarget
+from .looks import DLIB, Look
 from .network import check_images
 from .registry import register
 
@@ -44,7 +49,11 @@ CARD = TargetCard(
     template="dlib150",
     mean=(122.782 / 255, 117.001 / 255, 104.298 / 255),
     std=(256 / 255, 256 / 255, 256 / 255),
+    judged_as=DLIB,
 )
+
+AROUND = 1.0
+"""How much of the picture around a face its landmarks are looked for in, in sides of its box on each side."""
 
 
 class Convolution(nn.Module):
@@ -163,6 +172,29 @@ class DlibTarget(FaceTarget):
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
         return dlib_chip.support(dlib_chip.plans_from_faces(faces))
 
+    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+        """The chip `(1, 3, 150, 150)` of each look, by our landmarks: dlib's own move in whole pixels only."""
+        [usual] = dlib_chip.plans_from_faces(faces)
+        chips = dlib_chip.extract(image, [usual.looked(look) for look in looks]) / 255
+        return list(chips.split(1))
+
+    @torch.no_grad()
+    def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+        """Embeddings `(V, D)` of one face, cut out by the landmarks that dlib's own predictors find.
+
+        The predictors know upright faces only, so that they see a turned one as it is upright.
+        """
+        part, points = _upright(image, faces)
+        rect = rect_from_landmarks(points.numpy())
+        grey = (part[0] * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        usual = {
+            count: _PLANNED[count](torch.from_numpy(predictor(count)(np.ascontiguousarray(grey), rect)))[0]
+            for count in {look.landmarks for look in looks}
+        }
+        plans = [usual[look.landmarks].looked(look) for look in looks]
+        chips = dlib_chip.extract(part, plans) / 255
+        return self._seen(list(chips.split(1)), looks)
+
     def embed_as_dlib(self, images: Tensor, points: Tensor) -> Tensor:
         """Embeddings `(K, 128)` for `points` `(K, 5, 2)` of dlib's own five-point predictor, as dlib's.
 
@@ -172,6 +204,25 @@ class DlibTarget(FaceTarget):
         chips = dlib_chip.extract(images, dlib_chip.plans_from_dlib(points), exact=True) / 255
         out: Tensor = self.net((chips - self._mean) / self._std)
         return out
+
+
+_PLANNED = {5: dlib_chip.plans_from_dlib, 68: dlib_chip.plans_from_68}
+
+
+def _upright(image: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """The part of `image` around a face `(1, 5, 2)`, turned by quarters so that the face is upright in it."""
+    left, top, right, bottom = rect_from_landmarks(faces.numpy())[0].tolist()
+    grow = round(AROUND * (right - left + 1))
+    height, width = image.shape[2:]
+    x0, y0 = (min(max(v - grow, 0), limit - 1) for v, limit in ((left, width), (top, height)))
+    x1, y1 = max(x0 + 1, min(right + grow + 1, width)), max(y0 + 1, min(bottom + grow + 1, height))
+    part, points = image[..., y0:y1, x0:x1], faces - torch.tensor([x0, y0], dtype=faces.dtype)
+    across, down = (faces[0, 1] - faces[0, 0]).tolist()
+    for _ in range(round(math.degrees(math.atan2(down, across)) / 90) % 4):  # a quarter to the left each
+        side = part.shape[3]
+        part = part.rot90(1, (2, 3))
+        points = torch.stack([points[..., 1], side - 1 - points[..., 0]], -1)
+    return part, points
 
 
 @register(CARD, WEIGHTS)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .alignment import check_faces, fit, read, similarity
+from .looks import Look
 
 SIZE = 150
 PADDING = 0.25
@@ -26,6 +27,22 @@ FIVE_POINTS = (
     (0.4901123135679, 0.6277975316475),
 )
 """Where dlib's five landmarks lie in the mean face: four corners of the eyes and the base of the nose."""
+
+MEAN_68 = (
+    *((0.490127, 0.203352), (0.490127, 0.307009), (0.490127, 0.409805), (0.490127, 0.515625)),
+    *((0.36688, 0.587326), (0.426036, 0.609345), (0.490127, 0.628106), (0.554217, 0.609345)),
+    *((0.613373, 0.587326), (0.121737, 0.216423), (0.187122, 0.178758), (0.265825, 0.179852)),
+    *((0.334606, 0.231733), (0.260918, 0.245099), (0.182743, 0.244077), (0.645647, 0.231733)),
+    *((0.714428, 0.179852), (0.793132, 0.178758), (0.858516, 0.216423), (0.79751, 0.244077)),
+    *((0.719335, 0.245099), (0.254149, 0.780233), (0.340985, 0.745405), (0.428858, 0.727388)),
+    *((0.490127, 0.742578), (0.551395, 0.727388), (0.639268, 0.745405), (0.726104, 0.780233)),
+    *((0.290379, 0.784792), (0.428096, 0.778746), (0.490127, 0.785343), (0.552157, 0.778746)),
+    *((0.689874, 0.784792),),
+)
+"""The same for those of dlib's 68 landmarks that place a chip, `USED_68`."""
+
+USED_68 = (*range(27, 55), *range(60, 65))
+"""Nose, eyes, upper lip and corners of the mouth; dlib leaves out jaw, eyebrows and the lower lip."""
 
 NEARLY = 2e-4
 """float32 leaves values that should be whole a little below; more than that error, and less than is seen."""
@@ -62,6 +79,16 @@ class ChipPlan:
     angle: float
     """Radians, clockwise as seen in the picture."""
 
+    def looked(self, look: Look) -> ChipPlan:
+        """Where the chip of a look lies, if this is where the usual one does."""
+        left, top, right, bottom = self.rect
+        side, angle = right - left + 1, 0.0 if look.upright else self.angle + math.radians(look.turn)
+        across, down = look.shift[0] * side, look.shift[1] * side
+        cos, sin = math.cos(angle), math.sin(angle)
+        x, y = (left + right) / 2 + cos * across - sin * down, (top + bottom) / 2 + sin * across + cos * down
+        half = (side * look.zoom - 1) / 2
+        return ChipPlan((x - half, y - half, x + half, y + half), angle)
+
     @property
     def levels(self) -> int:
         """How often dlib halves the picture before it reads the chip."""
@@ -95,10 +122,23 @@ def corners(rect: tuple[float, float, float, float], angle: float) -> list[tuple
     ]
 
 
-def plans_from_dlib(points: Tensor) -> list[ChipPlan]:
-    """The chips of faces by five landmarks `(K, 5, 2)` of dlib's own predictor, as dlib plans them."""
-    source = (torch.tensor(FIVE_POINTS, dtype=torch.float64) + PADDING) / (2 * PADDING + 1) * SIZE
-    return _plans(similarity(source, check_faces(points)), SIZE / 2, SIZE)
+def plans_from_dlib(points: Tensor, padding: float = PADDING) -> list[ChipPlan]:
+    """The chips of faces by five landmarks `(K, 5, 2)` of dlib's own predictor, as dlib plans them.
+
+    `padding` is the margin around the mean face, as a share of its side.
+    """
+    return _from_mean(FIVE_POINTS, check_faces(points), padding)
+
+
+def plans_from_68(points: Tensor, padding: float = PADDING) -> list[ChipPlan]:
+    """The chips of faces by 68 landmarks `(K, 68, 2)` of dlib's own predictor, as dlib plans them."""
+    return _from_mean(MEAN_68, check_faces(points, 68)[:, USED_68], padding)
+
+
+def _from_mean(mean: tuple[tuple[float, float], ...], points: Tensor, padding: float) -> list[ChipPlan]:
+    margin = torch.tensor(padding, dtype=torch.float32).double()  # dlib's Python interface takes a float32
+    source = (torch.tensor(mean, dtype=torch.float64) + margin) / (2 * margin + 1) * SIZE
+    return _plans(similarity(source, points), SIZE / 2, SIZE)
 
 
 def plans_from_faces(faces: Tensor) -> list[ChipPlan]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
 
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
+from .looks import LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
@@ -36,6 +41,39 @@ class FaceTarget(FrozenNetwork):
     def support(self, faces: Tensor) -> Tensor:
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
         return boxes(fit(faces, self.card.template, self.card.size), self.card.size)
+
+    @cached_property
+    def looks(self) -> tuple[Look, ...]:
+        """The looks that judge, as the card names them.
+
+        Raises:
+            ValueError: the card names one that there is not.
+        """
+        names = self.card.judged_as or USUAL
+        if unknown := [name for name in names if name not in LOOKS]:
+            raise ValueError(
+                f"card {self.card.name!r}: judged_as names {', '.join(unknown)}, expected {', '.join(LOOKS)}"
+            )
+        return tuple(LOOKS[name] for name in names)
+
+    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+        """The chip `(1, 3, h, w)` of each look at the face `(1, 5, 2)` in `image` `(1, 3, H, W)`, not mirrored."""
+        usual = fit(faces, self.card.template, self.card.size)
+        return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
+
+    def looked(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+        """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
+        return self._seen(self.cut(image, faces, looks), looks)
+
+    def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+        """The same as the programs themselves would have it, of 8-bit pictures: what verdicts rest on."""
+        with torch.no_grad():
+            return self.looked(image, faces, looks)
+
+    def _seen(self, chips: Sequence[Tensor], looks: Sequence[Look]) -> Tensor:
+        batch, rows = seen(chips, looks)
+        embeddings = self.embed_chips(batch)
+        return torch.stack([embeddings[row].mean(0) for row in rows])
 
     def embed(self, images: Tensor, faces: Tensor) -> Tensor:
         """Embeddings `(max(B, K), D)`, as the network gives them; differentiable in `images`.
@@ -68,6 +106,35 @@ class FaceTarget(FrozenNetwork):
                 f"target {self.card.name!r} recognises faces: expected their landmarks, got none"
             )
         return Reference(self.embed(images, faces)[:, None], faces)
+
+    @torch.no_grad()
+    def known(self, image: Tensor, face: Tensor) -> Reference:
+        """`refer` of one clean picture `(1, 3, H, W)`, and what each look of the card sees in it."""
+        return replace(self.refer(image, face), views=self.judged(image, face, self.looks)[:, None])
+
+    @torch.no_grad()
+    def opinion(self, image: Tensor, reference: Reference, wide: bool = True) -> dict[str, float]:
+        """What each look says of one picture `(1, 3, H, W)`, in the card's unit, by its name.
+
+        Each look compares with what it saw in the reference's pictures itself. `wide`: the wide ones, too.
+
+        Raises:
+            ValueError: the reference has no faces, or was made without looks.
+        """
+        if reference.faces is None or reference.views is None:
+            raise ValueError(
+                f"target {self.card.name!r}: the reference has no looks, expected one of `known`"
+            )
+        chosen = [i for i, look in enumerate(self.looks) if wide or not look.wide]
+        looks = [self.looks[i] for i in chosen]
+        margins = self.compare(self.judged(image, reference.faces, looks), reference.views[chosen])
+        return {look.name: self.value(m) for look, m in zip(looks, margins, strict=True)}
+
+    def value(self, margin: Tensor) -> float:
+        """A margin of one picture as the distance or similarity that it is of."""
+        return float(
+            self.card.threshold - margin if self.card.lower_is_same else margin + self.card.threshold
+        )
 
     def score(self, images: Tensor, reference: Reference) -> Tensor:
         """`(B,)`: distance, or similarity, to the nearest reference; its gradient is that of `margin`."""

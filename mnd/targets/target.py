@@ -22,10 +22,13 @@ class Reference:
         faces: `(B, 5, 2)` landmarks (x, y) in pixels of the images that margins are asked for: left eye,
             right eye, nose, left and right corner of the mouth as seen in the picture, the centre of the
             first pixel at (0, 0). `None` for a classifier.
+        views: `(V, R, D)`, those R pictures as each look of a face recogniser sees them; `None` where only
+            its own alignment was asked for.
     """
 
     known: Tensor
     faces: Tensor | None = None
+    views: Tensor | None = None
 
     def at(self, faces: Tensor | None) -> Reference:
         """The same person, the face looked for elsewhere (found again, jittered, or in a crop)."""
@@ -37,7 +40,9 @@ class Reference:
         if not references:
             raise ValueError("got no references, expected at least one")
         known = torch.cat([r.known for r in references], dim=1)
-        return Reference(known, references[0].faces)
+        views = [r.views for r in references if r.views is not None]
+        every = torch.cat(views, dim=1) if len(views) == len(references) else None
+        return Reference(known, references[0].faces, every)
 
 
 @runtime_checkable

@@ -1,0 +1,167 @@
+"""The copies of a photo in which faces are looked for: reduced, in tiles, turned, in another light.
+
+All places are edges in pixels: pixel i reaches from i to i + 1. A copy knows the way back to the photo.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+
+TURNS = (0, 90, 180, 270)
+"""Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
+STRIP = 2**22
+"""Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
+STEP = 8.0
+"""The most by which two neighbouring scales of a search differ: tiles then share a fifth of their side."""
+MORE = 1.5
+"""A copy this many times as large as usual costs less than the usual one and tiles."""
+
+
+class Patch(NamedTuple):
+    """A part of a photo as a copy of its own.
+
+    Attributes:
+        image: `(1, 3, H, W)` float32, -1..1, already turned.
+        origin: x, y of its corner in the photo.
+        scale: pixels of the patch per pixel of the photo, along x and y of the photo.
+        turn: degrees counter-clockwise by which the image was turned; one of `TURNS`.
+    """
+
+    image: Tensor
+    origin: tuple[float, float]
+    scale: tuple[float, float]
+    turn: int = 0
+
+
+def patch(pixels: Pixels, box: Box, wanted: float, device: torch.device) -> Patch:
+    """The part of the photo in `box`, cut at the border; reduced if the box is longer than `wanted`.
+
+    >>> part = patch(np.zeros((60, 80, 3), np.uint8), (40, 20, 120, 60), 40, torch.device("cpu"))
+    >>> part.image.shape, part.origin, part.scale
+    (torch.Size([1, 3, 20, 20]), (40, 20), (0.5, 0.5))
+    """
+    height, width = pixels.shape[:2]
+    x0, y0 = min(max(0, math.floor(box[0])), width - 1), min(max(0, math.floor(box[1])), height - 1)
+    x1, y1 = max(x0 + 1, min(width, math.ceil(box[2]))), max(y0 + 1, min(height, math.ceil(box[3])))
+    scale = min(1.0, wanted / max(box[2] - box[0], box[3] - box[1]))
+    size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
+    copy = _reduced(pixels[y0:y1, x0:x1], size)
+    return Patch(_tensor(copy, device), (x0, y0), (size[0] / (x1 - x0), size[1] / (y1 - y0)))
+
+
+def _tensor(pixels: Pixels, device: torch.device) -> Tensor:
+    """`(H, W, 3)` uint8 as the networks want it: `(1, 3, H, W)`, about -1..1."""
+    image = torch.from_numpy(pixels.astype(np.float32)).to(device)
+    return image.permute(2, 0, 1)[None].sub_(127.5).div_(128)
+
+
+def _reduced(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """A part of a photo at the size (width, height); what is much too large is first averaged, by strips."""
+    height, width = pixels.shape[:2]
+    factor = min(width // size[0], height // size[1]) // 2
+    if height * width <= 4 * STRIP or factor < 2:
+        part = Image.fromarray(np.ascontiguousarray(pixels))
+        if size != part.size:
+            part = part.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
+        return np.asarray(part)
+    high = max(1, STRIP // (width * factor)) * factor
+    strips = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(pixels[y : y + high])).reduce(factor))
+        for y in range(0, height, high)
+    ]
+    # the last column and row may stand for fewer pixels than the others: the box says how much is there
+    part = Image.fromarray(np.concatenate(strips))
+    box = (0.0, 0.0, width / factor, height / factor)
+    return np.asarray(part.resize(size, Image.Resampling.HAMMING, box))
+
+
+def turned(part: Patch, degrees: int) -> Patch:
+    """The patch, which is upright, turned counter-clockwise by one of `TURNS`."""
+    return part._replace(image=torch.rot90(part.image, degrees // 90, (2, 3)), turn=degrees % 360)
+
+
+def equalised(part: Patch) -> Patch:
+    """The patch in a light in which each of its colours has all levels, each as often as the others."""
+    levels = part.image[0].mul(128).add(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
+    return part._replace(image=_tensor(equal, part.image.device))
+
+
+class Way(NamedTuple):
+    """How a patch is looked at: turned counter-clockwise by one of `TURNS`, and in another light or not."""
+
+    turn: int = 0
+    equal: bool = False
+
+    def at(self, part: Patch) -> Patch:
+        """The upright patch as it looks this way."""
+        part = equalised(part) if self.equal else part
+        return turned(part, self.turn) if self.turn else part
+
+
+WAYS = tuple(Way(turn, equal) for equal in (False, True) for turn in TURNS)
+"""Every way: first as the photo is, then turned, then the same in another light."""
+
+
+def in_photo(points: Tensor, part: Patch) -> Tensor:
+    """Points `(..., 2)` x, y in the image of a patch, in pixels of the photo.
+
+    >>> part = patch(np.zeros((60, 80, 3), np.uint8), (0, 0, 80, 60), 40, torch.device("cpu"))
+    >>> in_photo(torch.tensor([1.0, 2.0]), turned(part, 90))  # its upper left was the photo's upper right
+    tensor([76.,  2.])
+    """
+    height, width = part.image.shape[2:]
+    for _ in range(part.turn // 90):
+        points = torch.stack([height - points[..., 1], points[..., 0]], -1)
+        height, width = width, height
+    return points / points.new_tensor(part.scale) + points.new_tensor(part.origin)
+
+
+def boxes_in_photo(boxes: Tensor, part: Patch) -> Tensor:
+    """Boxes `(N, 4)` in the image of a patch, in pixels of the photo."""
+    a, b = in_photo(boxes[:, :2], part), in_photo(boxes[:, 2:], part)
+    return torch.cat([torch.minimum(a, b), torch.maximum(a, b)], 1)
+
+
+def reductions(longest: int, copy: int, most: float) -> list[float]:
+    """By how much to reduce a photo whose longer side is `longest`, coarse to fine.
+
+    The first copy holds the whole photo in `copy` pixels, or up to half as many again where that saves tiles;
+    the last is reduced by at most `most`.
+
+    >>> [[round(r, 1) for r in reductions(side, 1280, 2.5)] for side in (640, 2560, 4000, 20_000, 100_000)]
+    [[1.0], [2.0], [2.5], [15.6, 2.5], [78.1, 14.0, 2.5]]
+    """
+    first = longest / copy
+    if first <= MORE * most:
+        return [max(1.0, min(first, most))]
+    steps = math.ceil(math.log(first / most, STEP))
+    return [first * (most / first) ** (i / steps) for i in range(steps + 1)]
+
+
+def tiles(width: int, height: int, side: int, overlap: int) -> list[Box]:
+    """Boxes of at most `side` that cover a photo, evenly spread, neighbours sharing `overlap` or more.
+
+    >>> tiles(100, 30, 60, 20)
+    [(0.0, 0.0, 60.0, 30.0), (40.0, 0.0, 100.0, 30.0)]
+    """
+    return [
+        (float(x), float(y), float(min(x + side, width)), float(min(y + side, height)))
+        for y in _starts(height, side, overlap)
+        for x in _starts(width, side, overlap)
+    ]
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
+    count = 1 if length <= tile else math.ceil((length - overlap) / (tile - overlap))
+    return [round(i * (length - tile) / max(1, count - 1)) if count > 1 else 0 for i in range(count)]

@@ -1,0 +1,135 @@
+"""Looks: the ways in which the programs that people meet cut a face out, each of which may match it.
+
+A recogniser is one network, but every program shows it another crop: other landmarks, another margin, the
+face not turned upright, its mirror image, the mean of both. A card names the looks that judge (`judged_as`);
+a face that one of them still matches is not protected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Mirror = Literal["no", "yes", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to cut a face out, told by how it differs from the usual chip of its recogniser.
+
+    Raises:
+        ValueError: the zoom is not above 0, or the mirror not one of its values.
+    """
+
+    name: str
+    who: str = ""
+    """Which programs look so, for people."""
+    landmarks: int = 5
+    """How many landmarks place it, of a recogniser that knows several kinds: 5 or 68 of dlib's."""
+    turn: float = 0.0
+    """Degrees by which the chip is turned in the picture, clockwise as seen."""
+    zoom: float = 1.0
+    """The side of what it shows, in that of the usual chip."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """How far its centre lies to the right and below, as shares of the usual chip's side."""
+    upright: bool = False
+    """It is a square of the picture: the face is not turned upright."""
+    mirror: Mirror = "no"
+    """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
+    wide: bool = False
+    """It is so far from the usual chip that only the level `strong` promises anything of it."""
+
+    def __post_init__(self) -> None:
+        if not self.zoom > 0:
+            raise ValueError(f"look {self.name!r}: zoom is {self.zoom}, expected a number above 0")
+        if self.mirror not in ("no", "yes", "mean"):
+            raise ValueError(f"look {self.name!r}: mirror is {self.mirror!r}, expected no, yes or mean")
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What it shares with another look that differs only in the mirror."""
+        return self.landmarks, self.turn, self.zoom, self.shift, self.upright
+
+    def adjusted(self, matrix: Tensor, size: tuple[int, int]) -> Tensor:
+        """`(K, 2, 3)`, chip to picture, of this look, where `matrix` is that of the usual chip of `size`.
+
+        With M the usual matrix, c the chip's centre, w its width, z the zoom, R the turn and d the shift it is
+        p -> M (c + z R (p - c) + w d); an upright look takes scale and centre of M and leaves its turn.
+
+        >>> usual = torch.tensor([[[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]])
+        >>> Look("near", zoom=0.5).adjusted(usual, (3, 3))[0].tolist()
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]
+        """
+        height, width = size
+        centre = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=matrix.dtype)
+        linear, middle = matrix[:, :, :2], matrix[:, :, :2] @ centre + matrix[:, :, 2]
+        if self.upright:
+            scale = torch.linalg.det(linear).abs().sqrt()[:, None, None]
+            linear = scale * torch.eye(2, dtype=matrix.dtype)
+        cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        turn = torch.tensor([[cos, -sin], [sin, cos]], dtype=matrix.dtype)
+        middle = middle + linear @ torch.tensor(self.shift, dtype=matrix.dtype) * width
+        linear = self.zoom * linear @ turn
+        return torch.cat([linear, (middle - linear @ centre)[..., None]], 2)
+
+
+def seen(chips: Sequence[Tensor], looks: Sequence[Look]) -> tuple[Tensor, list[list[int]]]:
+    """What the network has to be shown for some looks, and of which rows each look is the mean.
+
+    Args:
+        chips: `(1, 3, h, w)`, a look each, not mirrored.
+        looks: as many.
+
+    Returns:
+        `(N, 3, h, w)`, no chip twice, and the rows of each look.
+    """
+    batch: list[Tensor] = []
+    known: dict[tuple[object, ...], int] = {}
+    rows = []
+    for chip, look in zip(chips, looks, strict=True):
+        wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}[look.mirror]
+        for mirrored in wanted:
+            if (look.place, mirrored) not in known:
+                known[look.place, mirrored] = len(batch)
+                batch.append(chip.flip(3) if mirrored else chip)
+        rows.append([known[look.place, mirrored] for mirrored in wanted])
+    return torch.cat(batch), rows
+
+
+ALIGNED = Look("aligned", "the recogniser's own alignment")
+LOOKS: dict[str, Look] = {
+    look.name: look
+    for look in (
+        ALIGNED,
+        Look("mirrored", "jittered or flipped test-time copies", mirror="yes"),
+        Look("mean", "the mean of the face and its mirror image: num_jitters, flip tests", mirror="mean"),
+        Look("68 points", "face_recognition, model large", landmarks=68),
+        Look("68 points, mean", "the same with num_jitters", landmarks=68, mirror="mean"),
+        Look("turned", "jitters", turn=3.0),
+        Look("turned back", "jitters", turn=-3.0),
+        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02)),
+        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02)),
+        Look("padding .20", "another margin", zoom=1.4 / 1.5),
+        Look("padding .30", "another margin", zoom=1.6 / 1.5),
+        Look(
+            "upright",
+            "face-api in browsers, Nextcloud Recognize",
+            upright=True,
+            zoom=0.97,
+            shift=(-0.018, 0.0),
+        ),
+        Look("box .89", "deepface with dlib's detector", upright=True, zoom=0.89, wide=True),
+        Look("box .80", "deepface with MTCNN", upright=True, zoom=0.8, shift=(0.0, -0.082), wide=True),
+        Look("box 1.00", "deepface with OpenCV, its default", upright=True, shift=(0.0, -0.087), wide=True),
+    )
+}
+"""By name, see `TargetCard.judged_as`."""
+DLIB = tuple(LOOKS)
+"""All looks at dlib's network that were met in programs."""
+USUAL = ("aligned", "mean")
+"""Of other recognisers: their own alignment, and the mean with the mirror image."""
