@@ -52,7 +52,7 @@ class PhotoError(ValueError):
 
 
 LONGEST = 200
-"""Characters of a name in what is written down or told: names can be anything, also what should not be told."""
+"""Characters of a name in what is written down: a name can be anything, also what none should read there."""
 
 
 def shown(name: object) -> str:
@@ -205,16 +205,7 @@ def try_folder(folder: Path) -> None:
 
 def _check_name(path: Path, overwrite: bool) -> None:
     """All of `check_free` that can be told without writing."""
-    try:
-        os.lstat(path)
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            size = len(os.fsencode(path.name))
-            got = f"a name of {size} bytes in a path of {len(os.fsencode(path))}"
-            why = "which this disk does not take, expected a shorter one"
-            raise PhotoError("unwritable", f"{path}: {got}, {why}") from error
-    except ValueError as error:
-        raise PhotoError("unwritable", f"{shown(path)!r}: no name for a file ({error})") from error
+    check_name(path)
     if _is_of_the_system(path.parent):
         why = "no folder for files, expected another one (-o)"
         raise PhotoError("unwritable", f"{path}: {path.parent} is {why}")
@@ -228,8 +219,25 @@ def _check_name(path: Path, overwrite: bool) -> None:
         raise PhotoError("unwritable", f"{path}: cannot be written, the folder {path.parent} is read-only")
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that the disk does not take.
+
+    Raises:
+        PhotoError: unwritable.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            got = f"a name of {len(os.fsencode(path.name))} bytes in a path of {len(os.fsencode(path))}"
+            why = "which this disk does not take, expected a shorter one"
+            raise PhotoError("unwritable", f"{path}: {got}, {why}") from error
+    except ValueError as error:  # a zero byte
+        raise PhotoError("unwritable", f"{path}: no name for a file ({error})") from error
+
+
 def _is_of_the_system(folder: Path) -> bool:
-    """Whether a folder holds devices, not files: who reads `/dev/stdin` must not get a `/dev/stdin.cloaked`."""
+    """Whether a folder is for devices: who reads `/dev/stdin` must not get a `/dev/stdin.cloaked`."""
     if os.name != "posix":
         return False
     # as it is named: /dev/fd is a link

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +20,8 @@ PIPED_WIDTH = 200
 """Columns of a table that goes to a file or another program."""
 BYTES = 100_000
 """A count that reaches this far is one of bytes, of a download."""
+NARROW = 9
+"""Columns of the terminal for each column of a table, at least."""
 GOOD, BAD = "green", "red"
 
 
@@ -142,8 +144,21 @@ def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:
     console().print(table)
 
 
+class Rows(Table):
+    """A table that becomes a list where a terminal is too narrow for its columns."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width >= NARROW * len(self.columns):
+            yield from super().__rich_console__(console, options)
+            return
+        for cells in zip(*(column.cells for column in self.columns), strict=True):
+            for column, cell in zip(self.columns, cells, strict=True):
+                title = f"{column.header}: " if column.header else ""
+                yield Text.assemble(title, cell if isinstance(cell, Text) else str(cell))
+
+
 def _table(*names: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name in names:
         table.add_column(name, overflow="fold")
     return table
@@ -270,7 +285,8 @@ def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
     rows = (
         ("protected", summary.protected), ("protected as whole pictures, no face found", summary.whole),
         ("copied as they are, no face found", summary.copied), ("left out, no face found", summary.skipped),
-        ("failed", summary.failed), ("files that are no pictures", summary.others),
+        ("held back, may show a face", summary.held), ("failed", summary.failed),
+        ("files that are no pictures", summary.others),
     )  # fmt: skip
     for what, number in rows:
         if number or what in ("protected", "failed"):
@@ -283,6 +299,8 @@ def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
     out.print(Text(f"{summary.photos:,} photos: {', '.join(told) or 'none'}"), soft_wrap=True)
     if summary.ssim is not None and summary.psnr is not None:
         out.print(f"mean PSNR {summary.psnr:.1f} dB, SSIM {summary.ssim:.4f}")
+    if summary.held:
+        out.print("what was held back has no result: --no-face copy copies it, --box says where a face is")
     if summary.failed > summary.retried + summary.new + summary.changed + summary.lost:
         out.print("failures of earlier runs are tried again with --retry")
     if not summary.finished:

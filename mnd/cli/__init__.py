@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,17 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from . import cloak, evaluate, others, protect, study  # noqa: F401  their commands register themselves
-from .common import DONE, FAILED, INTERRUPTED, USAGE, UsageError, app
+from .common import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    UsageError,
+    app,
+    forget_output,
+    mend_streams,
+    plain_warnings,
+)
 from .options import attribute_docs
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
@@ -26,12 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # threads that wait must not spin: on a busy machine a search would take many times as long
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for stream in (sys.stdout, sys.stderr):  # names of files can hold what no encoding has
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    mend_streams()
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-        status = command(*bound.args, **bound.kwargs)
+        with plain_warnings():
+            status = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return status if isinstance(status, int) else DONE
     except (CycloptsError, UsageError) as error:
@@ -40,9 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("mnd: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # the reader has gone; what is left in the buffer must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone
+        forget_output()
+        return FAILED
+    except OSError as error:  # a disk that is full, also that of standard output
+        forget_output()
+        with contextlib.suppress(OSError):
+            print(f"mnd: {error}", file=sys.stderr)
         return FAILED
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cyclopts import App, Parameter
 
 from .. import __version__
+from ..disks import DiskWarning
 from ..finite import finite
 from ..settings import CloakSettings
 
@@ -32,6 +35,45 @@ class NotReadyError(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def mend_streams() -> None:
+    """Have standard output and error be there, and take any name.
+
+    Where the caller has closed one (`>&-`) it goes nowhere. That is opened at once, so that no photo gets the
+    number of a stream that libraries write to.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process
+            os.set_inheritable(nowhere.fileno(), True)  # workers, too, must have one
+            setattr(sys, name, nowhere)
+        elif hasattr(stream, "reconfigure"):  # names of files can hold what no encoding has
+            stream.reconfigure(errors="backslashreplace")
+
+
+def forget_output() -> None:
+    """What is left in the buffer of standard output must not fail again at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """What a disk cannot do is told as everything else is, not as a warning about a line of code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DiskWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, DiskWarning):
+                print(f"mnd: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 app = App(

@@ -26,7 +26,7 @@ PLAIN = ProtectSettings()
 def _option(field: str) -> Parameter:
     """The option of a field of the settings, which has its help there."""
     default = getattr(PLAIN, field)
-    shown = default is not None and not isinstance(default, bool)
+    shown = default not in (None, ()) and not isinstance(default, bool)
     return Parameter(help=attribute_docs(ProtectSettings)[field], show_default=shown)
 
 
@@ -51,6 +51,8 @@ def protect(
     overwrite: Annotated[bool, _option("overwrite")] = PLAIN.overwrite,
     report_originals: Annotated[bool, _option("report_originals")] = PLAIN.report_originals,
     column: Annotated[str, _option("column")] = PLAIN.column,
+    include: Annotated[list[str] | None, _option("include")] = None,
+    exclude: Annotated[list[str] | None, _option("exclude")] = None,
     address: Annotated[str | None, _option("address")] = PLAIN.address,
     as_json: AsJson = False,
 ) -> int:
@@ -76,6 +78,8 @@ def protect(
             overwrite=overwrite,
             report_originals=report_originals,
             column=column,
+            include=tuple(include or ()),
+            exclude=tuple(exclude or ()),
             address=address,
         )
     except ValueError as error:

@@ -14,7 +14,7 @@ from .items import Item, Stat
 from .manifest import Line
 from .outputs import PARTS, Places
 from .planning import OpenShard
-from .shards import Member, Stored, assemble
+from .shards import Member, Stored, Wants, assemble, everything
 
 
 class Assembler:
@@ -25,10 +25,19 @@ class Assembler:
         aside: folder for what is being written.
         overwrite: replace files that no earlier run has made.
         say: called with a line for the manifest about each shard.
+        wants: which pictures are worked on; others stay as they are.
     """
 
-    def __init__(self, dst: Path, aside: Path, overwrite: bool, say: Callable[[Line], None]) -> None:
+    def __init__(
+        self,
+        dst: Path,
+        aside: Path,
+        overwrite: bool,
+        say: Callable[[Line], None],
+        wants: Wants = everything,
+    ) -> None:
         self._dst, self._aside, self._overwrite, self._say = dst, aside, overwrite, say
+        self._wants = wants
         self._places = Places(dst)
         self._open: dict[str, OpenShard] = {}
         self._waiting: dict[str, str] = {}
@@ -76,7 +85,7 @@ class Assembler:
         self._remove_parts(name)
         after = Stat.of(out)
         stats = {"input_stat": _pair(shard.stat), "output_stat": None if after is None else _pair(after)}
-        return line | {"output": name, "status": "shard"} | stats
+        return line | {"output": name, "status": "shard"} | stats | shard.told
 
     def _assemble(self, shard: OpenShard, out: Path) -> str:
         """Write the result; its sha256."""
@@ -94,7 +103,7 @@ class Assembler:
                 )
             return made
 
-        made = assemble(shard.shard, self._aside, replaced)
+        made = assemble(shard.shard, self._aside, replaced, self._wants)
         try:
             if Stat.of(shard.shard.path) != shard.stat:
                 raise PhotoError("unreadable", f"{name}: the shard has changed while it was worked on")

@@ -114,7 +114,7 @@ def known_by(gallery: Path) -> Photos:
 
 
 def _sums(gallery: Path, people: Photos) -> list[list[str]]:
-    """Names and sums of photos: of these alone, so that a note or a system file beside them changes nothing."""
+    """Names and sums of photos: of these alone, so that a system file beside them changes nothing."""
     from ..weights import sha256_of
 
     return [[path.relative_to(gallery).as_posix(), sha256_of(path)] for path in people.files]

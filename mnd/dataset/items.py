@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files import Kind, PhotoError, read_bytes
+from ..walking import is_raw
 
 LARGEST = 8 * 200_000_000 + (64 << 20)
 """Bytes of a file that can be a photo; larger ones are not read."""
@@ -70,11 +71,18 @@ class Item:
         try:
             if stat is None:
                 raise PhotoError("missing", f"{path}: there is no such file, expected a photo")
-            if self.row is not None:
-                return self._held(path, *self.row, limit), stat
-            return (read_bytes(path, limit) if self.span is None else self._member(limit)), stat
+            data = self._bytes(path, limit)
+            if is_raw(self.name, data):
+                why = "a RAW picture, expected a JPEG, PNG, WebP, TIFF or BMP photo (convert it first)"
+                raise PhotoError("unsupported", f"{path}: {why}")
+            return data, stat
         except PhotoError as error:
             raise PhotoError(error.kind, str(error).replace(str(path), self.name)) from error
+
+    def _bytes(self, path: Path, limit: int) -> bytes:
+        if self.row is not None:
+            return self._held(path, *self.row, limit)
+        return read_bytes(path, limit) if self.span is None else self._member(limit)
 
     def _held(self, path: Path, column: str, number: int, limit: int) -> bytes:
         from .held import picture_in

@@ -68,8 +68,8 @@ def check(path: Path, column: str) -> None:
         if row.wrong:
             where = "a list of paths" if path.suffix.lower() in (".txt", ".lst") else f"column {column!r}"
             raise ValueError(
-                f"{path}: {where} holds pictures or other data, not paths: {row.wrong} in row {row.number + 1};"
-                " expected paths, write the pictures out to files first (or name another --column)"
+                f"{path}: {where} holds pictures or other data, not paths: {row.wrong} in row"
+                f" {row.number + 1}; expected paths (write the pictures to files, or name another --column)"
             )
 
 
@@ -214,7 +214,7 @@ def _is_binary(types: Any, kind: Any) -> bool:
 
 
 def _held(number: int, value: Any) -> Row:
-    """A row of a column of pictures: bytes, or a struct of `bytes` and `path`, of which one may be missing."""
+    """A row of a column of pictures: bytes, or a struct of `bytes` and `path`; one of them may be missing."""
     name = ""
     if isinstance(value, dict):
         name, value = value.get("path") or "", value.get("bytes")

@@ -11,10 +11,10 @@ from typing import Any
 from ..files import PhotoError
 from ..weights import sha256_of
 from .items import Item, Other, Refused, Shard, Stat
-from .manifest import Index, Line
+from .manifest import Index, Line, shortened
 from .outputs import Claims, is_reserved, shard_of
 from .settings import ProtectSettings
-from .shards import members
+from .shards import Contents, contents
 from .sources import Source
 
 Listed = Item | Other | Refused
@@ -44,6 +44,8 @@ class OpenShard:
     """The file at its place was put there by an earlier run."""
     without: set[str] = field(default_factory=set)
     """Pictures that have no result any more."""
+    told: Line = field(default_factory=dict)
+    """What its line says beyond what became of it: how many members were left as they are, by which rule."""
 
 
 class Planner:
@@ -79,6 +81,8 @@ class Planner:
         """Of tasks by why; of what needs none: kept, failures (of earlier runs, not tried again), others."""
         self.found = 0
         """Lines of earlier runs whose input is there still."""
+        self.left: dict[str, list[str]] = {}
+        """What is copied as it is inside shards and may show faces: names by kind."""
 
     def __iter__(self) -> Iterator[Task]:
         for found in self._source:
@@ -114,6 +118,7 @@ class Planner:
             status, told = "failed", {"kind": found.kind, "message": found.message}
         fresh: Line = {"input": found.name, "output": None, "protected": False, "status": status}
         fresh |= {"error": told} if status == "failed" else {"error": None, "why": getattr(found, "why", "")}
+        fresh = shortened(fresh)
         self.counts["others" if status == "other" else "refused"] += 1
         if line is not None and all(line.get(key) == value for key, value in fresh.items()):
             self._known(line)
@@ -128,7 +133,7 @@ class Planner:
         self.found += 1
         why = self._why(item, line, whole)
         if why is None:
-            self.counts["failures" if line["status"] == "failed" else "kept"] += 1
+            self.counts["failures" if line["status"] in ("failed", "held") else "kept"] += 1
             self._known(line)
             return None
         return self._counted(item, why, line["output"] is not None)
@@ -141,11 +146,22 @@ class Planner:
         """Why what a line says does not hold any more."""
         if line.get("settings_sha256") != self._sha256 or self._input_changed(item, line):
             return "changed"
-        if line["status"] == "failed" and self._settings.retry:
+        if self._suspect_otherwise(line):
+            return "changed"
+        if line["status"] in ("failed", "held") and self._settings.retry:
             return "retried"
         if line["output"] is not None and not whole and self._output_lost(item.place, line):
             return "lost"
         return None
+
+    def _suspect_otherwise(self, line: Line) -> bool:
+        """Whether a suspect is to be treated otherwise now: the settings' sum is one for `hold` and `copy`.
+
+        What earlier versions copied, which knew no suspects, is looked at again.
+        """
+        if self._settings.no_face == "hold":
+            return line["status"] == "copied" and line.get("suspected") is not False
+        return self._settings.no_face == "copy" and line["status"] == "held"
 
     @staticmethod
     def _input_changed(item: Item, line: Line) -> bool:
@@ -179,14 +195,15 @@ class Planner:
             return
         stat = Stat.of(shard.path)
         try:
-            inside = members(shard)
+            inside = contents(shard, self._settings.wants)
         except PhotoError as error:
             self._settle(Refused(shard.name, error.kind, str(error)))
             return
-        if not inside or stat is None:
+        pictures = inside.pictures
+        if not pictures or stat is None:
             self._settle(Other(shard.name, "a tar file without pictures"))
             return
-        if len({member.name for member in inside}) < len(inside):
+        if len({member.name for member in pictures}) < len(pictures):
             why = f"{shard.name}: two pictures in it have one name, expected one each"
             self._settle(Refused(shard.name, "unsupported", why))
             return
@@ -195,11 +212,20 @@ class Planner:
         self.found += line is not None
         whole = line is not None and not self._output_lost(shard.name, line)
         changed = line is None or line.get("input_stat") != [stat.size, stat.mtime_ns]
-        opened = OpenShard(shard, stat, 0, changed or not whole, whole, line is not None)
-        tasks = [task for member in inside if (task := self._member(member.item(shard), opened))]
+        told = self._told(inside)
+        changed = changed or line is None or line.get("left_by", [[], []]) != told["left_by"]
+        opened = OpenShard(shard, stat, 0, changed or not whole, whole, line is not None, told=told)
+        tasks = [task for member in pictures if (task := self._member(member.item(shard), opened))]
         opened.left, opened.changed = len(tasks), opened.changed or bool(tasks)
         self._opened(opened)
         yield from tasks
+
+    def _told(self, inside: Contents) -> Line:
+        """What the line of a shard says of the members that are left as they are; they are remembered."""
+        for kind, names in inside.left.items():
+            self.left.setdefault(kind, []).extend(names)
+        rule = [list(self._settings.include), list(self._settings.exclude)]
+        return {"left": {kind: len(names) for kind, names in inside.left.items()}, "left_by": rule}
 
     def _member(self, item: Item, opened: OpenShard) -> Task | None:
         task = self._task(item, opened.whole)

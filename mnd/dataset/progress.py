@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -39,8 +40,8 @@ class Meter:
         self._stage = ""
         self.total: int | None = None
         """Photos in all, once they are counted."""
-        self.done = self.earlier = self.failed = 0
-        """Photos of this run; of earlier ones; and failures among both."""
+        self.done = self.earlier = self.failed = self.held = 0
+        """Photos of this run; of earlier ones; and failures, and those held back, among both."""
         self._ssim, self._protected = 0.0, 0
 
     def loading(self, stage: str, done: int, total: int) -> None:
@@ -58,10 +59,12 @@ class Meter:
             self.earlier += 1
         else:
             self._new(record)
-        if record["status"] == "failed":
-            self.failed += 1
+        if record["status"] in ("failed", "held"):
+            self.failed += record["status"] == "failed"
+            self.held += record["status"] == "held"
             if not known:
-                self._say(outcome(record) or "")
+                held = "held back: " if record["status"] == "held" else ""
+                self._say(f"{held}{outcome(record) or ''}")
         self._show()
 
     def note(self, text: str) -> None:
@@ -69,10 +72,11 @@ class Meter:
         self._say(text)
 
     def count(self, source: Callable[[], int | None]) -> None:
-        """Find out in the meantime how many photos there are."""
+        """Find out in the meantime how many photos there are; what is wrong with them the run will say."""
 
         def work() -> None:
-            self.total = source()
+            with contextlib.suppress(Exception):
+                self.total = source()
 
         threading.Thread(target=work, daemon=True).start()
 
@@ -101,6 +105,7 @@ class Meter:
         done = self.done + self.earlier
         parts = [f"{done:,} done" if self.total is None else f"{done:,} of {self.total:,} done"]
         parts.append(f"{self.failed:,} failed")
+        parts += [f"{self.held:,} held back"] if self.held else []
         rate = self.done / max(self._clock() - self._first, 1e-9) if self.done else 0.0
         if rate > 0:
             parts.append(f"{rate:.2f} a second" if rate >= 0.1 else f"{60 * rate:.2f} a minute")

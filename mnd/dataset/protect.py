@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..disks import DiskWarning
+from ..files import shown, try_folder
 from ..settings import CloakSettings
+from ..walking import Kind, called, counted, said
 from . import engines, identity
 from .assembling import Assembler
 from .engines import Job
 from .items import Other, Shard
-from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, tag
+from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, shortened, tag
 from .outputs import aside, check_places, shard_of
 from .planning import Planner
 from .protector import ProtectJob
 from .settings import ProtectSettings, both_settings
-from .sources import source
+from .sources import ALONE, Chosen, source
 from .verifying import VerifyJob, VerifyPlanner
+
+PHOTOS = ("protected", "whole", "copied", "skipped", "held", "failed")
+"""What can have become of a photo."""
+NAMED = 3
+"""So many names stand for all of a kind."""
 
 
 class Watcher(Protocol):
@@ -85,11 +95,17 @@ class Summary:
     report: Path | None
     """The page about all of it; of an interrupted run there is none."""
     notes: tuple[str, ...]
+    held: int = 0
+    """Held back, since a face is suspected or could not be proven to be protected: there is no result."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Members of tar files that were copied as they are and may show faces: numbers by kind."""
+    empty: bool = False
+    """There is no photo in the source; a part of a divided one may have none."""
 
     @property
     def done(self) -> bool:
-        """Nothing is left to do, and nothing failed."""
-        return self.finished and self.failed == 0
+        """There were photos, nothing is left to do, nothing failed, and nothing was held back."""
+        return self.finished and not (self.failed or self.held or self.empty)
 
 
 class Protection:
@@ -104,7 +120,8 @@ class Protection:
 
     Raises:
         FileNotFoundError: there is no such source.
-        ValueError: one of the two lies in the other, or the source is of no known kind.
+        ValueError: one of the two lies in the other, the source is of no known kind, or a list without paths.
+        ModuleNotFoundError: a package is not installed.
     """
 
     def __init__(
@@ -118,10 +135,13 @@ class Protection:
         self.src, self.dst = Path(src), Path(dst)
         self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
         self.watcher = watcher or Silence()
-        self.source = source(self.src, self.dst, self.settings.column)
+        whole = source(self.src, self.dst, self.settings.column)
+        self.source = Chosen(whole, self.settings.wants, self.settings.refuses)
         check_places(self.src, self.dst)
         self.engine = engines.load(self.settings.engine)
         self._counts: Counter[str] = Counter()
+        self._others: Counter[str] = Counter()
+        """Inputs that are no photos, by what they are called."""
         self._quality = {"ssim": Mean(), "psnr": Mean()}
         self._notes: list[str] = []
         self._planner: Planner | None = None
@@ -154,19 +174,40 @@ class Protection:
             raise FileNotFoundError(f"{self.dst}: has no manifest, expected the results of mnd protect")
         self.dst.mkdir(parents=True, exist_ok=True)
         part = self.settings.part
-        with locked(self.dst, part), aside(self.dst, tag(part)) as folder:
-            if not self.settings.report_originals:
-                self._remove_private_report()  # also where this run will not come to its own
-            self._protect(folder)
-            self._write_report(folder)
+        with self._disk_noted():
+            try_folder(self.dst)  # before anything is loaded
+            with locked(self.dst, part), aside(self.dst, tag(part)) as folder:
+                if not self.settings.report_originals:
+                    self._remove_private_report()  # also where this run will not come to its own
+                self._protect(folder)
+                self._write_report(folder)
         return self.summary()
+
+    @contextlib.contextmanager
+    def _disk_noted(self) -> Iterator[None]:
+        """What the disk of the results cannot promise becomes a note, at once."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DiskWarning)
+            before = warnings.showwarning
+
+            def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+                if issubclass(category, DiskWarning):
+                    self._note(str(message))
+                else:
+                    before(message, category, *rest, **more)
+
+            warnings.showwarning = show
+            yield
 
     def _protect(self, folder: Path) -> None:
         """All but the report."""
         part = self.settings.part
         with contextlib.closing(Index()) as index:
             self.cloak, targets = identity.named(self.cloak, self.watcher.loading)
-            header = identity.header(self.cloak, self.settings, targets, self.src)
+            people = None if self.cloak.gallery is None else identity.known_by(self.cloak.gallery)
+            for line in people.passed if people else ():
+                self._note(f"gallery: {line}")
+            header = identity.header(self.cloak, self.settings, targets, self.src, people)
             self._manifest = Manifest(manifest_path(self.dst, part))
             with contextlib.closing(self._manifest):
                 if self._manifest.repaired:
@@ -176,6 +217,22 @@ class Protection:
                     self._manifest.append([header])
                 self._work(index, header["settings_sha256"], folder)
         self._finished = True
+        self._note_what_is_left()
+
+    def _note_what_is_left(self) -> None:
+        """What may still show faces in the results, and a source without photos."""
+        for kind, names in sorted(self._planner.left.items() if self._planner else ()):
+            named = ", ".join(map(shown, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
+            self._note(
+                f"{counted(kind, len(names))} in tar files copied as they are, may show faces: {named}"
+            )
+        if self._empty:
+            self._note(f"{self.src}: found no photos, expected at least one; there: {said(self._others)}")
+
+    @property
+    def _empty(self) -> bool:
+        photos = sum(self._counts[status] for status in PHOTOS)
+        return self._finished and self.settings.part is None and photos == 0
 
     def _remove_private_report(self) -> None:
         """An earlier run may have been asked for a page that nobody asks for any more."""
@@ -208,7 +265,8 @@ class Protection:
     def _work(self, index: Index, sha256: str, folder: Path) -> None:
         """Hand to the engine what is left to do, and write down what comes back."""
         verify = self.settings.verify
-        assembler = Assembler(self.dst, folder, self.settings.overwrite, self._append)
+        wants = self.settings.wants
+        assembler = Assembler(self.dst, folder, self.settings.overwrite, self._append, wants)
         kind = VerifyPlanner if verify else Planner
         self._planner = kind(
             self.source, index, self.dst, self.settings, sha256,
@@ -231,12 +289,14 @@ class Protection:
 
     def _append(self, line: Line) -> None:
         """A line of this run."""
+        line = shortened(line)
         self._manifest.append([line])
         self._count(line)
         self.watcher.record(line, False)
 
     def _verified(self, line: Line) -> None:
         """A result that was looked at again: the manifest is told where it is not as it should be."""
+        line = shortened(line)
         if line["status"] == "failed" and line.get("error", {}).get("kind") != "not-done":
             self._manifest.append([line])
         self._count(line)
@@ -249,6 +309,8 @@ class Protection:
 
     def _count(self, line: Line) -> None:
         self._counts[line["status"]] += 1
+        if line["status"] == "other":
+            self._others[_called(line)] += 1
         quality = line.get("quality")
         if quality and line["protected"]:
             for name, mean in self._quality.items():
@@ -264,7 +326,7 @@ class Protection:
         counts = self._counts
         found = 0 if self._planner is None else self._planner.found
         return Summary(
-            photos=sum(counts[s] for s in ("protected", "whole", "copied", "skipped", "failed")),
+            photos=sum(counts[status] for status in PHOTOS),
             protected=counts["protected"], whole=counts["whole"], copied=counts["copied"],
             skipped=counts["skipped"], failed=counts["failed"], others=counts["other"],
             kept=plan["kept"] + plan["failures"], new=plan["new"], changed=plan["changed"],
@@ -273,8 +335,18 @@ class Protection:
             finished=self._finished, seconds=round(time.perf_counter() - self._start, 3),
             ssim=self._quality["ssim"].value, psnr=self._quality["psnr"].value,
             manifest=manifest_path(self.dst, self.settings.part), report=self._report,
-            notes=tuple(self._notes),
+            notes=tuple(self._notes), held=counts["held"], empty=self._empty,
+            left={} if self._planner is None else {k: len(v) for k, v in self._planner.left.items()},
         )  # fmt: skip
+
+
+def _called(line: Line) -> str:
+    """What an input is called that is no photo."""
+    why = line.get("why") or ""
+    if why == ALONE:
+        return "picture left alone"
+    kind: Kind = "hidden" if why in ("hidden", "a system file") else "other"
+    return called("tar" if why.startswith("a tar file") else kind)
 
 
 class Mean:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import PhotoError, read_bytes, write_checked
+from .. import disks
+from ..files import PhotoError, check_name, read_bytes, write_checked
 from ..settings import CloakSettings
 from .items import LARGEST, Item, Stat
 from .outputs import Places
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ..lockstep import Meeting
 
 Record = dict[str, Any]
+DOUBTS = ("no-face", "suspected-face", "not-proven")
+"""Kinds of errors of photos in which no face was surely seen. suspected-face: a later look saw something like
+one; not-proven: it was changed where no face was seen."""
 
 
 class DiskFullError(OSError):
@@ -39,7 +43,7 @@ def blank(name: str, settings: CloakSettings) -> Record:
 
     return cloaked(name, settings) | {
         "status": "failed", "input_sha256": None, "input_stat": None, "output_sha256": None,
-        "output_stat": None, "settings_sha256": None, "worker": None,
+        "output_stat": None, "settings_sha256": None, "worker": None, "suspected": False,
     }  # fmt: skip
 
 
@@ -92,6 +96,7 @@ class Protector:
         from ..cloaking import Cloaker, pick_device
         from ..lockstep import Meeting
 
+        disks.silence()  # the parent has said what the disk cannot do
         torch.set_num_threads(1)
         device = pick_device(job.cloak.device)
         if device == "cuda":
@@ -146,11 +151,13 @@ class Protector:
         data, stat = item.read()
         record["input_sha256"] = hashlib.sha256(data).hexdigest()
         record["input_stat"] = [stat.size, stat.mtime_ns]
+        check_name(self.places.path(item.place))  # before work is done for a name that the disk does not take
         made, told = self.cloaker.encoded(data, item.name, Path(item.path))
         status = "protected"
-        if told["error"] and told["error"]["kind"] == "no-face":
-            made, told, status = self._faceless(data, item, told)
-        record |= told | {"status": "failed" if told["error"] else status}
+        if _kind(told) in DOUBTS:
+            made, told, status = self._doubtful(data, item, told)
+        record |= told | {"status": "failed" if told["error"] and status != "held" else status}
+        record["suspected"] = told.get("suspected", False)
         if made is None:
             self._clear(item)
         else:
@@ -159,15 +166,24 @@ class Protector:
             record["output_sha256"] = hashlib.sha256(made).hexdigest()
             record["output_stat"] = [stat.size, stat.mtime_ns]
 
-    def _faceless(self, data: bytes, item: Item, told: Record) -> tuple[bytes | None, Record, str]:
-        """What becomes of a photo without a face: bytes, record and status."""
+    def _doubtful(self, data: bytes, item: Item, told: Record) -> tuple[bytes | None, Record, str]:
+        """What becomes of a photo in which no face was found, or not surely: bytes, record and status."""
+        if self.job.no_face == "whole" and _kind(told) != "not-proven":
+            made, told = self.whole.encoded(data, item.name, Path(item.path))
+            if _kind(told) not in DOUBTS:
+                return made, told, "whole"
+        suspected = _kind(told) != "no-face"
+        told = told | {"suspected": suspected}
         match self.job.no_face:
-            case "copy":
-                return data, told | {"error": None}, "copied"
             case "skip":
                 return None, told | {"error": None}, "skipped"
-            case "whole":
-                return *self.whole.encoded(data, item.name, Path(item.path)), "whole"
+            case "fail":
+                return None, told, "failed"
+            case "hold" | "whole" if suspected:
+                return None, told, "held"
+            case "hold" | "copy":
+                # of what was changed nothing was written
+                return data, told | {"error": None, "regions": [], "quality": None}, "copied"
             case _:
                 return None, told, "failed"
 
@@ -192,6 +208,11 @@ class Protector:
         if stat is None:
             raise PhotoError("unwritable", f"{path}: the file has gone as soon as it was written")
         return stat
+
+
+def _kind(record: Record) -> str | None:
+    """Of its error."""
+    return record["error"]["kind"] if record["error"] else None
 
 
 def _in_order() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..files import write_atomic
 from ..report_page import pairs, render
+from ..walking import said as in_words
 from .manifest import Index, Line, manifests
 from .sources import Source
 from .spread import Histogram, Spread
@@ -34,6 +35,7 @@ STATUSES = {
     "whole": "protected as whole pictures, no face found",
     "copied": "copied as they are, no face found: not protected",
     "skipped": "left out, no face found",
+    "held": "held back, a face is suspected or not proven to be protected: there is no result",
     "failed": "failed: there is no result",
     "other": "files that are no pictures",
     "shard": "tar files",
@@ -89,13 +91,17 @@ class Tally:
         self.worst: list[tuple[float, str, Line]] = []
         """Least SSIM, name and line of the photos that were changed most visibly, those first."""
         self.failures: list[int] = []
-        """Where the lines of failures are."""
+        """Where the lines of failures are, and of photos that were held back."""
+        self.left: Counter[str] = Counter()
+        """Members of tar files that were copied as they are and may show faces, by kind."""
 
     def add(self, place: int, line: Line) -> None:
         """Take in the line that stands for an input."""
         status = line["status"]
         self.statuses[status] += 1
-        if status == "failed":
+        if status == "shard":
+            self.left.update(line.get("left") or {})
+        elif status in ("failed", "held"):
             self.kinds[(line.get("error") or {}).get("kind") or "unknown"] += 1
             if len(self.failures) < LISTED:
                 self.failures.append(place)
@@ -131,7 +137,7 @@ class Tally:
         least = least_ssim(quality)
         if least is not None:
             # names differ: lines are never compared
-            bisect.insort(self.worst, (least, line["input"], line))
+            bisect.insort(self.worst, (least, f"{line['input']}{line.get('input_digest', '')}", line))
             del self.worst[WORST:]
 
     @property
@@ -212,7 +218,7 @@ def _context(found: Tally, index: Index, paths: list[Path], worst: list[Shown]) 
         "worst": worst,
         "kinds": sorted(found.kinds.items(), key=lambda kind: (-kind[1], kind[0])),
         "failures": sorted(_failures(found, index)),
-        "unlisted": found.statuses["failed"] - len(found.failures),
+        "unlisted": found.statuses["failed"] + found.statuses["held"] - len(found.failures),
         "facts": _facts(header),
         "manifests": [path.name for path in paths],
     }
@@ -253,6 +259,11 @@ def sentences(found: Tally) -> list[str]:
         said.append(f"{counts['copied']:,} show no face that was found, and were copied as they are.")
     if counts["skipped"]:
         said.append(f"{counts['skipped']:,} show no face that was found, and were left out.")
+    if counts["held"]:
+        text = "may show a face, or could not be proven to be protected, and were held back"
+        said.append(f"{counts['held']:,} {text}: each is named below.")
+    if found.left:
+        said.append(f"Tar files have in them, as they were: {in_words(found.left)}. These may show faces.")
     if counts["failed"]:
         said.append(f"{counts['failed']:,} failed and have no result: each is named below.")
     if found.spreads["ssim"].count:

@@ -36,9 +36,9 @@ class ProtectSettings:
     shard: str | None = None
     """I/N: only the I-th of N parts, for N machines that share the two folders."""
     no_face: NoFace = "hold"
-    """Photos without a face. hold: copied as they are, unprotected, but where a face is suspected, or could not
-    be proven to be protected: those are held back. copy: all of them as they are. skip: not at all. whole:
-    changed as a whole. fail: they count as failures."""
+    """Photos without a face. hold: copied as they are, unprotected; those where a face is suspected, or not
+    proven to be protected, are held back. copy: all as they are. skip: not at all. whole: changed as a
+    whole. fail: they count as failures."""
     retry: bool = False
     """Try the failures of earlier runs again."""
     verify: bool = False
@@ -53,8 +53,8 @@ class ProtectSettings:
     include: tuple[str, ...] = ()
     """Work only on pictures whose name fits such a pattern (*.jpg, left/*); may be given several times."""
     exclude: tuple[str, ...] = ()
-    """Leave pictures alone whose name fits such a pattern (*.depth.png); those in a tar are copied as they are.
-    May be given several times."""
+    """Leave pictures alone whose name fits such a pattern (*.depth.png); those in a tar are copied as they
+    are. May be given several times."""
     address: str | None = None
     """Of the Ray cluster, HOST:PORT or auto; by default one is started on this machine."""
 

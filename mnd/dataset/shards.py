@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 import secrets
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..disks import sync
 from ..files import PhotoError
+from ..walking import hidden
 from .items import Item, Shard
 from .outputs import PARTS
 from .sources import is_named_picture, looks_like_picture
+
+_HOLDERS: dict[str, tuple[tuple[str, ...], tuple[bytes, ...]]] = {
+    "video": ((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
+               ".m2ts", ".mjpeg"), (b"ftyp", b"\x1aE\xdf\xa3")),
+    "archive": ((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"),
+                (b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")),
+    "file of arrays": ((".npz", ".npy", ".h5", ".hdf5", ".pt", ".pth", ".pkl", ".pickle", ".mat", ".parquet",
+                        ".arrow", ".tfrecord", ".msgpack"), (b"\x93NUMPY", b"\x89HDF", b"PAR1")),
+    "document": ((".pdf", ".docx", ".pptx", ".odt", ".psd", ".svg"), (b"%PDF",)),
+}  # fmt: skip
+"""What can have faces in it, by what it is called: suffixes, and the bytes that such files begin with."""
+_BASE64 = (b"/9j/", b"iVBORw0KGgo", b"data:image", b"UklGR")
+_TEXT, _BLOCK = 1 << 20, 1 << 20
+
+Wants = Callable[[str], bool]
+
+
+def everything(name: str) -> bool:
+    """No picture is left alone."""
+    del name
+    return True
+
 
 Replaced = Callable[["Member"], bytes | None]
 """The bytes that stand in for a picture, None: it is left out."""
@@ -40,52 +63,124 @@ class Member:
         return f"{PARTS}/{shard.name}/{self.number:08d}"
 
 
-def members(shard: Shard) -> list[Member]:
-    """The pictures in a shard, in its order.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a shard.
+
+    Attributes:
+        pictures: those to be worked on, in its order.
+        left: what is copied as it is and may show faces: names by kind.
+    """
+
+    pictures: list[Member]
+    left: dict[str, list[str]]
+
+
+def members(shard: Shard, wants: Wants = everything) -> list[Member]:
+    """The pictures in a shard that are to be worked on, in its order.
 
     Raises:
         PhotoError: it is broken, or cannot be read.
     """
+    return contents(shard, wants).pictures
+
+
+def contents(shard: Shard, wants: Wants = everything) -> Contents:
+    """What is in a shard; hidden members are no pictures.
+
+    Args:
+        shard: the tar file.
+        wants: whether a picture of this name is to be worked on.
+
+    Raises:
+        PhotoError: it is broken, or cannot be read.
+    """
+    found = Contents([], {})
     try:
         with open(shard.path, "rb") as file:
-            return [
-                Member(f"{shard.name}/{info.name}", number, info.offset_data, info.size)
-                for number, info in enumerate(_infos(shard))
-                if info.isreg() and not _hidden(info.name) and _is_picture(info, file)
-            ]
+            for number, info in enumerate(_infos(shard)):
+                if not info.isreg():
+                    continue
+                base = info.name.rsplit("/", 1)[-1]
+                is_picture = _is_picture(info, file)
+                if not is_picture:
+                    kind = _may_show_faces(info, file)
+                elif hidden(base):
+                    kind = "" if base.startswith("._") else "hidden picture"
+                elif wants(info.name):
+                    found.pictures.append(
+                        Member(f"{shard.name}/{info.name}", number, info.offset_data, info.size)
+                    )
+                    continue
+                else:
+                    kind = "picture left alone"
+                if kind:
+                    found.left.setdefault(kind, []).append(f"{shard.name}/{info.name}")
     except OSError as error:
         raise PhotoError("missing", f"{shard.name}: cannot be read ({error.strerror or error})") from error
-
-
-def _hidden(name: str) -> bool:
-    return name.rsplit("/", 1)[-1].startswith(".")
+    return found
 
 
 def _is_picture(info: tarfile.TarInfo, file: io.BufferedReader) -> bool:
-    if is_named_picture(info.name):
-        return True
+    return is_named_picture(info.name) or (info.size > 0 and looks_like_picture(_head(info, file, 16)))
+
+
+def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
+    """What a member is called that is no picture and may have some in it; empty where it has none."""
+    lower, head = info.name.lower(), _head(info, file, 16)
+    for kind, (suffixes, heads) in _HOLDERS.items():
+        if lower.endswith(suffixes) or head.startswith(heads) or head[4:8] in heads:
+            return kind
+    # a text with a picture in base64: a small face needs some hundred characters
+    if info.size > 300 and any(sign in _head(info, file, _TEXT) for sign in _BASE64):
+        return "text with pictures in it"
+    return ""
+
+
+def _head(info: tarfile.TarInfo, file: io.BufferedReader, size: int) -> bytes:
     file.seek(info.offset_data)
-    return info.size > 0 and looks_like_picture(file.read(min(16, info.size)))
+    return file.read(min(size, info.size))
 
 
 def _infos(shard: Shard) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar file, and of others that were joined to its end."""
+    start: int | None = 0
     try:
-        with tarfile.open(shard.path, "r:") as tar:
-            while (info := tar.next()) is not None:
-                yield info
-                _forget(tar)
-            end = tar.offset
         with open(shard.path, "rb") as file:
-            file.seek(end)
-            mark = file.read(tarfile.BLOCKSIZE)
+            while start is not None:
+                file.seek(start)
+                with tarfile.open(fileobj=file, mode="r:") as tar:
+                    while (info := tar.next()) is not None:
+                        yield info
+                        _forget(tar)
+                    start = _next_archive(file, tar.offset, shard.name)
     except tarfile.TarError as error:
         raise PhotoError("truncated", f"{shard.name}: no whole tar file ({error})") from error
     except OSError as error:
         raise PhotoError("unreadable", f"{shard.name}: cannot be read ({error.strerror or error})") from error
-    if mark != bytes(tarfile.BLOCKSIZE):
-        # tarfile takes a broken header for the end
+
+
+def _next_archive(file: io.BufferedReader, end: int, name: str) -> int | None:
+    """Where another archive begins behind the one that ends at byte `end`; None: nothing but zeros follows.
+
+    Raises:
+        PhotoError: it does not end there: tarfile takes a broken header for the end.
+    """
+    file.seek(end)
+    mark = file.read(tarfile.BLOCKSIZE)
+    # the zeros at the end may be missing altogether
+    broken = any(mark)
+    at = end + len(mark)
+    while not broken and (block := file.read(_BLOCK)):
+        if not any(block):
+            at += len(block)
+            continue
+        zeros = len(block) - len(block.lstrip(b"\0"))
+        return at + zeros // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+    if broken:
         why = "something else than a member or the end of the tar file"
-        raise PhotoError("truncated", f"{shard.name}: at byte {end:,} stands {why}")
+        raise PhotoError("truncated", f"{name}: at byte {end:,} stands {why}")
+    return None
 
 
 def _forget(tar: tarfile.TarFile) -> None:
@@ -93,19 +188,20 @@ def _forget(tar: tarfile.TarFile) -> None:
     tar.__dict__["members"].clear()
 
 
-def assemble(shard: Shard, aside: Path, replaced: Replaced) -> Path:
+def assemble(shard: Shard, aside: Path, replaced: Replaced, wants: Wants = everything) -> Path:
     """The shard again with other pictures, in a new file: other members, and the order, stay as they are.
 
     Args:
         shard: the source.
         aside: folder for the file.
         replaced: what stands in for each picture.
+        wants: which pictures are not left as they are.
 
     Raises:
         PhotoError: the source cannot be read any more.
         OSError: the file cannot be written.
     """
-    pictures = {member.number: member for member in members(shard)}
+    pictures = {member.number: member for member in members(shard, wants)}
     made = aside / f".mnd-{secrets.token_hex(6)}.tar"
     try:
         with open(shard.path, "rb") as source, open(made, "xb") as file:
@@ -113,7 +209,7 @@ def assemble(shard: Shard, aside: Path, replaced: Replaced) -> Path:
                 for number, info in enumerate(_infos(shard)):
                     _copy(tar, info, source, replaced, pictures.get(number))
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno(), aside)
     except BaseException:
         made.unlink(missing_ok=True)
         raise

@@ -35,7 +35,7 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
 
     Raises:
         FileNotFoundError: there is nothing of that name.
-        ValueError: it is none of these, or a list whose column is not there or has neither paths nor pictures.
+        ValueError: it is none of these, or a list without such a column, of paths or pictures.
         ModuleNotFoundError: Parquet needs the package pyarrow.
     """
     if src.is_dir():
@@ -61,9 +61,6 @@ def classified(entry: walking.Entry) -> Found:
     match entry.kind:
         case "photo":
             return Item(entry.name, entry.path)
-        case "unsupported" if entry.what == "RAW":
-            why = "a RAW picture, expected a JPEG, PNG, WebP, TIFF or BMP photo (convert it first)"
-            return Refused(entry.name, "unsupported", f"{entry.name}: {why}")
         case "unsupported":
             return Item(entry.name, entry.path)  # which will be said to be what it is
         case "tar":

@@ -37,7 +37,7 @@ class VerifyPlanner(Planner):
 
     def _shard(self, shard: Shard) -> Iterator[Task]:
         try:
-            inside = members(shard)
+            inside = members(shard, self._settings.wants)
         except PhotoError as error:
             self._settle(Refused(shard.name, error.kind, str(error)))
             return

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from ..subjects import SUFFIXES
+from .. import walking
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,16 @@ def people(folder: Path, known: float, seed: int) -> list[Picture]:
     """
     rows = []
     for person in (p for p in _entries(folder) if p.is_dir()):
-        photos = sorted((p for p in _entries(person) if _is_photo(p)), key=lambda p: _order(p, seed))
+        photos = sorted(walking.photos(person).files, key=lambda p: _order(p, seed))
         count = min(math.ceil(known * len(photos)), len(photos) - 1)
         if count > 0:
             gallery = tuple(sorted(photos[:count]))
             rows.append([Picture(_name(p, folder), p, None, gallery) for p in sorted(photos[count:])])
     if not rows:
-        raise ValueError(f"{folder}: expected a folder for each person, with at least two photos; found none")
+        raise ValueError(
+            f"{folder}: expected a folder for each person, with at least two photos; found none"
+            f" (there: {walking.photos(folder).found})"
+        )
     return [picture for picture in chain.from_iterable(zip_longest(*rows)) if picture is not None]
 
 
@@ -66,16 +69,18 @@ def labelled(folder: Path) -> list[Picture]:
     found = []
     for path in _entries(folder):
         if path.is_dir():
-            photos = [p for p in _entries(path) if _is_photo(p)]
-            if photos:
-                label = _folder_label(path.name)
-                found += [
-                    Picture(_name(p, folder), p, _label(p.name) if label is None else label) for p in photos
-                ]
-        elif _is_photo(path):
+            photos = walking.photos(path).files
+            label = _folder_label(path.name) if photos else None
+            found += [
+                Picture(_name(p, folder), p, _label(p.name) if label is None else label) for p in photos
+            ]
+        elif walking.entry(path.name, str(path)).kind == "photo":
             found.append(Picture(_name(path, folder), path, _label(path.name)))
     if not found:
-        raise ValueError(f"{folder}: expected labelled photos ({', '.join(SUFFIXES)}), found none")
+        there = walking.photos(folder).found
+        raise ValueError(
+            f"{folder}: expected labelled photos ({', '.join(walking.suffixes())}), none here: {there}"
+        )
     if unknown := [p.name for p in found if p.label is None]:
         raise ValueError(
             f"{folder}: the class of {unknown[0]} cannot be told ({len(unknown)} such photos); expected names"
@@ -88,11 +93,7 @@ def labelled(folder: Path) -> list[Picture]:
 def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder, expected one with pictures")
-    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-
-
-def _is_photo(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in SUFFIXES
+    return sorted(p for p in folder.iterdir() if not walking.hidden(p.name))
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 import traceback
@@ -17,6 +16,7 @@ from .. import attacks
 from ..attacks.attack import Attack
 from ..attacks.problem import Counted
 from ..channel import Pixels, to_pixels
+from ..disks import sync
 from ..files import PhotoError, write_atomic
 from ..finite import finite
 from ..targets import registry
@@ -204,7 +204,7 @@ class Evaluation:
         with (self.out / RESULTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno(), self.out)
         self.lines[_key(line)] = line
 
     def _earlier(self) -> dict[Key, Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from functools import partial
@@ -147,7 +148,7 @@ def entry(name: str) -> Entry:
         FileNotFoundError: there is no such card.
         ValueError: it is no card of a target.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # a user without a home folder is no error
     card, data = read_card(path)
     where = WeightsFile(card.weights, folder=lambda: path.parent, sha256=card.sha256)
     return Entry(card, where, partial(load, data))
