@@ -25,6 +25,7 @@ Kind = Literal[
     "disk-full",
     "changed",
     "damaged",
+    "not-as-made",
 ]
 
 _NO_LINKS = {

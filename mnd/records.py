@@ -32,6 +32,8 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "targets": list(settings.targets if targets is None else targets),
         "regions": [],
         "quality": None,
+        "removed": [],
+        "names": {"people": 0, "fields": []},
         "error": None,
     }
 

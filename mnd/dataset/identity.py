@@ -57,6 +57,7 @@ def header(
         "gallery": _gallery(cloak.gallery),
         "no_face": settings.no_face,
         "targets": targets,
+        **({"strip_names": True} if cloak.strip_names else {}),
         **_chunk(cloak, settings),
     }
     text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)
