@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from . import kinds
-from .areas import area_of, groups
+from .areas import area_of, groups, support
 from .channel import CHECKS, Pixels, shared_colours, through, to_pixels, to_tensor
 from .faces import Detector
-from .files import cloaked_path, write_checked
+from .files import PhotoError, cloaked_path, write_checked
 from .levels import Plan
 from .lockstep import Meeting
 from .losses.standard import standard
@@ -36,6 +36,7 @@ from .records import (
     too_visible,
     units_recognised,
 )
+from .second_reader import disagreement
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject, find
 from .targets import registry
@@ -113,7 +114,7 @@ class Cloaker:
         start = time.perf_counter()
         record = self._record(path)
         try:
-            photo = Photo.read(path)
+            photo = Photo.read(path, strip_names=self.settings.strip_names)
             destination = cloaked_path(path, out)
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, self._gallery(Path(path)))
@@ -159,7 +160,8 @@ class Cloaker:
         start = time.perf_counter()
         record, made = self._record(name), None
         try:
-            made = self._cloak(Photo.from_bytes(data, name=name), record, self._gallery(path))
+            photo = Photo.from_bytes(data, name=name, strip_names=self.settings.strip_names)
+            made = self._cloak(photo, record, self._gallery(path))
         except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)
@@ -182,6 +184,7 @@ class Cloaker:
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
+        record.update(removed=list(photo.removed), names=photo.names)
         plans = [self.settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
@@ -218,6 +221,10 @@ class Cloaker:
         shown = photo.decode(data)
         channels, wide = dict.fromkeys((*CHECKS, *plans[0].withstands)), plans[0].wide
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
+        made = photo.roundtrip(pixels, (0, 0, *photo.pixels.shape[1::-1]))
+        changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
+        if why := disagreement(data, photo.pixels, made, changed):
+            raise PhotoError("not-as-made", why)
         return data, {
             "regions": regions(subjects, before, shown, self.detector, channels, wide),
             "quality": quality(photo.pixels, shown, areas).as_json(),

@@ -16,19 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
-from . import metadata
+from .exif import clean_exif, exif_orientation
 from .files import PhotoError
+from .icc import clean_icc
+from .noted import Noted
+from .segments import read_segments
+from .xmp import clean_xmp
 
 Pixels = NDArray[np.uint8]
 
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SHARED = tuple((int(down), int(across)) for across, down in _SUBSAMPLING)
 """Rows and columns of pixels that share a colour, by Pillow's numbers."""
+_WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"EXIF", b"ICCP", b"XMP ", b"ANIM", b"ANMF"}
 _BUFFER = threading.RLock()
-_SEGMENT = 65533
-"""The largest payload of a JPEG segment."""
 
 
 class Encoding(Protocol):
@@ -37,6 +39,11 @@ class Encoding(Protocol):
     @property
     def exif(self) -> bytes:
         """The cleaned EXIF structure, `b""` when there is none."""
+        ...
+
+    @property
+    def orientation(self) -> int:
+        """1..8: how the stored picture has to be turned to be upright, as the source says it."""
         ...
 
     @property
@@ -77,6 +84,7 @@ class JpegEncoding:
     icc: bytes
     segments: bytes
     """XMP, IPTC and comments as complete segments."""
+    orientation: int = 1
 
     grid = 16
 
@@ -124,8 +132,8 @@ def _room(size: int) -> Iterator[None]:
             ImageFile.MAXBLOCK = before
 
 
-def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str) -> JpegEncoding:
-    """How the JPEG file `data`, opened as `image`, was encoded.
+def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, noted: Noted) -> JpegEncoding:
+    """How the JPEG file `data`, opened as `image`, was encoded; `noted` is told what is not carried.
 
     Raises:
         PhotoError: unsupported: more than 8 bits, CMYK, or a scheme of colours that cannot be written again.
@@ -141,63 +149,18 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str) 
     tables = tuple(tuple(image.quantization[table]) for *_, table in layers)
     while len(tables) > 1 and tables[-1] == tables[-2] and (len(tables) > 2 or rgb):
         tables = tables[:-1]
-    exif, density, kept = _segments(data)
+    told = read_segments(data, noted)
     return JpegEncoding(
         tables=tables,
         subsampling=0 if rgb else subsampling,
         progressive=bool(image.info.get("progressive")),
         rgb=rgb,
-        density=density,
-        exif=exif if len(exif) <= _SEGMENT - 6 else b"",
-        icc=image.info.get("icc_profile") or b"",
-        segments=kept,
+        density=told.density,
+        exif=told.exif,
+        icc=told.icc,
+        segments=told.kept,
+        orientation=told.orientation,
     )
-
-
-def _segments(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """EXIF, JFIF density, and the segments to keep (XMP, IPTC, comments), cleaned; the others are dropped."""
-    exif = density = xmp = photoshop = comments = b""
-    for marker, body in jpeg_segments(data):
-        if marker == 0xE0 and body[:5] == b"JFIF\0":
-            density = body[5:12]
-        elif marker == 0xE1 and body[:6] == b"Exif\0\0" and not exif:
-            exif = metadata.clean_exif(body)
-        elif marker == 0xE1 and body.startswith(_XMP):
-            xmp = metadata.clean_xmp(body[len(_XMP) :])
-        elif marker == 0xED and body.startswith(b"Photoshop 3.0\0"):
-            photoshop += body[14:]
-        elif marker == 0xFE and not metadata.holds_picture(body):
-            comments += _segment(0xFE, body)
-    iptc = metadata.iptc_block(photoshop)
-    kept = _segment(0xE1, _XMP + xmp) if xmp else b""
-    if iptc and len(iptc) + 14 <= _SEGMENT:
-        kept += _segment(0xED, b"Photoshop 3.0\0" + iptc)
-    return exif, density if len(density) == 7 else b"", kept + comments
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
-
-
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and body of each segment before the first scan.
-
-    >>> list(jpeg_segments(bytes.fromhex("ffd8 fffe0004 6869 ffd9")))
-    [(254, b'hi')]
-    """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD7:
-            at += 2
-        elif marker in (0xD9, 0xDA):
-            return
-        else:
-            size = struct.unpack_from(">H", data, at + 2)[0]
-            yield marker, data[at + 4 : at + 2 + size]
-            at += 2 + size
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +175,7 @@ class WebpEncoding:
     """The picture as it was read, for `quality`."""
     size: int
     """Bytes of the pixels in the source file."""
+    orientation: int = 1
 
     @property
     def grid(self) -> int | None:
@@ -286,17 +250,32 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def webp_encoding(image: WebPImagePlugin.WebPImageFile, data: bytes, name: str) -> WebpEncoding:
-    """How the WebP file `data`, opened as `image`, was encoded."""
+def webp_encoding(image: WebPImagePlugin.WebPImageFile, data: bytes, name: str, noted: Noted) -> WebpEncoding:
+    """How the WebP file `data`, opened as `image`, was encoded; `noted` is told what is not carried.
+
+    Raises:
+        PhotoError: unsupported: an animation.
+    """
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise PhotoError("unsupported", f"{name}: an animation of {frames} frames, expected one picture")
-    names = [chunk for chunk, _ in webp_chunks(data)]
+    chunks: dict[bytes, bytes] = {}
+    for chunk, body in webp_chunks(data):
+        if chunk in chunks or chunk not in _WEBP_CHUNKS:
+            told = chunk.decode("latin-1").strip()
+            noted.cut("C2PA manifest" if chunk == b"C2PA" else f"WebP chunk {told!r}")
+        chunks.setdefault(chunk, body)
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if data[end:].strip(b"\0"):
+        noted.cut("data behind the picture")
+    exif = chunks.get(b"EXIF", b"")
+    orientation = exif_orientation(exif)
     return WebpEncoding(
-        lossless=b"VP8L" in names,
-        exif=metadata.clean_exif(image.info.get("exif") or b""),
-        icc=image.info.get("icc_profile") or b"",
-        xmp=metadata.clean_xmp(image.info.get("xmp") or b""),
+        lossless=b"VP8L" in chunks,
+        exif=clean_exif(exif, noted),
+        icc=clean_icc(chunks.get(b"ICCP", b""), noted),
+        xmp=clean_xmp(chunks.get(b"XMP ", b""), noted, orientation),
         source=image,
         size=webp_pixel_bytes(data),
+        orientation=orientation,
     )

@@ -27,6 +27,7 @@ Kind = Literal[
     "disk-full",
     "changed",
     "damaged",
+    "not-as-made",
 ]
 
 _NO_LINKS = NOT_KNOWN | {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV}

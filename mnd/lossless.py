@@ -1,4 +1,4 @@
-"""The lossless formats: write PNG, TIFF and BMP with all that the source carries but hidden pictures."""
+"""The lossless formats PNG and BMP, written with all that the source carries but hidden pictures."""
 
 from __future__ import annotations
 
@@ -7,46 +7,31 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image
 
-from . import metadata
 from .encoding import Pixels
+from .exif import clean_exif, exif_orientation
 from .files import PhotoError
+from .icc import clean_icc
+from .noted import Noted
+from .pictures import TEXT_LIMIT, block_hides, starts_picture, text_block_hides
+from .profiles import clean_profile, is_profile, profile_exif
+from .xmp import clean_xmp
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tIME"}
 """Chunks that describe the picture and stay true when pixels change."""
+_PNG_PICTURE = {b"PLTE", b"tRNS", b"hIST", b"sPLT", b"eXIf", b"acTL", b"fcTL", b"fdAT"}
+"""Chunks of the pixels as they were stored: the writer makes what is needed anew."""
 _PNG_LAYOUT = {b"sBIT", b"bKGD"}
 """Chunks that are true only while the kind of pixels (grey, colour, palette, depth) is the same."""
 _PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 _PNG_XMP = b"XML:com.adobe.xmp"
-_TEXT_LIMIT = 1 << 24
-
-_COMPRESSION = {
-    1: "raw",
-    5: "tiff_lzw",
-    8: "tiff_adobe_deflate",
-    32773: "packbits",
-    32946: "tiff_adobe_deflate",
-}
-_TIFF_LAYOUT = {
-    *range(254, 260), 262, *range(263, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 317, 320, 321,
-    *range(322, 329), *range(330, 335), 336, *range(338, 348), *range(512, 522), *range(529, 533),
-}  # fmt: skip
-"""TIFF tags that say how pixels are laid out: the writer makes them anew."""
-_TIFF_BLOCKS = {34377, 37724, metadata.EXIF_IFD, metadata.GPS_IFD, metadata.INTEROP_IFD}
-_RAW_TAGS = {50706: "a camera's raw file (DNG)", 33422: "a camera's raw file (colour filter array)"}
-_PHOTOMETRIC = {
-    0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab",
-    9: "ICC Lab", 10: "ITU Lab", 32803: "colour filter array", 32844: "LogL", 32845: "LogLuv",
-}  # fmt: skip
 
 
-class _Lossless:
+class Lossless:
     """What the lossless encodings share."""
 
     grid = None
@@ -58,13 +43,14 @@ class _Lossless:
 
 
 @dataclass(frozen=True)
-class PngEncoding(_Lossless):
+class PngEncoding(Lossless):
     """The chunks of a PNG file; the pixels are written without interlacing."""
 
     exif: bytes
     header: bytes
     before: tuple[tuple[bytes, bytes], ...]
     after: tuple[tuple[bytes, bytes], ...]
+    orientation: int = 1
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: Pillow's pixels between the source's own chunks."""
@@ -104,23 +90,39 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def png_encoding(image: PngImagePlugin.PngImageFile, data: bytes) -> PngEncoding:
-    """What the PNG file `data`, opened as `image`, carries."""
+def png_encoding(data: bytes, noted: Noted) -> PngEncoding:
+    """What the PNG file `data` carries; `noted` is told what it does not.
+
+    The orientation is that of the eXIf chunk, else of EXIF that ImageMagick wrote as text, which becomes one.
+    """
+    chunks = list(png_chunks(data))
+    bodies = dict(reversed(chunks))
+    profiles = [
+        (keyword, text)
+        for chunk, body in chunks
+        if chunk in _PNG_TEXT
+        for keyword, text in _texts(chunk, body)
+    ]
+    hidden = [exif for keyword, text in profiles if (exif := profile_exif(keyword, text))]
+    source = bodies.get(b"eXIf") or next(iter(hidden), b"")
+    orientation = exif_orientation(source)
+    for exif in hidden:
+        if exif != source and exif_orientation(exif) != orientation:
+            noted.cut("second EXIF")
     before: list[tuple[bytes, bytes]] = []
     after: list[tuple[bytes, bytes]] = []
-    exif, header, here = b"", b"", before
-    for chunk, body in png_chunks(data):
-        if chunk == b"IHDR":
-            header = body
-        elif chunk == b"IDAT":
+    here = before
+    for chunk, body in chunks:
+        if chunk == b"IDAT":
             here = after
-        elif chunk == b"eXIf":
-            exif = metadata.clean_exif(body)
-        elif (kept := _kept_png(chunk, body)) is not None:
-            here.append((chunk, kept))
-    if not exif and image.info.get("Raw profile type exif"):
-        exif = metadata.clean_exif(_raw_profile(image.info["Raw profile type exif"]))
-    return PngEncoding(exif, header, tuple(before), tuple(after))
+        elif chunk not in (b"IHDR", b"IEND", b"eXIf"):
+            kept = _kept_png(chunk, body, orientation, source, noted)
+            if kept is not None:
+                here.append((chunk, kept))
+    size = 8 + sum(12 + len(body) for _, body in chunks)
+    if data[size:].strip(b"\0"):
+        noted.cut("data behind the picture")
+    return PngEncoding(clean_exif(source, noted), bodies[b"IHDR"], tuple(before), tuple(after), orientation)
 
 
 def check_png(data: bytes, name: str) -> None:
@@ -134,165 +136,82 @@ def check_png(data: bytes, name: str) -> None:
             )
 
 
-def _kept_png(chunk: bytes, body: bytes) -> bytes | None:
+def _kept_png(chunk: bytes, body: bytes, orientation: int, exif: bytes, noted: Noted) -> bytes | None:
     """What is left of a chunk, `None` when it goes; private ones stay if PNG calls them safe to copy."""
     if chunk in _PNG_TEXT:
-        return _kept_text(chunk, body)
-    if chunk in _PNG_KEPT or chunk in _PNG_LAYOUT:
+        return _kept_text(chunk, body, orientation, exif, noted)
+    if chunk == b"iCCP":
+        return _kept_profile(body, noted)
+    if (chunk in _PNG_KEPT or chunk in _PNG_LAYOUT) and not block_hides(body):
         return body
     ancillary, safe = bool(chunk[0] & 0x20), bool(chunk[3] & 0x20)
-    standard = chunk in (b"tRNS", b"hIST", b"sPLT", b"eXIf", b"acTL", b"fcTL", b"fdAT")
-    return body if ancillary and safe and not standard and not metadata.holds_picture(body) else None
+    if ancillary and safe and chunk not in _PNG_PICTURE and not block_hides(body):
+        return body
+    if chunk not in _PNG_PICTURE:
+        told = chunk.decode("latin-1")
+        noted.cut("C2PA manifest" if chunk == b"caBX" else f"PNG chunk {told!r}")
+    return None
 
 
-def _kept_text(chunk: bytes, body: bytes) -> bytes | None:
-    """A text chunk unless a picture hides in it; XMP is cleaned instead."""
+def _kept_profile(body: bytes, noted: Noted) -> bytes | None:
+    """The colour profile, packed again only if something went from it."""
+    name, _, rest = body.partition(b"\0")
+    profile = _unpacked(rest[1:])
+    clean = b"" if profile is None else clean_icc(profile, noted)
+    if not clean:
+        return None
+    return body if clean == profile else name + b"\0\0" + zlib.compress(clean)
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """What a deflated text unpacks to; `None` if it is damaged or too long to be searched."""
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(data, TEXT_LIMIT)
+    except zlib.error:
+        return None
+    return None if stream.unconsumed_tail else text
+
+
+def _texts(chunk: bytes, body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Keyword and text of a chunk; nothing where it cannot be unpacked."""
     keyword, _, rest = body.partition(b"\0")
     packed = chunk == b"zTXt" or (chunk == b"iTXt" and rest[:1] == b"\1")
     text = rest[1:] if chunk == b"zTXt" else rest
     if chunk == b"iTXt":
         text = rest[2:].split(b"\0", 2)[-1]
-    if packed:
-        try:
-            text = zlib.decompressobj().decompress(text, _TEXT_LIMIT)
-        except zlib.error:
-            return None
-    if keyword == _PNG_XMP:
-        xmp = metadata.clean_xmp(text)
-        return _PNG_XMP + bytes(5) + xmp if xmp else None
-    if keyword.startswith(b"Raw profile type") and keyword != b"Raw profile type iptc":
-        return None  # EXIF in hexadecimal, thumbnail and all: it becomes an eXIf chunk
-    hidden = metadata.holds_picture(text) or b"ffd8ff" in text.lower().replace(b"\n", b"")
-    return None if hidden else body
+    unpacked = _unpacked(text) if packed else text
+    if unpacked is not None:
+        yield keyword, unpacked
 
 
-def _raw_profile(text: str) -> bytes:
-    """The bytes of a profile that ImageMagick wrote as text: name, length, hexadecimal."""
-    try:
-        return bytes.fromhex("".join(text.split("\n")[3:]))
-    except ValueError:
-        return b""
-
-
-@dataclass(frozen=True, eq=False)
-class TiffEncoding(_Lossless):
-    """The tags and compression of a TIFF file; lossy compression becomes deflate, which loses no more."""
-
-    exif: bytes
-    compression: str
-    predictor: int
-    orientation: int
-    tags: tuple[tuple[int, int | None, Any], ...]
-    """Number, type and value of every tag that describes the photo."""
-
-    def encode(self, picture: Image.Image) -> bytes:
-        """The new file: strips as Pillow compresses them, under one directory of old and new tags."""
-        buffer = io.BytesIO()
-        predict = (
-            {317: 2} if self.predictor == 2 and self.compression in ("tiff_lzw", "tiff_adobe_deflate") else {}
-        )
-        picture.save(buffer, "TIFF", compression=self.compression, tiffinfo=predict)
-        data = buffer.getvalue()
-        plain = TiffImagePlugin.TiffImageFile(io.BytesIO(data)).tag_v2
-        ifd = TiffImagePlugin.ImageFileDirectory_v2(prefix=data[:2])
-        for tag in plain:
-            ifd.tagtype[tag] = plain.tagtype[tag]
-            ifd[tag] = plain[tag]
-        for number, form, value in self.tags:
-            if form is not None:
-                ifd.tagtype[number] = form
-            ifd[number] = value
-        ifd[metadata.ORIENTATION] = self.orientation
-        spans = list(zip(plain[273], plain[279], strict=True))
-        strips = [data[start : start + size] for start, size in spans]
-        ifd.tagtype[273] = ifd.tagtype[279] = 4
-        ifd[273] = tuple(accumulate((len(strip) for strip in strips[:-1]), initial=0))
-        ifd[279] = tuple(len(strip) for strip in strips)
-        out = io.BytesIO()
-        ifd.save(out)
-        return out.getvalue() + b"".join(strips)
-
-
-def check_tiff(data: bytes, name: str) -> None:
-    """Refuse, by the first directory alone, a TIFF that Pillow would quietly flatten.
-
-    Raises:
-        PhotoError: unsupported, naming what was got.
-        ValueError: the directory cannot be read.
-    """
-    if data[:4] in (b"II+\0", b"MM\0+"):
-        raise PhotoError("unsupported", f"{name}: a BigTIFF, expected a classic TIFF")
-    first = metadata.first_directory(data)
-    pages, following, seen = 1, first.next, {first.at}
-    while following and following not in seen:
-        pages, seen = pages + 1, seen | {following}
-        following = metadata.directory(data, first.order, following).next
-    kind = first.number(262, 1)
-    bits = set(first.numbers(258)) or {1}
-    extra = set(first.numbers(338))
-    raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
-    wrong = {
-        f"a TIFF of {pages} pages": pages > 1,
-        raw: bool(raw),
-        "a reduced copy (thumbnail) of some other picture": bool(first.number(254, 0) & 1),
-        f"a TIFF of {max(bits)} bits a channel": not bits <= {1, 2, 4, 8},
-        "a TIFF of signed or floating-point numbers": not set(first.numbers(339)) <= {1},
-        f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 6),
-        "a TIFF with channels that are neither colour nor alpha": not extra <= {1, 2} or len(extra) > 1,
-    }
-    if got := next((text for text, found in wrong.items() if found), ""):
-        raise PhotoError("unsupported", f"{name}: {got}, expected one page of 8-bit grey or RGB")
-
-
-def tiff_upright(data: bytes) -> tuple[bytes, int]:
-    """The file with its orientation set to 1, so that no reader turns it, and the orientation it had."""
-    first = metadata.first_directory(data)
-    orientation = first.number(metadata.ORIENTATION, 1)
-    for entry in first.entries:
-        if entry.tag == metadata.ORIENTATION and entry.type == 3:
-            one = struct.pack(first.order + "H", 1)
-            data = data[: entry.value_at] + one + data[entry.value_at + 2 :]
-    return data, orientation if 1 <= orientation <= 8 else 1
-
-
-def tiff_encoding(image: TiffImagePlugin.TiffImageFile, data: bytes, orientation: int) -> TiffEncoding:
-    """What the TIFF file `data`, opened as `image`, carries; `orientation` is the one to write."""
-    first = metadata.first_directory(data)
-    exif = image.getexif()
-    tags: list[tuple[int, int | None, Any]] = []
-    for number in (metadata.EXIF_IFD, metadata.GPS_IFD):
-        values = {tag: value for tag, value in exif.get_ifd(number).items() if _plain(value)}
-        values.pop(metadata.INTEROP_IFD, None)
-        if values:
-            tags.append((number, None, values))
-    for number, value in image.tag_v2.items():
-        if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], bytes):
-            value = value[0]  # Pillow wraps blocks whose tag it does not expect to be one
-        if number == 700:
-            value = metadata.clean_xmp(value if isinstance(value, bytes) else b"")
-        if number == 34377 and isinstance(value, bytes):
-            value = metadata.iptc_block(value)
-        elif number in _TIFF_LAYOUT or number in _TIFF_BLOCKS or not _plain(value):
-            continue
-        if value != b"":
-            tags.append((number, image.tag_v2.tagtype[number], value))
-    compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
-    return TiffEncoding(b"", compression, first.number(317, 1), orientation, tuple(tags))
-
-
-def _plain(value: object) -> bool:
-    """Whether a tag's value can be copied: no picture in it, and no directory."""
-    parts = value if isinstance(value, tuple) else (value,)
-    pictures = any(isinstance(part, bytes) and metadata.PICTURE.search(part) for part in parts)
-    return not pictures and not isinstance(value, dict)
+def _kept_text(chunk: bytes, body: bytes, orientation: int, exif: bytes, noted: Noted) -> bytes | None:
+    """A text chunk unless a picture hides in it; XMP and profiles written as text are cleaned instead."""
+    for keyword, text in _texts(chunk, body):
+        if keyword == _PNG_XMP:
+            xmp = clean_xmp(text, noted, orientation)
+            return (body if xmp == text else _PNG_XMP + bytes(5) + xmp) if xmp else None
+        if is_profile(keyword):
+            clean = clean_profile(keyword, text, exif, orientation, noted)
+            if clean is None or clean == text:
+                return None if clean is None else body
+            return keyword + b"\0" + (b"\0" + zlib.compress(clean) if chunk == b"zTXt" else clean)
+        if not text_block_hides(text) and not starts_picture(body):
+            return body
+    keyword = body.partition(b"\0")[0]
+    noted.cut(
+        f"PNG text {keyword.decode('latin-1')!r}" if len(keyword) < 80 and keyword.isascii() else "PNG text"
+    )
+    return None
 
 
 @dataclass(frozen=True)
-class BmpEncoding(_Lossless):
+class BmpEncoding(Lossless):
     """BMP, written without run lengths; only its resolution is carried."""
 
     resolution: bytes
     exif: bytes = b""
+    orientation: int = 1
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file; with alpha it gets the header (version 4) that says where alpha is."""

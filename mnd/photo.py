@@ -13,18 +13,20 @@ not kept.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from . import encoding, lossless
+from . import encoding, lossless, tiff
 from .encoding import Encoding, Pixels
 from .files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
+from .noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import Box, colour_groups, stored_box, turn, unturn, window
+from .segments import check_jpeg
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,10 +77,19 @@ class Photo:
     icc: bytes | None
     """The ICC profile."""
     encoding: Encoding
+    removed: tuple[str, ...] = ()
+    """What of the file is not carried to the new one (thumbnails, previews), in short texts."""
+    names: Names = field(default_factory=lambda: Names(people=0, fields=[]))
+    """How many people its metadata name or point at, and in which fields."""
 
     @classmethod
-    def read(cls, path: Path | str, max_pixels: int = MAX_PIXELS) -> Photo:
+    def read(cls, path: Path | str, max_pixels: int = MAX_PIXELS, *, strip_names: bool = False) -> Photo:
         """Read the photo at `path`; of a multi-picture JPEG (MPO) the first picture.
+
+        Args:
+            path: the file.
+            max_pixels: larger pictures are refused.
+            strip_names: leave out names of people and rectangles of their faces, which metadata may hold.
 
         Raises:
             PhotoError: `missing`, `folder`, `unreadable`, `empty`, `not-an-image`, `truncated`, `too-large`
@@ -86,34 +97,36 @@ class Photo:
         """
         path = Path(path)
         data = read_bytes(path, limit=8 * max_pixels + (64 << 20))
-        return replace(cls.from_bytes(data, max_pixels, name=str(path)), path=path)
+        photo = cls.from_bytes(data, max_pixels, name=str(path), strip_names=strip_names)
+        return replace(photo, path=path)
 
     @classmethod
-    def from_bytes(cls, data: bytes, max_pixels: int = MAX_PIXELS, *, name: str = "the photo") -> Photo:
+    def from_bytes(
+        cls,
+        data: bytes,
+        max_pixels: int = MAX_PIXELS,
+        *,
+        name: str = "the photo",
+        strip_names: bool = False,
+    ) -> Photo:
         """The photo that a file of these bytes would be; `name` stands in errors.
 
         Raises:
             PhotoError: as `read`.
         """
-        form = format_of(data, name)
+        form, noted = format_of(data, name), Noted(strip_names)
         with strict(form, name):
-            orientation = 0
-            if form == "TIFF":
-                lossless.check_tiff(data, name)
-                data, orientation = lossless.tiff_upright(data)
-            elif form == "PNG":
-                lossless.check_png(data, name)
-            image = open_picture(data, form, name, max_pixels)
-            if form == "TIFF":
-                image.info.pop("xmp", None)  # Pillow would turn the picture by it
+            _check(form, data, name)
+            stored = tiff.tiff_upright(data) if form == "TIFF" else data
+            image = open_picture(stored, form, name, max_pixels)
             image.load()
-            orientation = orientation or image.getexif().get(274, 1)
-            orientation = orientation if orientation in range(1, 9) else 1
-            how = _encoding(form, image, data, orientation, name)
-        return cls._of(image, form, orientation, how, name)
+            how = _encoding(form, image, data, name, noted)
+        photo = cls._of(image, form, how, name)
+        return replace(photo, removed=tuple(noted.removed), names=noted.told())
 
     @classmethod
-    def _of(cls, image: ImageFile.ImageFile, form: str, orientation: int, how: Encoding, name: str) -> Photo:
+    def _of(cls, image: ImageFile.ImageFile, form: str, how: Encoding, name: str) -> Photo:
+        orientation = how.orientation
         depth = how.header[8] if isinstance(how, lossless.PngEncoding) else 8
         stored, alpha = layers(image, name, depth)
         premultiplied = 1 in getattr(image, "tag_v2", {}).get(338, ())
@@ -289,17 +302,28 @@ class Photo:
         return Image.fromarray(np.ascontiguousarray(layers[..., 0] if layers.shape[2] == 1 else layers))
 
 
-def _encoding(form: str, image: Any, data: bytes, orientation: int, name: str) -> Encoding:
+def _check(form: str, data: bytes, name: str) -> None:
+    """Refuse what Pillow would not read, or would quietly flatten, by its header."""
+    match form:
+        case "JPEG":
+            check_jpeg(data, name)
+        case "PNG":
+            lossless.check_png(data, name)
+        case "TIFF":
+            tiff.check_tiff(data, name)
+
+
+def _encoding(form: str, image: Any, data: bytes, name: str, noted: Noted) -> Encoding:
     """How the file `data`, opened as `image`, was written."""
     match form:
         case "JPEG":
-            return encoding.jpeg_encoding(image, data, name)
+            return encoding.jpeg_encoding(image, data, name, noted)
         case "PNG":
-            return lossless.png_encoding(image, data)
+            return lossless.png_encoding(data, noted)
         case "WEBP":
-            return encoding.webp_encoding(image, data, name)
+            return encoding.webp_encoding(image, data, name, noted)
         case "TIFF":
-            return lossless.tiff_encoding(image, data, orientation)
+            return tiff.tiff_encoding(data, noted)
         case _:
             return lossless.bmp_encoding(data, name)
 

@@ -36,6 +36,8 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "quality": None,
         "status": "failed",
         "gallery": None,
+        "removed": [],
+        "names": {"people": 0, "fields": []},
         "error": None,
     }
 

@@ -71,6 +71,8 @@ class CloakSettings:
     """How much more the same change counts where the photo is flat, as a power; 0: no more."""
     least_ssim: float | None = None
     """The least SSIM of a cloaked region; a photo that would need more is reported as not protected."""
+    strip_names: bool = False
+    """Leave out names of people and rectangles of their faces, where the photo's metadata have them."""
     keep_best: bool = False
     """Write the best file found even if it is not protected."""
     rho: float = RHO

@@ -115,6 +115,24 @@ def show(record: Mapping[str, Any]) -> None:
     if record["regions"]:
         out.print(_before_after(record))
     _print_notes(out, record)
+    for line in metadata_told(record):
+        out.print(Text(line), soft_wrap=True)
+
+
+def metadata_told(record: Mapping[str, Any]) -> Iterable[str]:
+    """A line on what was left behind of the metadata, and one on people they name; names are not told.
+
+    >>> names = {"people": 1, "fields": ["XMP mwg-rs:Regions"]}
+    >>> list(metadata_told({"removed": ["EXIF thumbnail"], "names": names}))[1]
+    'the metadata name or show 1 people (XMP mwg-rs:Regions): --strip-names removes them'
+    """
+    removed, names = record.get("removed") or [], record.get("names") or {}
+    if removed:
+        yield f"left behind: {', '.join(map(printable, removed))}"
+    left = [where for where in names.get("fields") or () if where not in removed]
+    if left:
+        fields = ", ".join(map(printable, left))
+        yield f"the metadata name or show {names['people']} people ({fields}): --strip-names removes them"
 
 
 def show_check(record: Mapping[str, Any]) -> None:

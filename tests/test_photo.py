@@ -128,8 +128,9 @@ def test_jpeg_with_a_table_for_each_colour_and_odd_sampling() -> None:
     data[at] = 0x12  # 4:4:0; the scan no longer fits, so only the header is asked
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data)))
     from mnd.encoding import jpeg_encoding
+    from mnd.noted import Noted
 
-    assert jpeg_encoding(image, bytes(data), "a").subsampling == 0
+    assert jpeg_encoding(image, bytes(data), "a", Noted()).subsampling == 0
 
 
 @pytest.mark.parametrize("progressive", [False, True])

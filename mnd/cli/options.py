@@ -79,6 +79,7 @@ class CloakFlags:
     spread: Annotated[float | None, option("spread")] = DEFAULT.spread
     flat: Annotated[float | None, option("flat")] = DEFAULT.flat
     least_ssim: Annotated[float | None, option("least_ssim")] = DEFAULT.least_ssim
+    strip_names: Annotated[bool, option("strip_names")] = DEFAULT.strip_names
     keep_best: Annotated[bool, option("keep_best")] = DEFAULT.keep_best
     rho: Annotated[float, option("rho")] = DEFAULT.rho
     device: OnDevice = DEFAULT.device

@@ -1,0 +1,94 @@
+"""A second reader of what is saved: Pillow's plain path, which shares nothing with ours but the decoders.
+
+Two readers of one file may disagree: on how it is turned, on which of its pictures is shown. The proof that
+was made with one of them is then no proof for the other. So the file is read once more, as any program would.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+ALLOWED = 3.0
+"""Decibels that the second reader's picture may be worse than what was made."""
+
+
+def seen_plainly(data: bytes) -> Pixels:
+    """`(H, W, 3)`: what `Image.open` and `ImageOps.exif_transpose` show of a file.
+
+    Raises:
+        ValueError, OSError: Pillow cannot read it.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box]) -> str:
+    """What is wrong with a saved file as a second reader sees it, in words; empty when it is as it was made.
+
+    Inside each region and outside all of them, the file must be as near to the clean photo as what was made,
+    but for 3 dB, and it must show what was made, not the clean photo.
+
+    Args:
+        data: the saved file.
+        clean: `(H, W, 3)` uint8, upright, the photo before.
+        made: the same after, as a reader of the saved file should see it.
+        regions: boxes `(x0, y0, x1, y1)` that were changed.
+
+    >>> clean = np.full((8, 8, 3), 90, np.uint8)
+    >>> buffer = io.BytesIO()
+    >>> Image.fromarray(clean).save(buffer, "PNG")
+    >>> disagreement(buffer.getvalue(), clean, clean, [(0, 0, 8, 8)])
+    ''
+    >>> disagreement(buffer.getvalue(), clean, clean + np.uint8(9), [(0, 0, 8, 8)])
+    'the saved file shows region [0, 0, 8, 8] as it was before, expected it as it was made'
+    """
+    try:
+        seen = seen_plainly(data)
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        return f"the saved file cannot be read by a second reader ({error}), expected a picture"
+    if seen.shape != clean.shape:
+        got, expected = (f"{shape[1]} x {shape[0]}" for shape in (seen.shape, clean.shape))
+        return f"the saved file is {got} pixels to a second reader, expected {expected}"
+    outside = np.ones(clean.shape[:2], bool)
+    for x0, y0, x1, y1 in regions:
+        outside[y0:y1, x0:x1] = False
+        part = np.s_[y0:y1, x0:x1]
+        if why := _wrong(seen[part], clean[part], made[part], f"region [{x0}, {y0}, {x1}, {y1}]"):
+            return why
+    return _wrong(seen[outside], clean[outside], made[outside], "what is outside the regions")
+
+
+def _wrong(seen: Pixels, clean: Pixels, made: Pixels, where: str) -> str:
+    """What is wrong with one part of the picture."""
+    if np.array_equal(seen, made):
+        return ""
+    change, changed = _error(made, clean), _error(seen, clean)
+    if _error(seen, made) > change / 2 and changed < change / 2:
+        return f"the saved file shows {where} as it was before, expected it as it was made"
+    # a step of a third of a level is nothing: two decoders may round differently
+    if changed > 10 ** (ALLOWED / 10) * max(change, 0.1):
+        return (
+            f"the saved file shows {where} with a PSNR of {_psnr(changed):.1f} dB to a second reader, "
+            f"expected {_psnr(max(change, 0.1)):.1f} dB"
+        )
+    return ""
+
+
+def _error(a: Pixels, b: Pixels) -> float:
+    """The mean square of the difference."""
+    if not a.size:
+        return 0.0
+    return float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2, dtype=np.float64))
+
+
+def _psnr(error: float) -> float:
+    return float(10 * np.log10(255**2 / error))

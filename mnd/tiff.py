@@ -1,0 +1,172 @@
+"""TIFF, written with all the tags of the source that describe the photo, as they were read, bit for bit."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from itertools import accumulate
+
+from PIL import Image
+
+from .directories import (
+    EXIF_IFD,
+    GPS_IFD,
+    INTEROP_IFD,
+    ORIENTATION,
+    Directory,
+    Entry,
+    Field,
+    directory,
+    first_directory,
+    reordered,
+    written,
+)
+from .exif import XMP_TAG, kept_value
+from .files import PhotoError
+from .lossless import Lossless
+from .noted import Noted
+from .xmp import clean_xmp
+
+_COMPRESSION = {
+    1: "raw",
+    5: "tiff_lzw",
+    8: "tiff_adobe_deflate",
+    32773: "packbits",
+    32946: "tiff_adobe_deflate",
+}
+_LAYOUT = {
+    *range(254, 260), 262, *range(263, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 317, 320, 321,
+    *range(322, 329), *range(330, 335), 336, *range(338, 348), *range(512, 522), *range(529, 533),
+}  # fmt: skip
+"""TIFF tags that say how pixels are laid out: the writer makes them anew."""
+_SUB = {EXIF_IFD: "EXIF", GPS_IFD: "GPS", INTEROP_IFD: "Interoperability"}
+_UNREADABLE = {
+    34712: "JPEG 2000", 34892: "lossy JPEG of raw files", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
+    34887: "LERC", 34661: "JBIG", 34933: "PNG", 34934: "JPEG XR", 22610: "JPEG XR", 50013: "Pixtiff",
+}  # fmt: skip
+"""Compressions that Pillow's reader does not have, though the file may be whole."""
+_STRIPS, _SIZES = 273, 279
+_RAW_TAGS = {50706: "a camera's raw file (DNG)", 33422: "a camera's raw file (colour filter array)"}
+_PHOTOMETRIC = {
+    0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab",
+    9: "ICC Lab", 10: "ITU Lab", 32803: "colour filter array", 32844: "LogL", 32845: "LogLuv",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TiffEncoding(Lossless):
+    """The tags and compression of a TIFF file; lossy compression becomes deflate, which loses no more."""
+
+    exif: bytes
+    compression: str
+    predictor: int
+    orientation: int
+    order: str
+    """`<` or `>`, as the source has it."""
+    fields: tuple[Field, ...]
+    """Every tag that describes the photo."""
+
+    def encode(self, picture: Image.Image) -> bytes:
+        """The new file: strips as Pillow compresses them, under one directory of old and new tags."""
+        buffer = io.BytesIO()
+        predicts = self.predictor == 2 and self.compression in ("tiff_lzw", "tiff_adobe_deflate")
+        picture.save(buffer, "TIFF", compression=self.compression, tiffinfo={317: 2} if predicts else {})
+        data = buffer.getvalue()
+        plain = first_directory(data)
+        starts, sizes = plain.numbers(_STRIPS), plain.numbers(_SIZES)
+        strips = [data[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+        layout = {entry.tag: self._layout(plain, entry) for entry in plain.entries}
+        layout[ORIENTATION] = Field.of(ORIENTATION, 3, [self.orientation], self.order)
+        layout[_SIZES] = Field.of(_SIZES, 4, sizes, self.order)
+        at = list(accumulate(map(len, strips[:-1]), initial=8))
+        layout[_STRIPS] = Field.of(_STRIPS, 4, at, self.order)
+        fields = {**layout, **{field.tag: field for field in self.fields}}
+        behind = b"".join(strips)
+        behind += bytes(len(behind) & 1)
+        mark = b"II*\0" if self.order == "<" else b"MM\0*"
+        table = written(list(fields.values()), self.order, 8 + len(behind))
+        return mark + struct.pack(self.order + "I", 8 + len(behind)) + behind + table
+
+    def _layout(self, plain: Directory, entry: Entry) -> Field:
+        return Field(
+            entry.tag, entry.type, reordered(plain.value(entry), entry.type, plain.order, self.order)
+        )
+
+
+def check_tiff(data: bytes, name: str) -> None:
+    """Refuse, by the first directory alone, a TIFF that Pillow would quietly flatten.
+
+    Raises:
+        PhotoError: unsupported, naming what was got.
+        ValueError: the directory cannot be read.
+    """
+    if data[:4] in (b"II+\0", b"MM\0+"):
+        raise PhotoError("unsupported", f"{name}: a BigTIFF, expected a classic TIFF")
+    first = first_directory(data)
+    pages, following, seen = 1, first.next, {first.at}
+    while following and following not in seen:
+        pages, seen = pages + 1, seen | {following}
+        following = directory(data, first.order, following).next
+    kind, packed = first.number(262, 1), first.number(259, 1)
+    bits = set(first.numbers(258)) or {1}
+    extra = set(first.numbers(338))
+    raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
+    wrong = {
+        f"a TIFF of {pages} pages": pages > 1,
+        raw: bool(raw),
+        f"a TIFF compressed with {_UNREADABLE.get(packed)}": packed in _UNREADABLE,
+        "a reduced copy (thumbnail) of some other picture": bool(first.number(254, 0) & 1),
+        f"a TIFF of {max(bits)} bits a channel": not bits <= {1, 2, 4, 8},
+        "a TIFF of signed or floating-point numbers": not set(first.numbers(339)) <= {1},
+        f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 6),
+        "a TIFF with channels that are neither colour nor alpha": not extra <= {1, 2} or len(extra) > 1,
+    }
+    if got := next((text for text, found in wrong.items() if found), ""):
+        raise PhotoError("unsupported", f"{name}: {got}, expected one page of 8-bit grey or RGB")
+
+
+def tiff_upright(data: bytes) -> bytes:
+    """The file with its orientation set to 1 and without XMP, so that no reader turns it."""
+    first = first_directory(data)
+    changed = bytearray(data)
+    for entry in first.entries:
+        if entry.tag == ORIENTATION:
+            struct.pack_into(first.order + "HHIHH", changed, entry.at, ORIENTATION, 3, 1, 1, 0)
+        elif entry.tag == XMP_TAG:
+            changed[entry.value_at : entry.value_at + entry.size] = bytes(entry.size)
+    return bytes(changed)
+
+
+def tiff_encoding(data: bytes, noted: Noted) -> TiffEncoding:
+    """What the TIFF file `data` carries; `noted` is told what it does not."""
+    first = first_directory(data)
+    fields = _fields(first, "TIFF", {first.at}, noted)
+    compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
+    return TiffEncoding(b"", compression, first.number(317, 1), first.orientation, first.order, tuple(fields))
+
+
+def _fields(source: Directory, kind: str, seen: set[int], noted: Noted) -> list[Field]:
+    """The fields of a directory that describe the photo, cleaned, with those of the directories below."""
+    fields: dict[int, Field] = {}
+    top = len(seen) == 1
+    for entry in source.entries:
+        if entry.tag in fields or (top and entry.tag in _LAYOUT):
+            continue
+        if entry.tag in _SUB:
+            at = source.number(entry.tag, 0)
+            if at in seen:
+                continue
+            seen.add(at)
+            try:
+                below = directory(source.data, source.order, at)
+            except ValueError:
+                continue
+            if inner := _fields(below, _SUB[entry.tag], seen, noted):
+                fields[entry.tag] = Field(entry.tag, 4, tuple(inner))
+        elif entry.tag == XMP_TAG:
+            if xmp := clean_xmp(source.value(entry), noted, source.orientation):
+                fields[entry.tag] = Field(entry.tag, 1, xmp)
+        elif (value := kept_value(source, entry, kind, noted)) is not None:
+            fields[entry.tag] = Field(entry.tag, entry.type, value)
+    return list(fields.values())
