@@ -78,8 +78,9 @@ class Checker(Cloaker):
         shown = changed.pixels
         if how == "other framing":
             subjects = [self._moved(subject, shown, name) for subject in subjects]
-        wide = settings.plan.wide
-        record["regions"] = regions(subjects, before, shown, self.detector, VERIFICATION, wide, scale)
+        record["regions"] = regions(
+            subjects, before, shown, self.detector, VERIFICATION, settings.level, scale
+        )
         if how != "other framing":
             boxes = [s.area(*shown.shape[1::-1], scale) for s in subjects]
             record["quality"] = quality(resized(clean.pixels, shown.shape[:2]), shown, boxes).as_json()

@@ -219,14 +219,14 @@ class Cloaker:
             self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
         data = photo.encode(pixels)
         shown = photo.decode(data)
-        channels, wide = dict.fromkeys((*CHECKS, *plans[0].withstands)), plans[0].wide
+        channels = dict.fromkeys((*CHECKS, *plans[0].withstands))
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
         made = photo.roundtrip(pixels, (0, 0, *photo.pixels.shape[1::-1]))
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         if why := disagreement(data, photo.pixels, made, changed):
             raise PhotoError("not-as-made", why)
         return data, {
-            "regions": regions(subjects, before, shown, self.detector, channels, wide),
+            "regions": regions(subjects, before, shown, self.detector, channels, self.settings.level),
             "quality": quality(photo.pixels, shown, areas).as_json(),
         }
 

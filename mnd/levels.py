@@ -42,14 +42,15 @@ class Plan:
     """Ways through the channel that each step looks at, beside the saved file."""
     looks: int
     """Looks at each face, each shaken anew, in the saved file and in each way through the channel."""
-    seen_as: tuple[str, ...]
-    """How the search looks at a face (`mnd.targets.looks`): each of these has a limit of its own."""
+    seen_as: tuple[tuple[str, ...], ...]
+    """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks take
+    turns."""
     settle: int
     """So many last steps look in all of these ways; the others in one of them, in turn."""
     trials: tuple[int, ...]
     """Steps in which the search is judged as the file will be, and its head-room follows."""
-    wide: bool
-    """Whether the wide looks, too, have to be fooled."""
+    level: Level
+    """Whose looks judge."""
     jpeg: tuple[int, int]
     """Qualities of the JPEGs in the channel."""
     scale: tuple[float, float]
@@ -91,18 +92,18 @@ class Plan:
 
 MINIMUM = Plan(
     steps=40, headroom=0.25, similarity=0.25, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=("aligned", "mean"), settle=12, trials=(), wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
+    reference="nearest", draws=0, looks=1, seen_as=(("aligned",), ("mean",)), settle=12, trials=(), level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
     least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=("aligned", "mean"), settle=12, trials=(), wide=False, jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
+    reference="both", draws=1, looks=1, seen_as=(("aligned",), ("mean",)), settle=12, trials=(), level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
     least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05, flips=0.5,
-    looks=3, seen_as=("aligned", "mean", "box 1.00"), wide=True, spread=2.0, flat=2.0, least_ssim=0.85,
+    looks=3, seen_as=(("aligned",), ("mean",), ("box 1.00",)), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {

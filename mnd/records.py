@@ -11,6 +11,7 @@ import torch
 from .channel import CHECKS, VERIFICATION, Pixels
 from .faces import Detector, FaceError
 from .files import PhotoError
+from .levels import Level
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject
 from .targets.ensemble import Margin
@@ -82,7 +83,7 @@ def regions(
     shown: Pixels,
     detector: Detector,
     channels: Collection[str] = tuple(CHECKS),
-    wide: bool = False,
+    level: Level = "minimum",
     scale: float = 1.0,
 ) -> list[Record]:
     """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
@@ -95,7 +96,7 @@ def regions(
         shown: `(H, W, 3)`, the pixels of the saved file.
         detector: finds the faces again.
         channels: names of `mnd.channel.VERIFICATION`.
-        wide: the wide looks count, too.
+        level: whose looks count.
         scale: the size of `shown` over that of the photo in which the subjects were found.
     """
     height, width = shown.shape[:2]
@@ -104,12 +105,12 @@ def regions(
     for name in channels:
         pixels = VERIFICATION[name](shown)
         smaller = scale * pixels.shape[1] / width
-        later[name] = [s.opinions(pixels, detector, smaller, wide) for s in subjects]
+        later[name] = [s.opinions(pixels, detector, smaller, level) for s in subjects]
     entries = []
     for i, subject in enumerate(subjects):
         targets = {
             target.card.name: _told(
-                target, before[i][k], after[i][k], {name: rows[i][k] for name, rows in later.items()}, wide
+                target, before[i][k], after[i][k], {name: rows[i][k] for name, rows in later.items()}, level
             )
             for k, target in enumerate(subject.targets)
         }
@@ -127,10 +128,10 @@ def regions(
     return entries
 
 
-def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], wide: bool) -> Record:
+def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], level: Level) -> Record:
     """What a target says of one subject: the worst of the looks that count, and each of them."""
     card = target.card
-    counts = [name for name in after if wide or name not in LOOKS or not LOOKS[name].wide]
+    counts = [name for name in after if name not in LOOKS or LOOKS[name].counts(level)]
 
     def margin(opinion: Opinion, name: str) -> Margin:
         return Margin.of(card, opinion[name])

@@ -127,9 +127,8 @@ class CloakSettings:
         """
         if self.box is None:
             return ()
-        several = (
-            self.box if self.box and all(isinstance(one, (tuple, list)) for one in self.box) else (self.box,)
-        )
+        given: tuple[Any, ...] = tuple(self.box)
+        several = given if given and all(isinstance(one, (tuple, list)) for one in given) else (given,)
         for one in several:
             if len(one) != 4 or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")

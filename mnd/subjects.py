@@ -14,6 +14,7 @@ from torch import Tensor
 from .channel import Pixels, to_tensor
 from .faces import Detector, Face, FaceError, parse_box, select
 from .faces import _overlap as overlap
+from .levels import Level
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
@@ -73,19 +74,19 @@ class Subject:
             ]
 
     def opinions(
-        self, pixels: Pixels, detector: Detector, scale: float = 1.0, wide: bool = True
+        self, pixels: Pixels, detector: Detector, scale: float = 1.0, level: Level = "strong"
     ) -> list[Opinion]:
-        """The same by every look at the face, or without the wide ones."""
-        return self.told(pixels, self.again(pixels, detector, scale), wide)
+        """The same by every look at the face, those that count at a level."""
+        return self.told(pixels, self.again(pixels, detector, scale), level)
 
     @torch.no_grad()
-    def told(self, pixels: Pixels, landmarks: Tensor | None, wide: bool = True) -> list[Opinion]:
+    def told(self, pixels: Pixels, landmarks: Tensor | None, level: Level = "strong") -> list[Opinion]:
         """The same of a face whose landmarks are known."""
         told: list[Opinion] = []
         for target, reference in zip(self.targets, self.judged, strict=True):
             image = to_tensor(pixels, _device(target))
             if isinstance(target, FaceTarget) and landmarks is not None:
-                told.append(target.opinion(image, reference.at(landmarks), wide))
+                told.append(target.opinion(image, reference.at(landmarks), level))
             else:
                 told.append({WHOLE: float(target.score(image, reference))})
         return told

@@ -109,14 +109,58 @@ def show(record: Mapping[str, Any]) -> None:
     if record["output"]:
         head.append(f" -> {printable(record['output'])}")
     head.append("  ")
-    head.append(*(("protected", GOOD) if record["protected"] else ("not protected", BAD)))
+    head.append(*(("protected", GOOD) if record["protected"] else (_status(record), BAD)))
     head.append(f"  ({record['level']}, seed {record['seed']}, {record['seconds']:.1f} s)")
     out.print(head, soft_wrap=True)
     if record["regions"]:
         out.print(_before_after(record))
     _print_notes(out, record)
-    for line in metadata_told(record):
+    for line in (*gallery_told(record), *metadata_told(record)):
         out.print(Text(line), soft_wrap=True)
+
+
+def _status(record: Mapping[str, Any]) -> str:
+    """What became of a photo that is not protected."""
+    status = str(record.get("status") or "not protected")
+    return "not protected" if status in ("failed", "protected") else status
+
+
+def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
+    """A line on faces that are not the person of the gallery, and one on photos of it that were passed over.
+
+    >>> list(gallery_told({"regions": [], "gallery": {"photos": 3, "passed": [], "faces": 2, "person": 1}}))
+    ['1 of 2 faces is not the person of the gallery: judged against itself alone']
+    """
+    gallery = record.get("gallery")
+    if not gallery:
+        return
+    others = gallery["faces"] - gallery["person"]
+    if others and not gallery["person"]:
+        nearest = "; ".join(sorted(_likeness(record)))
+        yield f"nobody in this photo is the person of the gallery ({nearest}): judged against themselves alone"
+    elif others:
+        one = others == 1
+        yield (
+            f"{others} of {gallery['faces']} faces {'is' if one else 'are'} not the person of the gallery: "
+            f"judged against {'itself' if one else 'themselves'} alone"
+        )
+    if gallery["passed"]:
+        more = f", and {len(gallery['passed']) - 1} more" if len(gallery["passed"]) > 1 else ""
+        yield f"passed over in the gallery: {printable(gallery['passed'][0])}{more}"
+
+
+def _likeness(record: Mapping[str, Any]) -> Iterable[str]:
+    """How near the nearest face comes to the gallery, for each target."""
+    values: dict[str, list[float]] = {}
+    cards: dict[str, Mapping[str, Any]] = {}
+    for region in record["regions"]:
+        for name, value in (region.get("likeness") or {}).items():
+            values.setdefault(name, []).append(value)
+            cards[name] = region["targets"][name]
+    for name, several in values.items():
+        distance = cards[name]["unit"].endswith("distance")
+        nearest, sign = (min(several), "below") if distance else (max(several), "above")
+        yield f"{printable(name)}: nearest {nearest:.2f}, a match is {sign} {cards[name]['threshold']:g}"
 
 
 def metadata_told(record: Mapping[str, Any]) -> Iterable[str]:
@@ -148,7 +192,21 @@ def show_check(record: Mapping[str, Any]) -> None:
         ]
         table.add_row(where, name, clean, _verdict(told["fooled"], told["after"]), *later)
     out.print(table)
+    for where, name, told in _judged(record):
+        out.print(_looks_told(where, name, told), soft_wrap=True)
+    for line in gallery_told(record):
+        out.print(Text(line), soft_wrap=True)
     _print_notes(out, record)
+
+
+def _looks_told(where: str, name: str, told: Mapping[str, Any]) -> Text:
+    """What each look at the saved file says; in brackets those that the level promises nothing of."""
+    line = Text(f"{where}, {name}, by look: ")
+    for place, (look, seen) in enumerate((told.get("looks") or {}).items()):
+        line.append(", " if place else "")
+        words = f"{printable(look)} {_number(seen['value'])}"
+        line.append(words if seen["counts"] else f"({words})", GOOD if seen["fooled"] else BAD)
+    return line
 
 
 def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from .subjects import Subject
 from .targets.alignment import shaken
 from .targets.embedding import FaceTarget
 from .targets.ensemble import Margin
-from .targets.looks import ALIGNED, Look
+from .targets.looks import ALIGNED, LOOKS, Look
 from .targets.target import Reference, Target
 
 LOGIT = 1.0
@@ -122,7 +122,10 @@ class _FaceView(_View):
     """What one face recogniser says of one face."""
 
     target: FaceTarget
-    looks: tuple[Look, ...]
+    looks: tuple[tuple[Look, ...], ...]
+    """Of each row, one after the other."""
+    known: dict[str, Tensor]
+    """What the search moves away from, `(1, R, D)`, as each look sees it."""
     judged: Reference
     """What verdicts rest on: all looks of the target."""
     rooms: list[float]
@@ -131,18 +134,18 @@ class _FaceView(_View):
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
-        if step in self.plan.trials:
+        if step in self.plan.trials and self.judged.views is not None:
             self._try(arrivals[0])
+        looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
         views = [
-            self.target.looked(*self._face(arrival), [self.looks[i] for i in chosen])
+            self.target.looked(*self._face(arrival), looks)
             for arrival in arrivals
             for _ in range(self.plan.looks)
         ]
         rows = [torch.full((1,), torch.nan).to(views[0])] * len(self.looks)
-        assert self.reference.views is not None
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
-            margins = self.target.compare(embeddings, self.reference.views[row : row + 1])
+            margins = self.target.compare(embeddings, self.known[looks[place].name])
             rows[row] = self._worst(margins, self.rooms[row])
         return torch.stack(rows)
 
@@ -153,8 +156,8 @@ class _FaceView(_View):
         target, scale = self.target, self.target.card.threshold
         assert self.judged.faces is not None
         judged = self.judged.at(arrival.place(self.judged.faces))
-        told = target.opinion(arrival.image, judged, self.plan.wide)
-        for row, look in enumerate(self.looks):
+        told = target.opinion(arrival.image, judged, self.plan.level)
+        for row, (look, *_) in enumerate(self.looks):
             missing = [
                 Margin.of(target.card, told[other.name]).margin / scale + SAFE
                 for other in target.looks
@@ -164,10 +167,13 @@ class _FaceView(_View):
                 self.rooms[row] += scale * min(max(max(missing), -TRIAL), TRIAL)
 
     def _turn(self, step: int) -> list[int]:
-        """The looks of a step: one after the other, and all of them in the last ones, which are kept."""
+        """The rows of a step: one after the other, and all of them in the last ones, which are kept."""
         every = list(range(len(self.looks)))
-        settled = step >= self.plan.steps - self.plan.settle
-        return every if settled or step == 0 else [step % len(every)]
+        return every if step == 0 or self._pace(step) == 1 else [step % len(every)]
+
+    def _pace(self, step: int) -> int:
+        """How many steps it takes until all rows had their turn."""
+        return 1 if step >= self.plan.steps - self.plan.settle else len(self.looks)
 
     def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
         """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
@@ -192,7 +198,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _kin(look: Look) -> tuple[bool, bool]:
     """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
-    return look.mirror != "no", look.wide
+    return look.mirror != "no", look.least == "strong"
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
@@ -204,10 +210,15 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
             views.append(_View(target, judged, room, generator, plan))
             continue
         landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
-        looks = tuple(look for look in target.looks if look.name in plan.seen_as)
+        looks = tuple(tuple(LOOKS[name] for name in row) for row in plan.seen_as)
+        if judged.views is None:  # nobody asked for more than the recogniser's own alignment
+            looks = ((ALIGNED,),)
+        elif not all(look in target.looks for row in looks for look in row):
+            looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, known, [room] * len(looks))
-        view.reference = _person(view, clean)
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, [room] * len(looks))
+        view.known = _person(view, clean)
+        view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views
 
@@ -221,24 +232,24 @@ def _room(target: Target, plan: Plan, alone: bool) -> float:
 
 
 @torch.no_grad()
-def _person(view: _FaceView, clean: Tensor) -> Reference:
-    """What the search moves away from: the photos that it is judged against, their mean, or both, a look each.
+def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
+    """What the search moves away from, by look: the photos that it is judged against, their mean, or both.
 
     The mean of several photos is nearer to photos that nobody has seen than any one of them. The clean
     face belongs to it as it is seen shaken and mirrored; without a gallery there is nothing else.
     """
-    target, judged = view.target, view.reference
-    assert judged.views is not None
-    known = judged.views[[target.looks.index(look) for look in view.looks]]
-    if view.plan.reference == "nearest":
-        return replace(judged, views=known)
-    generator = torch.Generator().manual_seed(CLEAN)
-    other = replace(view, generator=generator, plan=replace(view.plan, flips=0.5))
-    faces = [other._face(Arrival(clean, lambda points: points)) for _ in range(CLEAN)]
-    own = torch.cat([target.looked(*face, [ALIGNED]) for face in faces])
-    own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
-    mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
-    return replace(judged, views=mean if view.plan.reference == "mean" else torch.cat([known, mean], 1))
+    target, judged = view.target, view.judged
+    looks = list(dict.fromkeys(look for row in view.looks for look in row))
+    known = judged.known if judged.views is None else judged.views[[target.looks.index(x) for x in looks]]
+    if view.plan.reference != "nearest":
+        generator = torch.Generator().manual_seed(CLEAN)
+        other = replace(view, generator=generator, plan=replace(view.plan, flips=0.5))
+        faces = [other._face(Arrival(clean, lambda points: points)) for _ in range(CLEAN)]
+        own = torch.cat([target.looked(*face, [ALIGNED]) for face in faces])
+        own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
+        mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
+        known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)
+    return {look.name: known[i : i + 1] for i, look in enumerate(looks)}
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:

@@ -176,7 +176,7 @@ class DlibTarget(FaceTarget):
         """The chip `(1, 3, 150, 150)` of each look, by our landmarks: dlib's own move in whole pixels only."""
         [usual] = dlib_chip.plans_from_faces(faces)
         chips = dlib_chip.extract(image, [usual.looked(look) for look in looks]) / 255
-        return list(chips.split(1))
+        return [chip[None] for chip in chips]
 
     @torch.no_grad()
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
@@ -193,7 +193,7 @@ class DlibTarget(FaceTarget):
         }
         plans = [usual[look.landmarks].looked(look) for look in looks]
         chips = dlib_chip.extract(part, plans) / 255
-        return self._seen(list(chips.split(1)), looks)
+        return self._seen([chip[None] for chip in chips], looks)
 
     def embed_as_dlib(self, images: Tensor, points: Tensor) -> Tensor:
         """Embeddings `(K, 128)` for `points` `(K, 5, 2)` of dlib's own five-point predictor, as dlib's.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .looks import LOOKS, USUAL, Look, seen
+from .looks import LEVELS, LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
@@ -113,10 +113,10 @@ class FaceTarget(FrozenNetwork):
         return replace(self.refer(image, face), views=self.judged(image, face, self.looks)[:, None])
 
     @torch.no_grad()
-    def opinion(self, image: Tensor, reference: Reference, wide: bool = True) -> dict[str, float]:
+    def opinion(self, image: Tensor, reference: Reference, level: str = LEVELS[-1]) -> dict[str, float]:
         """What each look says of one picture `(1, 3, H, W)`, in the card's unit, by its name.
 
-        Each look compares with what it saw in the reference's pictures itself. `wide`: the wide ones, too.
+        Each look compares with what it saw in the reference's pictures itself. Only looks that count at `level`.
 
         Raises:
             ValueError: the reference has no faces, or was made without looks.
@@ -125,7 +125,7 @@ class FaceTarget(FrozenNetwork):
             raise ValueError(
                 f"target {self.card.name!r}: the reference has no looks, expected one of `known`"
             )
-        chosen = [i for i, look in enumerate(self.looks) if wide or not look.wide]
+        chosen = [i for i, look in enumerate(self.looks) if look.counts(level)]
         looks = [self.looks[i] for i in chosen]
         margins = self.compare(self.judged(image, reference.faces, looks), reference.views[chosen])
         return {look.name: self.value(m) for look, m in zip(looks, margins, strict=True)}

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 Mirror = Literal["no", "yes", "mean"]
+LEVELS = ("minimum", "robust", "strong")
+"""Each promises what those before it do, and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,24 @@ class Look:
     """It is a square of the picture: the face is not turned upright."""
     mirror: Mirror = "no"
     """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
-    wide: bool = False
-    """It is so far from the usual chip that only the level `strong` promises anything of it."""
+    least: str = "minimum"
+    """The first of the levels that promise something of it: what lies far from the usual chip costs more."""
 
     def __post_init__(self) -> None:
         if not self.zoom > 0:
             raise ValueError(f"look {self.name!r}: zoom is {self.zoom}, expected a number above 0")
+        if self.least not in LEVELS:
+            raise ValueError(f"look {self.name!r}: least is {self.least!r}, expected one of {LEVELS}")
         if self.mirror not in ("no", "yes", "mean"):
             raise ValueError(f"look {self.name!r}: mirror is {self.mirror!r}, expected no, yes or mean")
+
+    def counts(self, level: str) -> bool:
+        """Whether a face is protected at a level only if this look does not match it.
+
+        >>> LOOKS["box 1.00"].counts("minimum"), LOOKS["mean"].counts("minimum")
+        (False, True)
+        """
+        return LEVELS.index(self.least) <= LEVELS.index(level)
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -112,10 +124,10 @@ LOOKS: dict[str, Look] = {
         Look("68 points, mean", "the same with num_jitters", landmarks=68, mirror="mean"),
         Look("turned", "jitters", turn=3.0),
         Look("turned back", "jitters", turn=-3.0),
-        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02)),
-        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02)),
-        Look("padding .20", "another margin", zoom=1.4 / 1.5),
-        Look("padding .30", "another margin", zoom=1.6 / 1.5),
+        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02), least="robust"),
+        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02), least="robust"),
+        Look("padding .20", "another margin", zoom=1.4 / 1.5, least="robust"),
+        Look("padding .30", "another margin", zoom=1.6 / 1.5, least="robust"),
         Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",
@@ -123,9 +135,11 @@ LOOKS: dict[str, Look] = {
             zoom=0.97,
             shift=(-0.018, 0.0),
         ),
-        Look("box .89", "deepface with dlib's detector", upright=True, zoom=0.89, wide=True),
-        Look("box .80", "deepface with MTCNN", upright=True, zoom=0.8, shift=(0.0, -0.082), wide=True),
-        Look("box 1.00", "deepface with OpenCV, its default", upright=True, shift=(0.0, -0.087), wide=True),
+        Look("box .89", "deepface with dlib's detector", upright=True, zoom=0.89, least="strong"),
+        Look("box .80", "deepface with MTCNN", upright=True, zoom=0.8, shift=(0.0, -0.082), least="strong"),
+        Look(
+            "box 1.00", "deepface with OpenCV, its default", upright=True, shift=(0.0, -0.087), least="strong"
+        ),
     )
 }
 """By name, see `TargetCard.judged_as`."""
