@@ -82,7 +82,8 @@ class Checker(Cloaker):
             subjects, before, shown, self.detector, VERIFICATION, settings.level, scale
         )
         if how != "other framing":
-            boxes = [s.area(*shown.shape[1::-1], scale) for s in subjects]
+            height, width = shown.shape[:2]
+            boxes = [s.area(width, height, scale) for s in subjects]
             record["quality"] = quality(resized(clean.pixels, shown.shape[:2]), shown, boxes).as_json()
         conclude(record, withstands)
 
