@@ -57,7 +57,7 @@ class FaceTarget(FrozenNetwork):
         return tuple(LOOKS[name] for name in names)
 
     def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
-        """The chip `(1, 3, h, w)` of each look at the face `(1, 5, 2)` in `image` `(1, 3, H, W)`, not mirrored."""
+        """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
         usual = fit(faces, self.card.template, self.card.size)
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 
@@ -116,7 +116,7 @@ class FaceTarget(FrozenNetwork):
     def opinion(self, image: Tensor, reference: Reference, level: str = LEVELS[-1]) -> dict[str, float]:
         """What each look says of one picture `(1, 3, H, W)`, in the card's unit, by its name.
 
-        Each look compares with what it saw in the reference's pictures itself. Only looks that count at `level`.
+        Each look compares with what it saw itself in the reference's pictures; those that count at `level`.
 
         Raises:
             ValueError: the reference has no faces, or was made without looks.
