@@ -81,11 +81,17 @@ class Views:
         seen = self.saved(y)
         size = (seen.shape[2], seen.shape[3])
         arrivals = [Arrival(seen, lambda points: points)]
-        for draw in self.draws[self.step]:
+        for draw in self.draws[self.step % len(self.draws)]:
             arrivals.append(Arrival(draw(seen), lambda points, draw=draw: draw.place(points, size)))  # type: ignore[misc]
         rows = torch.cat([view.margins(arrivals, self.step) for view in self.views])
-        self.step = (self.step + 1) % len(self.draws)
+        self.step += 1
         return rows
+
+    def accept(self, y: Tensor) -> bool:
+        """Whether every look that judges is fooled by the saved file of this crop; where one is not, its margin
+        asks for more from now on."""
+        arrival = Arrival(self.saved(y), lambda points: points)
+        return all([view.accept(arrival) for view in self.views])
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -111,6 +117,10 @@ class _View:
         margins = torch.cat([self.target.margin(arrival.image, self.reference) for arrival in arrivals])
         return self._worst(margins, self.headroom)[None]
 
+    def accept(self, arrival: Arrival) -> bool:  # noqa: ARG002
+        """A margin says all that is to be said of a whole picture."""
+        return True
+
     def _worst(self, margins: Tensor, headroom: float) -> Tensor:
         """`(1,)`: the soft worst of `(N,)`, and how far it still is from where it shall be."""
         scale = abs(self.target.card.threshold) or LOGIT
@@ -134,8 +144,8 @@ class _FaceView(_View):
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
-        if step in self.plan.trials and self.judged.views is not None:
-            self._try(arrivals[0])
+        if step in self.plan.tried:
+            self.accept(arrivals[0])
         looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
         views = [
             self.target.looked(*self._face(arrival), looks)
@@ -150,21 +160,21 @@ class _FaceView(_View):
         return torch.stack(rows)
 
     @torch.no_grad()
-    def _try(self, arrival: Arrival) -> None:
-        """Judge the present picture as the saved file will be judged, and give each look the head-room that is
-        missing, or take what is too much: the landmarks of others lie elsewhere, and their crops are others."""
+    def accept(self, arrival: Arrival) -> bool:
+        """Judge the present picture as the saved file will be judged, and give each row the head-room that its
+        looks lack, or take what is too much: programs find other landmarks, and cut out other crops."""
+        if self.judged.views is None or not self.plan.trials:
+            return True
         target, scale = self.target, self.target.card.threshold
         assert self.judged.faces is not None
-        judged = self.judged.at(arrival.place(self.judged.faces))
-        told = target.opinion(arrival.image, judged, self.plan.level)
-        for row, (look, *_) in enumerate(self.looks):
-            missing = [
-                Margin.of(target.card, told[other.name]).margin / scale + SAFE
-                for other in target.looks
-                if other.name in told and _kin(other) == _kin(look)
-            ]
-            if missing:
-                self.rooms[row] += scale * min(max(max(missing), -TRIAL), TRIAL)
+        looks = [look for look in target.looks if look.counts(self.plan.level)]
+        told = target.opinion(arrival.image, self.judged.at(arrival.place(self.judged.faces)), looks)
+        missing = {look: Margin.of(target.card, told[look.name]).margin / scale + SAFE for look in looks}
+        for row, (first, *_) in enumerate(self.looks):
+            mine = [value for look, value in missing.items() if _kin(look) == _kin(first)]
+            if mine:
+                self.rooms[row] += scale * min(max(max(mine), -TRIAL), TRIAL)
+        return max(missing.values()) <= SAFE / 2
 
     def _turn(self, step: int) -> list[int]:
         """The rows of a step: one after the other, and all of them in the last ones, which are kept."""
@@ -173,7 +183,7 @@ class _FaceView(_View):
 
     def _pace(self, step: int) -> int:
         """How many steps it takes until all rows had their turn."""
-        return 1 if step >= self.plan.steps - self.plan.settle else len(self.looks)
+        return 1 if step >= self.plan.settled else len(self.looks)
 
     def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
         """An image, and where the landmarks are in it: shaken, and mirrored now and then."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .looks import LEVELS, LOOKS, USUAL, Look, seen
+from .looks import LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
@@ -113,22 +113,28 @@ class FaceTarget(FrozenNetwork):
         return replace(self.refer(image, face), views=self.judged(image, face, self.looks)[:, None])
 
     @torch.no_grad()
-    def opinion(self, image: Tensor, reference: Reference, level: str = LEVELS[-1]) -> dict[str, float]:
+    def opinion(
+        self, image: Tensor, reference: Reference, looks: Sequence[Look] | None = None
+    ) -> dict[str, float]:
         """What each look says of one picture `(1, 3, H, W)`, in the card's unit, by its name.
 
-        Each look compares with what it saw in the reference's pictures itself. Only looks that count at `level`.
+        Each look compares with what it saw in the reference's pictures itself.
+
+        Args:
+            image: the picture.
+            reference: one of `known`, with the place of the face in this picture.
+            looks: some of the target's; all by default.
 
         Raises:
             ValueError: the reference has no faces, or was made without looks.
         """
         if reference.faces is None or reference.views is None:
-            raise ValueError(
-                f"target {self.card.name!r}: the reference has no looks, expected one of `known`"
-            )
-        chosen = [i for i, look in enumerate(self.looks) if look.counts(level)]
-        looks = [self.looks[i] for i in chosen]
-        margins = self.compare(self.judged(image, reference.faces, looks), reference.views[chosen])
-        return {look.name: self.value(m) for look, m in zip(looks, margins, strict=True)}
+            name = self.card.name
+            raise ValueError(f"target {name!r}: the reference has no looks, expected one of `known`")
+        looks = self.looks if looks is None else looks
+        places = [self.looks.index(look) for look in looks]
+        margins = self.compare(self.judged(image, reference.faces, looks), reference.views[places])
+        return {look.name: self.value(margin) for look, margin in zip(looks, margins, strict=True)}
 
     def value(self, margin: Tensor) -> float:
         """A margin of one picture as the distance or similarity that it is of."""

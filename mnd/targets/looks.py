@@ -143,6 +143,8 @@ LOOKS: dict[str, Look] = {
     )
 }
 """By name, see `TargetCard.judged_as`."""
+FEW = ("aligned", "mean")
+"""Looks that tell enough where nothing is promised."""
 DLIB = tuple(LOOKS)
 """All looks at dlib's network that were met in programs."""
 USUAL = ("aligned", "mean")
