@@ -20,7 +20,6 @@ from .looking import (
     Patch,
     Pixels,
     Way,
-    boxes_in_photo,
     in_photo,
     patch,
     reductions,
@@ -90,14 +89,20 @@ class FinderSettings:
     """The same where the place is already known."""
     minimum_probability_later: float = 0.97
     """The same of a face that only a turned or equalised copy shows."""
-    suspicion: float = 0.5
+    suspicion: float = 0.8
     """The same of what is no face yet, but is told."""
+    doubt: float = 0.1
+    """Of the cascade's coarse view, 0..1; what it sees less of is not measured. A face on its side beside one
+    that is upright is hardly a face to it, and measuring it finds its turn."""
     minimum_size: int = 20
     """Pixels of the copy that is searched: the smallest side of a face."""
     first_look: int = 1280
     """Pixels: the longer side of the copy that is searched first."""
-    most_reduced: float = 2.5
-    """A copy that is reduced by more hides faces of 80 pixels, dlib's own limit: tiles are searched, too."""
+    most_reduced: float = 3.2
+    """Where the copy of a photo is reduced by more it hides faces of 80 pixels, dlib's own limit: tiles are
+    searched, too."""
+    tile_reduced: float = 2.5
+    """By how much these are."""
     tile: int = 1280
     """Pixels of the copy that is searched: the side of a tile."""
 
@@ -107,13 +112,15 @@ class FinderSettings:
             "minimum_probability_near",
             "minimum_probability_later",
             "suspicion",
+            "doubt",
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a number from 0 to 1")
         if self.minimum_size < 12:
             raise ValueError(f"minimum_size is {self.minimum_size!r}, expected at least 12 pixels")
-        if not 1 <= self.most_reduced < math.inf:
-            raise ValueError(f"most_reduced is {self.most_reduced!r}, expected a number of at least 1")
+        for name in ("most_reduced", "tile_reduced"):
+            if not 1 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected a number of at least 1")
         for name in ("first_look", "tile"):
             if getattr(self, name) < 4 * self.minimum_size:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected at least 4 times minimum_size")
@@ -289,7 +296,9 @@ class Detector:
         _checked(pixels)
         settings = self.settings
         height, width = pixels.shape[:2]
-        scales = reductions(max(height, width), settings.first_look, settings.most_reduced)
+        scales = [max(1.0, max(height, width) / settings.first_look)]
+        if scales[0] > settings.most_reduced:
+            scales = reductions(scales[0], settings.tile_reduced)
         whole, *finer = (self._places(width, height, scales, i) for i in range(len(scales)))
         fine = [place for places in finer for place in places]
         close = self._places(width, height, [scales[-1], 1.0], 1) if scales[-1] > 1 else []
@@ -300,6 +309,7 @@ class Detector:
             "turned": (whole + fine, WAYS[1:4]),
             "equalised": (whole + fine, WAYS[4:]),
         }
+        once, later = settings.minimum_probability, settings.minimum_probability_later
         faces: list[Face] = []
         suspects: list[Face] = []
         looks: list[str] = []
@@ -310,13 +320,14 @@ class Detector:
             for place, longest in places:
                 part = patch(pixels, place, longest, self.device)
                 for way in ways:
-                    seen = self._seen(pixels, part, way, name)
-                    later = name in ("turned", "equalised")
-                    limit = settings.minimum_probability_later if later else settings.minimum_probability
-                    faces += [face for face in seen if face.probability >= limit]
-                    suspects += [face for face in seen if face.probability < limit]
+                    least = settings.doubt if way == WAYS[0] else settings.minimum_probability_near
+                    for score, face in self._seen(pixels, part, way, settings.minimum_size, least, name):
+                        at_once = way == WAYS[0] and score >= once
+                        limit = once if at_once else later
+                        (faces if face.probability >= limit else suspects).append(face)
         faces = _distinct(faces)
-        others = [face for face in _distinct(faces + suspects) if face not in faces]
+        suspects = [face for face in suspects if face.probability >= settings.suspicion]
+        others = [face for face in _distinct([*faces, *suspects]) if face not in faces]
         return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
 
     @torch.no_grad()
@@ -341,11 +352,9 @@ class Detector:
         for way in sorted(WAYS, key=lambda way: way.turn != turn):
             known_way = way == Way(turn)
             least = settings.minimum_probability_near if known_way else settings.minimum_probability_later
-            faces = [
-                face
-                for face in self._seen(pixels, part, way, "near", smallest)
-                if face.probability >= least and _overlap(face.box, known) >= SAME_PLACE
-            ]
+            seen = self._seen(pixels, part, way, smallest, settings.minimum_probability_near, "near")
+            faces = [face for _, face in seen if face.probability >= least]
+            faces = [face for face in faces if _overlap(face.box, known) >= SAME_PLACE]
             if faces:
                 return max(faces, key=lambda face: _overlap(face.box, known))
         return None
@@ -364,25 +373,15 @@ class Detector:
         return [_Place(box, settings.tile) for box in tiles(width, height, side, overlap)]
 
     def _seen(
-        self, pixels: Pixels, part: Patch, way: Way, name: str, smallest: float | None = None
-    ) -> list[Face]:
-        """What may be a face in a patch, looked at in one way; measured where that is worth it."""
-        settings = self.settings
-        plain = way == WAYS[0] and name != "near"
-        worth = settings.minimum_probability if plain else settings.suspicion
-        copy = way.at(part)
-        finds = cascade(self._nets, copy.image, smallest or settings.minimum_size, settings.suspicion)
-        size = (pixels.shape[1], pixels.shape[0])
-        faces: list[Face | None] = []
-        boxes, landmarks = boxes_in_photo(finds.boxes, copy), in_photo(finds.landmarks, copy)
-        for box, score, points in zip(boxes, finds.scores, landmarks, strict=True):
-            found = (
-                self._measured(pixels, points, way.equal)
-                if score >= worth
-                else Measured(points, (box[:2] + box[2:]) / 2, box[2:] - box[:2], score)
-            )
-            faces.append(_face(found, size, name))
-        return [face for face in faces if face is not None and face.probability >= settings.suspicion]
+        self, pixels: Pixels, part: Patch, way: Way, smallest: float, least: float, look: str
+    ) -> list[tuple[float, Face]]:
+        """What may be a face in a patch, measured, with what the cascade thought of it: at least `least`."""
+        size, copy = (pixels.shape[1], pixels.shape[0]), way.at(part)
+        finds = cascade(self._nets, copy.image, smallest, least)
+        points = in_photo(finds.landmarks, copy)
+        found = [_face(self._measured(pixels, each, way.equal), size, look) for each in points]
+        scores: list[float] = finds.scores.tolist()
+        return [(score, face) for score, face in zip(scores, found, strict=True) if face is not None]
 
     def _measured(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
         """The face near these landmarks, the right way up; in the photo's own light where that will do."""

@@ -23,8 +23,6 @@ STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
 STEP = 8.0
 """The most by which two neighbouring scales of a search differ: tiles then share a fifth of their side."""
-MORE = 1.5
-"""A copy this many times as large as usual costs less than the usual one and tiles."""
 
 
 class Patch(NamedTuple):
@@ -127,26 +125,14 @@ def in_photo(points: Tensor, part: Patch) -> Tensor:
     return points / points.new_tensor(part.scale) + points.new_tensor(part.origin)
 
 
-def boxes_in_photo(boxes: Tensor, part: Patch) -> Tensor:
-    """Boxes `(N, 4)` in the image of a patch, in pixels of the photo."""
-    a, b = in_photo(boxes[:, :2], part), in_photo(boxes[:, 2:], part)
-    return torch.cat([torch.minimum(a, b), torch.maximum(a, b)], 1)
+def reductions(coarse: float, fine: float) -> list[float]:
+    """Scales from one reduction of a photo to another, evenly spread, at most `STEP` apart.
 
-
-def reductions(longest: int, copy: int, most: float) -> list[float]:
-    """By how much to reduce a photo whose longer side is `longest`, coarse to fine.
-
-    The first copy holds the whole photo in `copy` pixels, or up to half as many again where that saves tiles;
-    the last is reduced by at most `most`.
-
-    >>> [[round(r, 1) for r in reductions(side, 1280, 2.5)] for side in (640, 2560, 4000, 20_000, 100_000)]
-    [[1.0], [2.0], [2.5], [15.6, 2.5], [78.1, 14.0, 2.5]]
+    >>> [[round(r, 1) for r in reductions(coarse, 2.5)] for coarse in (4, 15.6, 78)]
+    [[4, 2.5], [15.6, 2.5], [78.0, 14.0, 2.5]]
     """
-    first = longest / copy
-    if first <= MORE * most:
-        return [max(1.0, min(first, most))]
-    steps = math.ceil(math.log(first / most, STEP))
-    return [first * (most / first) ** (i / steps) for i in range(steps + 1)]
+    steps = max(1, math.ceil(math.log(coarse / fine, STEP)))
+    return [coarse * (fine / coarse) ** (i / steps) for i in range(steps + 1)]
 
 
 def tiles(width: int, height: int, side: int, overlap: int) -> list[Box]:
