@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .looking import (
+    LIGHTS,
     TURNS,
     WAYS,
     Box,
@@ -30,9 +31,9 @@ from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upsi
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
-LOOKS = ("first", "tiles", "close", "turned", "equalised")
+LOOKS = ("first", "tiles", "close", "turned", "equalised", "dimmed")
 """At a copy of the whole photo; at less reduced tiles of a large one; then, each only when nothing was found
-before: at tiles at full scale, at the copies of the first two turned, and at equalised ones."""
+before: at tiles at full scale, at the copies of the first two turned, and in two other lights."""
 NAMED = 3
 """Places of suspects that a message names."""
 DOUBTLESS = 0.996
@@ -181,6 +182,7 @@ class Search:
         words = [f"looked for faces of {math.ceil(self.smallest)} pixels or more"]
         words += ["also turned to every side"] if "turned" in self.looks else []
         words += ["also in an equalised copy"] if "equalised" in self.looks else []
+        words += ["also in a dimmed one"] if "dimmed" in self.looks else []
         return ", ".join(words)
 
 
@@ -307,7 +309,8 @@ class Detector:
             "tiles": (fine, WAYS[:1]),
             "close": (close, WAYS[:1]),
             "turned": (whole + fine, WAYS[1:4]),
-            "equalised": (whole + fine, WAYS[4:]),
+            "equalised": (whole + fine, WAYS[4:8]),
+            "dimmed": (whole + fine, WAYS[8:]),
         }
         once, later = settings.minimum_probability, settings.minimum_probability_later
         faces: list[Face] = []
@@ -379,26 +382,26 @@ class Detector:
         size, copy = (pixels.shape[1], pixels.shape[0]), way.at(part)
         finds = cascade(self._nets, copy.image, smallest, least)
         points = in_photo(finds.landmarks, copy)
-        found = [_face(self._measured(pixels, each, way.equal), size, look) for each in points]
+        found = [_face(self._measured(pixels, each, way.light), size, look) for each in points]
         scores: list[float] = finds.scores.tolist()
         return [(score, face) for score, face in zip(scores, found, strict=True) if face is not None]
 
-    def _measured(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
+    def _measured(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
         """The face near these landmarks, the right way up; in the photo's own light where that will do."""
-        found = self._righted(pixels, points, False)
-        if equal and found.probability < self.settings.minimum_probability_later:
-            found = self._righted(pixels, points, True)
+        found = self._righted(pixels, points, LIGHTS[0])
+        if light != LIGHTS[0] and found.probability < self.settings.minimum_probability_later:
+            found = self._righted(pixels, points, light)
         return found
 
-    def _righted(self, pixels: Pixels, points: Tensor, equal: bool) -> Measured:
+    def _righted(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
         """The third network sees something in a face upside down, too, but is surer when it is upright.
 
         Between the two, measuring finds the turn by itself.
         """
-        found = measure(self._nets, pixels, points, self.device, equal)
+        found = measure(self._nets, pixels, points, self.device, light)
         if found.probability >= DOUBTLESS:
             return found
-        other = measure(self._nets, pixels, upside_down(found.landmarks), self.device, equal)
+        other = measure(self._nets, pixels, upside_down(found.landmarks), self.device, light)
         return max(found, other, key=lambda it: float(it.probability))
 
 

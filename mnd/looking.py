@@ -19,6 +19,11 @@ Box = tuple[float, float, float, float]
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
+LIGHTS = ("own", "equalised", "dimmed")
+"""The photo's own; one in which each colour has all levels equally often, for what is dark; and one in which
+the brightest are apart and not quite white, for what is overexposed."""
+POWER, DIM = 6.0, 0.7
+"""Of the last: a level of 1 becomes `DIM`, others fall by this power."""
 STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
 STEP = 8.0
@@ -88,27 +93,32 @@ def turned(part: Patch, degrees: int) -> Patch:
     return part._replace(image=torch.rot90(part.image, degrees // 90, (2, 3)), turn=degrees % 360)
 
 
-def equalised(part: Patch) -> Patch:
-    """The patch in a light in which each of its colours has all levels, each as often as the others."""
-    levels = part.image[0].mul(128).add(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
-    return part._replace(image=_tensor(equal, part.image.device))
+def lit(part: Patch, light: str) -> Patch:
+    """The patch in one of `LIGHTS`."""
+    if light == "equalised":
+        levels = part.image[0].mul(128).add(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
+        return part._replace(image=_tensor(equal, part.image.device))
+    if light == "dimmed":
+        shares = part.image.mul(128 / 255).add(0.5).clamp(0, 1)
+        return part._replace(image=DIM * 255 / 128 * shares**POWER - 127.5 / 128)
+    return part
 
 
 class Way(NamedTuple):
-    """How a patch is looked at: turned counter-clockwise by one of `TURNS`, and in another light or not."""
+    """How a patch is looked at: turned counter-clockwise by one of `TURNS`, in one of `LIGHTS`."""
 
     turn: int = 0
-    equal: bool = False
+    light: str = LIGHTS[0]
 
     def at(self, part: Patch) -> Patch:
         """The upright patch as it looks this way."""
-        part = equalised(part) if self.equal else part
+        part = lit(part, self.light)
         return turned(part, self.turn) if self.turn else part
 
 
-WAYS = tuple(Way(turn, equal) for equal in (False, True) for turn in TURNS)
-"""Every way: first as the photo is, then turned, then the same in another light."""
+WAYS = tuple(Way(turn, light) for light in LIGHTS for turn in TURNS)
+"""Every way: first as the photo is, then turned, then the same in other lights."""
 
 
 def in_photo(points: Tensor, part: Patch) -> Tensor:

@@ -153,9 +153,9 @@ def test_no_face_offers_the_other_ways() -> None:
 
 def test_no_face_says_what_was_searched(detector: Detector) -> None:
     search = detector.search(np.full((100, 120, 3), 128, np.uint8))
-    assert search.looks == ("first", "turned", "equalised")
+    assert search.looks == ("first", "turned", "equalised", "dimmed")
     text = str(FaceError.none_found((120, 100), search))
-    for word in ("20 pixels or more", "turned", "equalised", "--box", "--whole"):
+    for word in ("20 pixels or more", "turned", "equalised", "dimmed", "--box", "--whole"):
         assert word in text
 
 
