@@ -89,7 +89,7 @@ class FinderSettings:
     minimum_probability_near: float = 0.5
     """The same where the place is already known."""
     minimum_probability_later: float = 0.97
-    """The same of a face that only a turned or equalised copy shows."""
+    """The same of a face that the first look doubted, or that only a turned copy or another light shows."""
     suspicion: float = 0.8
     """The same of what is no face yet, but is told."""
     doubt: float = 0.1
@@ -106,6 +106,10 @@ class FinderSettings:
     """By how much these are."""
     tile: int = 1280
     """Pixels of the copy that is searched: the side of a tile."""
+
+    every_turn: bool = False
+    """Search the turned copies also where a face was found: four times the time, for faces on their side
+    beside upright ones, of which the first look alone finds about two in three."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -312,12 +316,13 @@ class Detector:
             "equalised": (whole + fine, WAYS[4:8]),
             "dimmed": (whole + fine, WAYS[8:]),
         }
+        always = ("first", "tiles", *(["turned"] if settings.every_turn else []))
         once, later = settings.minimum_probability, settings.minimum_probability_later
         faces: list[Face] = []
         suspects: list[Face] = []
         looks: list[str] = []
         for name, (places, ways) in plan.items():
-            if not places or (faces and name not in ("first", "tiles")):
+            if not places or (faces and name not in always):
                 continue
             looks.append(name)
             for place, longest in places:
@@ -387,11 +392,15 @@ class Detector:
         return [(score, face) for score, face in zip(scores, found, strict=True) if face is not None]
 
     def _measured(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
-        """The face near these landmarks, the right way up; in the photo's own light where that will do."""
+        """The face near these landmarks, the right way up, in the photo's own light or in that of the look.
+
+        The surer one counts: in a photo darkened to a tenth landmarks are off by an eighth of the distance of
+        the eyes, in its equalised copy by a fiftieth.
+        """
         found = self._righted(pixels, points, LIGHTS[0])
-        if light != LIGHTS[0] and found.probability < self.settings.minimum_probability_later:
-            found = self._righted(pixels, points, light)
-        return found
+        if light == LIGHTS[0]:
+            return found
+        return max(found, self._righted(pixels, points, light), key=lambda it: float(it.probability))
 
     def _righted(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
         """The third network sees something in a face upside down, too, but is surer when it is upright.

@@ -22,7 +22,7 @@ TURNS = (0, 90, 180, 270)
 LIGHTS = ("own", "equalised", "dimmed")
 """The photo's own; one in which each colour has all levels equally often, for what is dark; and one in which
 the brightest are apart and not quite white, for what is overexposed."""
-POWER, DIM = 6.0, 0.7
+POWER, DIM = 10.0, 0.7
 """Of the last: a level of 1 becomes `DIM`, others fall by this power."""
 STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
@@ -139,7 +139,7 @@ def reductions(coarse: float, fine: float) -> list[float]:
     """Scales from one reduction of a photo to another, evenly spread, at most `STEP` apart.
 
     >>> [[round(r, 1) for r in reductions(coarse, 2.5)] for coarse in (4, 15.6, 78)]
-    [[4, 2.5], [15.6, 2.5], [78.0, 14.0, 2.5]]
+    [[4.0, 2.5], [15.6, 2.5], [78.0, 14.0, 2.5]]
     """
     steps = max(1, math.ceil(math.log(coarse / fine, STEP)))
     return [coarse * (fine / coarse) ** (i / steps) for i in range(steps + 1)]
