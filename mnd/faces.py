@@ -31,9 +31,9 @@ from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upsi
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
-LOOKS = ("first", "tiles", "close", "turned", "equalised", "dimmed")
-"""At a copy of the whole photo; at less reduced tiles of a large one; then, each only when nothing was found
-before: at tiles at full scale, at the copies of the first two turned, and in two other lights."""
+LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed")
+"""At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
+or a turned one; then, each only when nothing was found before: at tiles at full scale, in two other lights."""
 NAMED = 3
 """Places of suspects that a message names."""
 DOUBTLESS = 0.996
@@ -311,18 +311,20 @@ class Detector:
         plan = {
             "first": (whole, WAYS[:1]),
             "tiles": (fine, WAYS[:1]),
-            "close": (close, WAYS[:1]),
             "turned": (whole + fine, WAYS[1:4]),
+            "close": (close, WAYS[:1]),
             "equalised": (whole + fine, WAYS[4:8]),
             "dimmed": (whole + fine, WAYS[8:]),
         }
-        always = ("first", "tiles", *(["turned"] if settings.every_turn else []))
         once, later = settings.minimum_probability, settings.minimum_probability_later
         faces: list[Face] = []
         suspects: list[Face] = []
         looks: list[str] = []
         for name, (places, ways) in plan.items():
-            if not places or (faces and name not in always):
+            wanted = not faces or name in ("first", "tiles")
+            if name == "turned":  # where one face is turned, others may be
+                wanted |= settings.every_turn or any(face.turn for face in faces)
+            if not places or not wanted:
                 continue
             looks.append(name)
             for place, longest in places:
@@ -334,8 +336,8 @@ class Detector:
                         limit = once if at_once else later
                         (faces if face.probability >= limit else suspects).append(face)
         faces = _distinct(faces)
-        suspects = [face for face in suspects if face.probability >= settings.suspicion]
-        others = [face for face in _distinct([*faces, *suspects]) if face not in faces]
+        suspects = _distinct([face for face in suspects if face.probability >= settings.suspicion])
+        others = [s for s in suspects if all(_overlap(s.box, face.box) < SAME_PLACE for face in faces)]
         return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
 
     @torch.no_grad()
