@@ -10,8 +10,8 @@ from typing import Any
 
 from .channel import VERIFICATION, Pixels, resized
 from .cloaking import Cloaker
-from .photo import Photo
 from .faces import FaceError
+from .photo import Photo
 from .quality import quality
 from .records import TROUBLE, Record, conclude, failed, gallery_record, regions
 from .settings import CloakSettings
@@ -74,7 +74,12 @@ class Checker(Cloaker):
         record["gallery"] = gallery_record(gallery, subjects)
         before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)
-        record["compared"] = {"how": how, "size": [*changed.pixels.shape[1::-1]], "scale": scale}
+        record["compared"] = {
+            "how": how,
+            "size": [*changed.pixels.shape[1::-1]],
+            "scale": scale,
+            "format": changed.format,
+        }
         shown = changed.pixels
         if how == "other framing":
             subjects = [self._moved(subject, shown, name) for subject in subjects]
@@ -99,8 +104,8 @@ class Checker(Cloaker):
         if not faces:
             height, width = shown.shape[:2]
             raise FaceError(
-                f"{name}: this photo of {width}x{height} pixels has another framing than the original, and no "
-                "face was found in it, expected one to judge"
+                f"{name}: this photo of {width}x{height} pixels has another framing than the original, "
+                "and no face was found in it, expected one to judge"
             )
         there = [replace(subject, box=f.box, landmarks=marks(f), turn=f.turn) for f in faces]
         return max(there, key=lambda s: s.recognised(shown))

@@ -57,7 +57,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 class NotProtectedError(ValueError):
-    """A photo that could not be cloaked; `record` says what was reached, or what was wrong."""
+    """A photo that could not be cloaked, or not be proven to be: `record` says what was reached or wrong."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         super().__init__(record["error"]["message"])
@@ -109,7 +109,8 @@ class Cloaker:
     ) -> dict[str, Any]:
         """Cloak one photo and write it; the record is that of `--json`.
 
-        A photo that cannot be done is no exception: its record has an `error` and no `output`.
+        A photo that cannot be done is no exception: its record has an `error` and no `output`. One that was
+        changed where nobody saw a face ("changed, not proven") has both.
         """
         start = time.perf_counter()
         record = self._record(path)
@@ -130,8 +131,8 @@ class Cloaker:
         """Cloak a photo in memory: the pixels as its saved file would show them, and the record.
 
         Raises:
-            NotProtectedError: a target still recognises it (`keep_best` gives it all the same), or it cannot
-                be done.
+            NotProtectedError: a target still recognises it, or nobody saw a face where it was changed
+                (`keep_best` gives it all the same), or it cannot be done.
         """
         start = time.perf_counter()
         record = self._record(photo.path)
@@ -141,7 +142,7 @@ class Cloaker:
         except TROUBLE as error:
             failed(record, error)
         record["seconds"] = round(time.perf_counter() - start, 3)
-        if data is None:
+        if data is None or not (record["protected"] or self.settings.keep_best):
             raise NotProtectedError(record)
         return photo.decode(data), record
 
@@ -150,7 +151,8 @@ class Cloaker:
     ) -> tuple[bytes | None, dict[str, Any]]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
-        Nothing is written. There are no bytes where the record says that it is not protected.
+        Nothing is written. There are no bytes where the record says "not protected"; where it says "changed,
+        not proven" there are, and an error too.
 
         Args:
             data: the file.
@@ -315,7 +317,8 @@ def cloak(
 
     Raises:
         NotProtectedError: a target still recognises it, no face was found, a file cannot be read or
-            written; its `record` says which. What cannot be protected is not returned, unless `keep_best`.
+            written; its `record` says which. What is not protected is not returned, unless `keep_best`; a
+            file that was changed where nobody saw a face is written, and the record has its `output`.
         ValueError: settings or the kind of photo are not as described.
 
     >>> import skimage
@@ -326,7 +329,7 @@ def cloak(
     settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
         record = Cloaker(settings).photo(photo, out, overwrite)
-        if record["output"] is None:
+        if record["output"] is None or not (record["protected"] or settings.keep_best):
             raise NotProtectedError(record)
         return type(photo)(record["output"])
     if out is not None:

@@ -362,11 +362,19 @@ class Detector:
         for way in sorted(WAYS, key=lambda way: way.turn != turn):
             known_way = way == Way(turn)
             least = settings.minimum_probability_near if known_way else settings.minimum_probability_later
+<<<<<<< HEAD
             seen = self._seen(pixels, part, way, smallest, settings.minimum_probability_near, "near")
             faces = [face for _, face in seen if face.probability >= least]
             faces = [face for face in faces if _overlap(face.box, known) >= SAME_PLACE]
+=======
+            faces = [
+                face
+                for face in self._seen(pixels, part, way, "near", smallest)
+                if face.probability >= least and overlap(face.box, known) >= SAME_PLACE
+            ]
+>>>>>>> core
             if faces:
-                return max(faces, key=lambda face: _overlap(face.box, known))
+                return max(faces, key=lambda face: overlap(face.box, known))
         return None
 
     def _places(self, width: int, height: int, scales: Sequence[float], number: int) -> list[_Place]:
@@ -379,8 +387,8 @@ class Detector:
             longest = max(width, height)
             return [_Place((0.0, 0.0, float(width), float(height)), longest / scales[0])]
         side = round(settings.tile * scales[number])
-        overlap = min(round(1.5 * settings.minimum_size * scales[number - 1]), side // 2)
-        return [_Place(box, settings.tile) for box in tiles(width, height, side, overlap)]
+        shared = min(round(1.5 * settings.minimum_size * scales[number - 1]), side // 2)
+        return [_Place(box, settings.tile) for box in tiles(width, height, side, shared)]
 
     def _seen(
         self, pixels: Pixels, part: Patch, way: Way, smallest: float, least: float, look: str
@@ -439,7 +447,7 @@ def _distinct(faces: Sequence[Face]) -> list[Face]:
     return sorted((faces[i] for i in kept), key=lambda face: (-face.size, face.box))
 
 
-def _overlap(a: Box, b: Box) -> float:
+def overlap(a: Box, b: Box) -> float:
     """Intersection over union."""
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0.0, wide) * max(0.0, high)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .optimizer import gradients
+from .optimizer import gradients, looked_at
 
 CHUNK, CHUNK_ON_GPU = 4, 16
 """Pictures in a forward. A core gains nothing from more, and loses where there are fewer; a GPU has room."""
@@ -194,8 +194,8 @@ def _slopes(asked: list[tuple[Sequence[Tensor], Tensor]]) -> list[Tensor]:
         return [gradients(*asked[0], keep=True)]
     found = [[torch.zeros_like(y) for _ in rows] for rows, y in asked]
     for k in range(max(len(rows) for rows, _ in asked)):
-        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows) and rows[k].requires_grad]
-        if not here:  # nobody looked at it
+        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows) and looked_at(rows[k])]
+        if not here:
             continue
         slopes = torch.autograd.grad(
             [asked[i][0][k].sum() for i in here], [asked[i][1] for i in here], retain_graph=True

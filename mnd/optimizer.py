@@ -19,10 +19,9 @@ SAMPLE = 400_000
 FAR = 1e12
 """The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
-"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised. After the first
-step NaN says that a target was not looked at: what is known of it stands then, and that picture is not kept."""
-
-
+"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised. A row of NaN says
+that a target was not looked at in this step: its last linear model stands then, and the picture is not kept.
+The first step and the last one look at all."""
 Slopes = Callable[[Sequence[Tensor], Tensor], Tensor]
 """Rows of margins, each `(B,)`, and the pictures -> `(K, B, 3, H, W)`, their gradients; see `gradients`."""
 Keep = Literal["cheapest", "last"]
@@ -157,16 +156,28 @@ class MND:
                 and the search goes on (see `patience`).
 
         Raises:
-            ValueError: x is no batch of pictures, or margins have another shape or are not finite.
+            ValueError: x is no batch of pictures, or margins have another shape or are not finite; a target
+                that was not looked at in the first or the last step.
         """
         check_images(x)
         run, step, end = _Run(self, x, mask, grey), 0, self.settings.steps
         latest = end + self.settings.rounds * self.settings.patience
         while step < end:
             m, g = _slopes(margins, run.y, grey, self.slopes)
+<<<<<<< HEAD
             m, g, seen = run.recalled(m, g)
             run.judge(m, step + 1 == latest, bool(seen.all()) and step >= self.settings.ready)
             step += 1
+=======
+            last = step == self.settings.steps - 1
+            seen = _seen(m)
+            if (step == 0 or last) and not seen.all():
+                raise _not_finite(m)
+            m, g = run.recalled(m, g, seen)
+            run.judge(m, last, bool(seen.all()))
+            if not last:
+                run.move(m, g, seen, step)
+>>>>>>> core
             if progress is not None:
                 progress(min(step, self.settings.steps))
             if step == end < latest and accept is not None and not accept(run.best):
@@ -188,8 +199,8 @@ def gradients(rows: Sequence[Tensor], y: Tensor, keep: bool = False) -> Tensor:
     last = len(rows) - 1
     slopes = [
         torch.autograd.grad(row.sum(), y, retain_graph=keep or k < last)[0]
-        if row.requires_grad
-        else torch.zeros_like(y)  # not looked at
+        if looked_at(row)
+        else torch.zeros_like(y)
         for k, row in enumerate(rows)
     ]
     return torch.stack(slopes)
@@ -201,12 +212,32 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
     parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
     rows = [row for part in parts for row in (part if part.ndim == 2 else part[None])]
     m = torch.stack([row.detach() for row in rows]).to(y.dtype)
-    if m.shape[1:] != y.shape[:1] or m.isinf().any():
-        raise ValueError(
-            f"margins are {m.tolist()}, expected finite numbers, one for each of {len(y)} images"
-        )
-    g = slopes(rows, y)
+    if m.shape[1:] != y.shape[:1] or not m[_seen(m)[:, 0]].isfinite().all():
+        raise _not_finite(m, len(y))
+    # no network is asked for the slopes of what was not looked at
+    g = slopes([row if told else row.detach() for row, told in zip(rows, _seen(m), strict=True)], y)
     return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
+
+
+def looked_at(row: Tensor) -> bool:
+    """Whether the slopes of a row of margins are to be asked for: of one of NaN without a gradient they are not.
+
+    >>> looked_at(torch.zeros(2, requires_grad=True)), looked_at(torch.full((2,), torch.nan))
+    (True, False)
+    """
+    return row.requires_grad or not bool(row.isnan().all())
+
+
+def _seen(m: Tensor) -> Tensor:
+    """`(K, 1)`: which rows of margins `(K, B)` were looked at."""
+    return ~m.isnan().all(1, keepdim=True)
+
+
+def _not_finite(m: Tensor, count: int | None = None) -> ValueError:
+    return ValueError(
+        f"margins are {m.tolist()}, expected finite numbers, one for each of {count or m.shape[1]} images; "
+        "NaN for a target that a step between the first and the last did not look at"
+    )
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -264,22 +295,15 @@ class _Run:
         top = self.settings.levels - 1
         return y.mul_(top).round_().div_(top)
 
-    def recalled(self, m: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Margins and slopes, those not looked at by their last linear model; and which were, `(K, 1)`.
-
-        Raises:
-            ValueError: a margin was never looked at.
-        """
-        seen = ~m.isnan().any(1, keepdim=True)
+    def recalled(self, m: Tensor, g: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Margins and slopes; of rows that were not seen, `(K, 1)`, by their last linear model."""
         border = m - _dot(g, self.y[None])
         if not seen.all():
-            if len(self.border) != len(m):
-                raise ValueError(f"margins are {m.tolist()}, expected all of them in the first step")
             border = torch.where(seen, border, self.border)
             g = torch.where(seen[..., None, None, None], g, self.slopes)
             m = torch.where(seen, m, border + _dot(g, self.y[None]))
         self.border, self.slopes = border, g
-        return m, g, seen
+        return m, g
 
     def judge(self, m: Tensor, last: bool, seen: bool = True) -> None:
         """Keep the present picture where it is the best judged so far, and follow D's own slope."""

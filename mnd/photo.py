@@ -203,15 +203,16 @@ class Photo:
 
         Raises:
             PhotoError: `original` (`out` is the file that was read, under whatever name), `unsupported` (the
-                suffix is of another format), `exists` or `folder`.
+                suffix is not one of the format that is written), `exists` or `folder`.
         """
         out = Path(out)
         if self.path is not None and _same_file(self.path, out):
             raise PhotoError("original", f"{out}: this is the original photo, expected another name")
         suffix = out.suffix.lower()
-        known = {s for suffixes in FORMATS.values() for s in suffixes}
-        own = FORMATS[self.format] + (() if self.path is None else (self.path.suffix.lower(),))
-        if suffix in known and suffix not in own:
+        # `cloaked_path` makes `photo.cloaked` of a photo without an ending
+        mine = () if self.path is None else (self.path.suffix.lower() or ".cloaked",)
+        own = FORMATS[self.format] + mine
+        if suffix and suffix not in own:
             got = f"the photo is a {self.format}, and keeps its format"
             raise PhotoError(
                 "unsupported", f"{out}: {got}, expected a name that ends in {FORMATS[self.format][0]}"

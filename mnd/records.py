@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -41,11 +41,6 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "names": {"people": 0, "fields": []},
         "error": None,
     }
-
-
-Status = Literal["protected", "not protected", "changed, not proven", "failed"]
-"""Of a photo. protected: no target matches it. not protected: one does, or it is too visible. changed, not proven:
-nobody saw the face that was changed. failed: nothing could be done."""
 
 
 def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.0) -> None:
@@ -89,7 +84,7 @@ def regions(
 ) -> list[Record]:
     """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
 
-    A target is fooled where all looks are that its level promises; `before` and `after` are the worst of them.
+    A target is fooled where all looks are that its level promises; `before` and `after` are their worst.
 
     Args:
         subjects: who is looked at.

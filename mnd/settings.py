@@ -37,10 +37,10 @@ class CloakSettings:
     gallery: Path | None = None
     """Folder with other photos of the person: cloak against those, not against this one photo alone."""
     faces: str = "all"
-    """Which of the faces that are found to cloak: all, largest, none, or their numbers, largest first: 0,2."""
+    """Which faces to cloak of those found: all, largest, none, or their numbers (largest first): 0,2."""
     box: tuple[float, float, float, float] | tuple[Box, ...] | None = None
-    """Where a face is, X0,Y0,X1,Y1 in pixels, that is not found by itself; several times for several. Faces that
-    are found are cloaked, too, unless faces is none."""
+    """Where a face is, X0,Y0,X1,Y1 in pixels, that is not found by itself; several times for several. Faces
+    that are found are cloaked, too, unless faces is none."""
     whole: bool = False
     """Change the whole picture, whether it shows a face or not."""
     seed: int = 0
@@ -92,7 +92,7 @@ class CloakSettings:
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
-        if not re.fullmatch(r"all|largest|none|\d+(\s*,\s*\d+)*", self.faces, re.ASCII):
+        if not re.fullmatch(r"all|largest|none|\d+(\s*,\s*\d+)*", str(self.faces), re.ASCII):
             raise ValueError(f"faces is {self.faces!r}, expected all, largest, none, or numbers such as 0,2")
         for box in self.boxes:
             x0, y0, x1, y1 = box
@@ -127,10 +127,12 @@ class CloakSettings:
         """
         if self.box is None:
             return ()
-        given: tuple[Any, ...] = tuple(self.box)
-        several = given if given and all(isinstance(one, (tuple, list)) for one in given) else (given,)
+        given: Any = self.box
+        listed = isinstance(given, (tuple, list)) and given
+        several = given if listed and all(isinstance(one, (tuple, list)) for one in given) else (given,)
         for one in several:
-            if len(one) != 4 or not all(isinstance(v, (int, float)) for v in one):
+            four = isinstance(one, (tuple, list)) and len(one) == 4
+            if not four or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
         return tuple((a, b, c, d) for a, b, c, d in several)
 

@@ -12,8 +12,13 @@ import torch
 from torch import Tensor
 
 from .channel import Pixels, to_tensor
+<<<<<<< HEAD
 from .faces import Detector, Face, FaceError, parse_box, select
 from .faces import _overlap as overlap
+=======
+from .faces import Detector, Face, FaceError, overlap, parse_box, select
+from .levels import Level
+>>>>>>> core
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
@@ -71,7 +76,7 @@ class Subject:
     def scores(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> list[float]:
         """What each target says of `pixels` `(H, W, 3)`, a version of the photo at `scale`, in its unit.
 
-        The face is looked for again, and seen as the recogniser's own alignment has it (`opinions`: all looks).
+        The face is looked for again, and cut out as the recogniser itself does; `opinions` has all looks.
         """
         landmarks = self.again(pixels, detector, scale)
         with torch.no_grad():
@@ -193,7 +198,10 @@ def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterat
     yield from ((face.box, face) for face in found)
     for box in boxes:
         face = _near(photo.pixels, box, detector)
-        if face is None or not any(overlap(face.box, other.box) > SAME_FACE for other in found):
+        if face is None:
+            yield box, None
+        elif not any(overlap(face.box, other.box) > SAME_FACE for other in found):
+            found.append(face)
             yield box, face
 
 
@@ -211,7 +219,7 @@ class Gallery:
     def read(
         folder: Path, targets: Sequence[FaceTarget], detector: Detector, leave_out: Path | None = None
     ) -> Gallery:
-        """Every photo below `folder` but the one to be cloaked; the largest face of each is the person.
+        """Every photo below `folder` but the one to be cloaked; whose face in each is the person's says `of`.
 
         Files are looked for as `mnd.walking` does; photos that cannot be read, or show no face, are passed
         over, and `passed` says so.
@@ -262,7 +270,7 @@ class Gallery:
         )
 
     def person(self, subjects: Sequence[Subject]) -> int:
-        """Which of the subjects, judged against themselves, is most like the gallery, as the first target sees it."""
+        """Which of the subjects, judged against themselves, the first target finds most like the gallery."""
         sign = -1 if self.targets[0].card.lower_is_same else 1
         return int(np.argmax([sign * self.likeness(s)[0] for s in subjects]))
 
@@ -289,7 +297,7 @@ class Gallery:
 
 
 def _shared(targets: Sequence[FaceTarget], photos: Sequence[Sequence[Sequence[Reference]]]) -> list[int]:
-    """Of each photo's faces (largest first, a reference a target) the one that most other photos show, too."""
+    """Which face of each photo (largest first, a reference a target) most other photos show, too."""
 
     def others(mine: int, face: Sequence[Reference]) -> int:
         seen = 0

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from .verdict import without_person
+
 if TYPE_CHECKING:
     from .dataset.protect import Summary
 
@@ -23,6 +25,7 @@ BYTES = 100_000
 NARROW = 9
 """Columns of the terminal for each column of a table, at least."""
 GOOD, BAD = "green", "red"
+OTHERS = "without the person of the gallery: judged against themselves alone"
 
 
 def printable(text: object) -> str:
@@ -134,19 +137,21 @@ def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
     gallery = record.get("gallery")
     if not gallery:
         return
+    passed = gallery.get("passed") or ()
     others = gallery["faces"] - gallery["person"]
     if others and not gallery["person"]:
         nearest = "; ".join(sorted(_likeness(record)))
-        yield f"nobody in this photo is the person of the gallery ({nearest}): judged against themselves alone"
+        told = f"nobody in this photo is the person of the gallery ({nearest})"
+        yield f"{told}: judged against {'itself' if others == 1 else 'themselves'} alone"
     elif others:
         one = others == 1
         yield (
             f"{others} of {gallery['faces']} faces {'is' if one else 'are'} not the person of the gallery: "
             f"judged against {'itself' if one else 'themselves'} alone"
         )
-    if gallery["passed"]:
-        more = f", and {len(gallery['passed']) - 1} more" if len(gallery["passed"]) > 1 else ""
-        yield f"passed over in the gallery: {printable(gallery['passed'][0])}{more}"
+    if passed:
+        more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
+        yield f"passed over in the gallery: {printable(passed[0])}{more}"
 
 
 def _likeness(record: Mapping[str, Any]) -> Iterable[str]:
@@ -328,10 +333,19 @@ def advise_gallery(records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:
-    """The last line about several photos."""
+    """The last lines about several photos: how many are protected, and how many show somebody else.
+
+    >>> gallery = {"photos": 3, "passed": [], "faces": 1, "person": 0}
+    >>> count([{"protected": True, "gallery": gallery}, {"protected": True, "gallery": None}])
+    2 of 2 photos protected
+    1 of 2 photos without the person of the gallery: judged against themselves alone
+    """
+    if len(records) < 2:
+        return
     done = sum(bool(record["protected"]) for record in records)
-    if len(records) > 1:
-        console().print(f"{done} of {len(records)} photos protected")
+    console().print(f"{done} of {len(records)} photos protected")
+    if others := sum(without_person(record) for record in records):
+        console().print(f"{others} of {len(records)} photos {OTHERS}", soft_wrap=True)
 
 
 _MEASURES = (
@@ -375,6 +389,8 @@ def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
     out.print(Text(f"{summary.photos:,} photos: {', '.join(told) or 'none'}"), soft_wrap=True)
     if summary.ssim is not None and summary.psnr is not None:
         out.print(f"mean PSNR {summary.psnr:.1f} dB, SSIM {summary.ssim:.4f}")
+    if summary.strangers:
+        out.print(f"{summary.strangers:,} photos {OTHERS}", soft_wrap=True)
     if summary.held:
         out.print("what was held back has no result: --no-face copy copies it, --box says where a face is")
     if summary.failed > summary.retried + summary.new + summary.changed + summary.lost:

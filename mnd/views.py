@@ -25,8 +25,8 @@ SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
 SAFE = 0.02
 """What a trial asks for beyond the threshold, as a share of it: the face is found again elsewhere by a hair."""
-TRIAL = 0.15
-"""By how much one trial changes a head-room at most, as a share of the threshold."""
+MOST = 0.6
+"""The largest head-room that a trial asks for, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
 CLEAN = 8
@@ -138,7 +138,7 @@ class _FaceView(_View):
     """What the search moves away from, `(1, R, D)`, as each look sees it."""
     judged: Reference
     """What verdicts rest on: all looks of the target."""
-    rooms: list[float]
+    rooms: dict[str, float]
     """The head-room of each look."""
 
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
@@ -156,25 +156,32 @@ class _FaceView(_View):
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
             margins = self.target.compare(embeddings, self.known[looks[place].name])
-            rows[row] = self._worst(margins, self.rooms[row])
+            rows[row] = self._worst(margins, self.rooms[looks[place].name])
         return torch.stack(rows)
 
     @torch.no_grad()
     def accept(self, arrival: Arrival) -> bool:
-        """Judge the present picture as the saved file will be judged, and give each row the head-room that its
-        looks lack, or take what is too much: programs find other landmarks, and cut out other crops."""
+        """Judge the present picture as the saved file will be judged: whether each look that counts is fooled.
+
+        The head-room of each look of the search becomes how far the worst judge of its kind is behind it: programs
+        find other landmarks, and cut out other crops.
+        """
         if self.judged.views is None or not self.plan.trials:
             return True
         target, scale = self.target, self.target.card.threshold
         assert self.judged.faces is not None
-        looks = [look for look in target.looks if look.counts(self.plan.level)]
-        told = target.opinion(arrival.image, self.judged.at(arrival.place(self.judged.faces)), looks)
-        missing = {look: Margin.of(target.card, told[look.name]).margin / scale + SAFE for look in looks}
-        for row, (first, *_) in enumerate(self.looks):
-            mine = [value for look, value in missing.items() if _kin(look) == _kin(first)]
-            if mine:
-                self.rooms[row] += scale * min(max(max(mine), -TRIAL), TRIAL)
-        return max(missing.values()) <= SAFE / 2
+        faces = arrival.place(self.judged.faces)
+        counting = [look for look in target.looks if look.counts(self.plan.level)]
+        told = target.opinion(arrival.image, self.judged.at(faces), counting)
+        behind = {look: Margin.of(target.card, told[look.name]).margin for look in counting}
+        for looks in self.looks:
+            seen = target.looked(arrival.image, faces, looks)
+            read = target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
+            if kin := [value for look, value in behind.items() if _kin(look) == _kin(looks[0])]:
+                for look, value in zip(looks, read.tolist(), strict=True):
+                    room = max(kin) - value + SAFE * scale
+                    self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
+        return max(behind.values()) <= -SAFE / 2 * scale
 
     def _turn(self, step: int) -> list[int]:
         """The rows of a step: one after the other, and all of them in the last ones, which are kept."""
@@ -226,8 +233,9 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         elif not all(look in target.looks for row in looks for look in row):
             looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, [room] * len(looks))
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, {})
         view.known = _person(view, clean)
+        view.rooms = dict.fromkeys(view.known, room)
         view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views

@@ -68,11 +68,11 @@ def _destinations(photos: Sequence[Path], out: str | None) -> list[Path]:
     if out is None or len(photos) == 1:
         # a folder such as `.` has no name to change; it is refused when its turn comes
         return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
-    from ..photo import FORMATS
+    from ..walking import suffixes, unsupported
 
-    suffixes = {suffix for several in FORMATS.values() for suffix in several}
     folder = Path(out)
-    if folder.is_file() or (not folder.is_dir() and folder.suffix.lower() in suffixes):
+    of_a_photo = folder.name.lower().endswith(suffixes()) or unsupported(folder.name)
+    if folder.is_file() or (not folder.is_dir() and of_a_photo):
         raise UsageError(f"--out is {out!r}, expected a folder, since there are {len(photos)} photos")
     return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
 

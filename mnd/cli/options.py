@@ -44,7 +44,7 @@ def option(field: str) -> Parameter:
     """The option of a field of the settings, which has its help there."""
     default = getattr(DEFAULT, field)
     words = attribute_docs(CloakSettings).get(field, "")
-    if field in {it.name for it in fields(Plan)}:
+    if default is None and field in {it.name for it in fields(Plan)}:
         words += f" By default {told(field)}."
     return Parameter(help=words, show_default=default not in (None, ()) and not isinstance(default, bool))
 

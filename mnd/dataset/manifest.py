@@ -61,7 +61,7 @@ def manifests(dst: Path) -> list[Path]:
 def shortened(line: Line) -> Line:
     """The line with no more than 200 characters of a name: a name may be what nobody should read here.
 
-    `input_digest` then stands for the whole name.
+    `input_digest` then stands for the whole name. Of the gallery no names are written down, only numbers.
 
     >>> line = shortened({"input": "x" * 300, "output": None, "error": None})
     >>> len(line["input"]), len(line["input_digest"])
@@ -74,6 +74,8 @@ def shortened(line: Line) -> Line:
         line = line | {"output": shown(output)}
     if error and len(error.get("message") or "") > LONGEST:
         line = line | {"error": error | {"message": _cut(error["message"], name)}}
+    if gallery := line.get("gallery"):
+        line = line | {"gallery": {key: value for key, value in gallery.items() if key != "passed"}}
     return line
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..disks import DiskWarning
 from ..files import shown, try_folder
 from ..settings import CloakSettings
+from ..verdict import without_person
 from ..walking import Kind, called, counted, said
 from . import engines, identity
 from .assembling import Assembler
@@ -97,6 +98,8 @@ class Summary:
     notes: tuple[str, ...]
     held: int = 0
     """Held back, since a face is suspected or could not be proven to be protected: there is no result."""
+    strangers: int = 0
+    """With a gallery: those in which no face is the person's; they are judged against themselves alone."""
     left: dict[str, int] = field(default_factory=dict)
     """Members of tar files that were copied as they are and may show faces: numbers by kind."""
     empty: bool = False
@@ -311,6 +314,7 @@ class Protection:
         self._counts[line["status"]] += 1
         if line["status"] == "other":
             self._others[_called(line)] += 1
+        self._counts["without person"] += without_person(line)
         quality = line.get("quality")
         if quality and line["protected"]:
             for name, mean in self._quality.items():
@@ -336,6 +340,7 @@ class Protection:
             ssim=self._quality["ssim"].value, psnr=self._quality["psnr"].value,
             manifest=manifest_path(self.dst, self.settings.part), report=self._report,
             notes=tuple(self._notes), held=counts["held"], empty=self._empty,
+            strangers=counts["without person"],
             left={} if self._planner is None else {k: len(v) for k, v in self._planner.left.items()},
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..files import write_atomic
 from ..report_page import pairs, render
+from ..verdict import without_person
 from ..walking import said as in_words
 from .manifest import Index, Line, manifests
 from .sources import Source
@@ -94,11 +95,14 @@ class Tally:
         """Where the lines of failures are, and of photos that were held back."""
         self.left: Counter[str] = Counter()
         """Members of tar files that were copied as they are and may show faces, by kind."""
+        self.strangers = 0
+        """Photos in which no face is that of the gallery's person."""
 
     def add(self, place: int, line: Line) -> None:
         """Take in the line that stands for an input."""
         status = line["status"]
         self.statuses[status] += 1
+        self.strangers += without_person(line)
         if status == "shard":
             self.left.update(line.get("left") or {})
         elif status in ("failed", "held"):
@@ -262,6 +266,9 @@ def sentences(found: Tally) -> list[str]:
     if counts["held"]:
         text = "may show a face, or could not be proven to be protected, and were held back"
         said.append(f"{counts['held']:,} {text}: each is named below.")
+    if found.strangers:
+        text = "show nobody who is the person of the gallery, and are judged against themselves alone"
+        said.append(f"{found.strangers:,} {text}.")
     if found.left:
         said.append(f"Tar files have in them, as they were: {in_words(found.left)}. These may show faces.")
     if counts["failed"]:

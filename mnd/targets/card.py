@@ -50,7 +50,7 @@ class TargetCard:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """The network sees `(image - mean) / std`, image in [0, 1]."""
     judged_as: tuple[str, ...] = ()
-    """Names of the looks (`mnd.targets.looks`) that judge a face recogniser: how programs cut the face out for it.
+    """Names of the looks (`mnd.targets.looks`) that judge a face recogniser: how programs cut a face out.
     None: its own alignment, and the mean with the mirror image."""
 
     def __post_init__(self) -> None:

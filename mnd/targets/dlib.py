@@ -173,7 +173,7 @@ class DlibTarget(FaceTarget):
         return dlib_chip.support(dlib_chip.plans_from_faces(faces))
 
     def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
-        """The chip `(1, 3, 150, 150)` of each look, by our landmarks: dlib's own move in whole pixels only."""
+        """The chip `(1, 3, 150, 150)` of each look, by our landmarks: dlib's own move by whole pixels."""
         [usual] = dlib_chip.plans_from_faces(faces)
         chips = dlib_chip.extract(image, [usual.looked(look) for look in looks]) / 255
         return [chip[None] for chip in chips]

@@ -57,7 +57,7 @@ class FaceTarget(FrozenNetwork):
         return tuple(LOOKS[name] for name in names)
 
     def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
-        """The chip `(1, 3, h, w)` of each look at the face `(1, 5, 2)` in `image` `(1, 3, H, W)`, not mirrored."""
+        """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
         usual = fit(faces, self.card.template, self.card.size)
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 

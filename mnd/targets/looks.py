@@ -70,8 +70,8 @@ class Look:
     def adjusted(self, matrix: Tensor, size: tuple[int, int]) -> Tensor:
         """`(K, 2, 3)`, chip to picture, of this look, where `matrix` is that of the usual chip of `size`.
 
-        With M the usual matrix, c the chip's centre, w its width, z the zoom, R the turn and d the shift it is
-        p -> M (c + z R (p - c) + w d); an upright look takes scale and centre of M and leaves its turn.
+        With M the usual matrix, c the chip's centre, w its width, z the zoom, R the turn and d the shift it
+        is p -> M (c + z R (p - c) + w d); an upright look takes scale and centre of M and leaves its turn.
 
         >>> usual = torch.tensor([[[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]])
         >>> Look("near", zoom=0.5).adjusted(usual, (3, 3))[0].tolist()
