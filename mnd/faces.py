@@ -337,7 +337,7 @@ class Detector:
                         (faces if face.probability >= limit else suspects).append(face)
         faces = _distinct(faces)
         suspects = _distinct([face for face in suspects if face.probability >= settings.suspicion])
-        others = [s for s in suspects if all(_overlap(s.box, face.box) < SAME_PLACE for face in faces)]
+        others = [s for s in suspects if all(overlap(s.box, face.box) < SAME_PLACE for face in faces)]
         return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
 
     @torch.no_grad()
@@ -362,17 +362,9 @@ class Detector:
         for way in sorted(WAYS, key=lambda way: way.turn != turn):
             known_way = way == Way(turn)
             least = settings.minimum_probability_near if known_way else settings.minimum_probability_later
-<<<<<<< HEAD
             seen = self._seen(pixels, part, way, smallest, settings.minimum_probability_near, "near")
             faces = [face for _, face in seen if face.probability >= least]
-            faces = [face for face in faces if _overlap(face.box, known) >= SAME_PLACE]
-=======
-            faces = [
-                face
-                for face in self._seen(pixels, part, way, "near", smallest)
-                if face.probability >= least and overlap(face.box, known) >= SAME_PLACE
-            ]
->>>>>>> core
+            faces = [face for face in faces if overlap(face.box, known) >= SAME_PLACE]
             if faces:
                 return max(faces, key=lambda face: overlap(face.box, known))
         return None

@@ -164,20 +164,12 @@ class MND:
         latest = end + self.settings.rounds * self.settings.patience
         while step < end:
             m, g = _slopes(margins, run.y, grey, self.slopes)
-<<<<<<< HEAD
-            m, g, seen = run.recalled(m, g)
-            run.judge(m, step + 1 == latest, bool(seen.all()) and step >= self.settings.ready)
-            step += 1
-=======
-            last = step == self.settings.steps - 1
             seen = _seen(m)
-            if (step == 0 or last) and not seen.all():
+            if step in (0, end - 1) and not seen.all():
                 raise _not_finite(m)
             m, g = run.recalled(m, g, seen)
-            run.judge(m, last, bool(seen.all()))
-            if not last:
-                run.move(m, g, seen, step)
->>>>>>> core
+            run.judge(m, step + 1 == latest, bool(seen.all()) and step >= self.settings.ready)
+            step += 1
             if progress is not None:
                 progress(min(step, self.settings.steps))
             if step == end < latest and accept is not None and not accept(run.best):

@@ -12,13 +12,7 @@ import torch
 from torch import Tensor
 
 from .channel import Pixels, to_tensor
-<<<<<<< HEAD
-from .faces import Detector, Face, FaceError, parse_box, select
-from .faces import _overlap as overlap
-=======
 from .faces import Detector, Face, FaceError, overlap, parse_box, select
-from .levels import Level
->>>>>>> core
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings

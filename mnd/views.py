@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .areas import Area
-from .channel import Channel, Draw
+from .channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
 from .levels import Plan
 from .losses.adversarial import nearest
 from .subjects import Subject
@@ -29,6 +29,9 @@ MOST = 0.6
 """The largest head-room that a trial asks for, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
+SAVED = "saved"
+READ = (SAVED, "half-jpeg75")
+"""What a search reads: the saved file, and a draw that is much like this."""
 CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
@@ -68,7 +71,7 @@ class Views:
         seed: int = 0,
     ) -> None:
         plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
-        self.saved, self.draws = saved, _draws(plans[0], seed)
+        self.plan, self.saved, self.draws = plans[0], saved, _draws(plans[0], seed)
         self.step = 0
         self.views = [
             view
@@ -78,6 +81,8 @@ class Views:
 
     def __call__(self, y: Tensor) -> Tensor:
         """`(K, 1)`: the margins of each target of each subject; NaN: not looked at in this step."""
+        if self.step in self.plan.tried:
+            self.accept(y)
         seen = self.saved(y)
         size = (seen.shape[2], seen.shape[3])
         arrivals = [Arrival(seen, lambda points: points)]
@@ -87,11 +92,17 @@ class Views:
         self.step += 1
         return rows
 
+    @torch.no_grad()
     def accept(self, y: Tensor) -> bool:
-        """Whether every look that judges is fooled by the saved file of this crop; where one is not, its margin
-        asks for more from now on."""
-        arrival = Arrival(self.saved(y), lambda points: points)
-        return all([view.accept(arrival) for view in self.views])
+        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has to
+        withstand; where one is not, its margin asks for more from now on."""
+        seen = self.saved(y)
+        arrivals = {SAVED: Arrival(seen, lambda points: points)}
+        for name in self.plan.withstands:
+            image = to_tensor(VERIFICATION[name](to_pixels(seen)), seen.device)
+            ratio = image.shape[3] / seen.shape[3]
+            arrivals[name] = Arrival(image, lambda points, ratio=ratio: (points + 0.5) * ratio - 0.5)  # type: ignore[misc]
+        return all([view.accept(arrivals) for view in self.views])
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -117,7 +128,7 @@ class _View:
         margins = torch.cat([self.target.margin(arrival.image, self.reference) for arrival in arrivals])
         return self._worst(margins, self.headroom)[None]
 
-    def accept(self, arrival: Arrival) -> bool:  # noqa: ARG002
+    def accept(self, arrivals: Mapping[str, Arrival]) -> bool:  # noqa: ARG002
         """A margin says all that is to be said of a whole picture."""
         return True
 
@@ -144,8 +155,6 @@ class _FaceView(_View):
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
-        if step in self.plan.tried:
-            self.accept(arrivals[0])
         looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
         views = [
             self.target.looked(*self._face(arrival), looks)
@@ -160,7 +169,7 @@ class _FaceView(_View):
         return torch.stack(rows)
 
     @torch.no_grad()
-    def accept(self, arrival: Arrival) -> bool:
+    def accept(self, arrivals: Mapping[str, Arrival]) -> bool:
         """Judge the present picture as the saved file will be judged: whether each look that counts is fooled.
 
         The head-room of each look of the search becomes how far the worst judge of its kind is behind it: programs
@@ -169,19 +178,28 @@ class _FaceView(_View):
         if self.judged.views is None or not self.plan.trials:
             return True
         target, scale = self.target, self.target.card.threshold
-        assert self.judged.faces is not None
-        faces = arrival.place(self.judged.faces)
         counting = [look for look in target.looks if look.counts(self.plan.level)]
-        told = target.opinion(arrival.image, self.judged.at(faces), counting)
-        behind = {look: Margin.of(target.card, told[look.name]).margin for look in counting}
+        behind = [self._judged(arrival, counting) for arrival in arrivals.values()]
+        worst = {look: max(told[look.name] for told in behind) for look in counting}
         for looks in self.looks:
-            seen = target.looked(arrival.image, faces, looks)
-            read = target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
-            if kin := [value for look, value in behind.items() if _kin(look) == _kin(looks[0])]:
-                for look, value in zip(looks, read.tolist(), strict=True):
+            read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
+            if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
+                for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
                     room = max(kin) - value + SAFE * scale
                     self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
-        return max(behind.values()) <= -SAFE / 2 * scale
+        return max(worst.values()) <= -SAFE / 2 * scale
+
+    def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
+        """The margin of each look, by dlib's own landmarks where it is dlib's."""
+        assert self.judged.faces is not None
+        told = self.target.opinion(arrival.image, self.judged.at(arrival.place(self.judged.faces)), looks)
+        return {name: Margin.of(self.target.card, value).margin for name, value in told.items()}
+
+    def _read(self, arrival: Arrival, looks: Sequence[Look]) -> Tensor:
+        """`(V,)`: the margin of each look as the search reads it."""
+        assert self.judged.faces is not None
+        seen = self.target.looked(arrival.image, arrival.place(self.judged.faces), looks)
+        return self.target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
 
     def _turn(self, step: int) -> list[int]:
         """The rows of a step: one after the other, and all of them in the last ones, which are kept."""
