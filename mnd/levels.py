@@ -24,8 +24,8 @@ class Plan:
     steps: int
     """Forward and backward passes of a search."""
     headroom: float
-    """How far past the threshold of a distance, as a share of it; a little below 0 the worst look of a search
-    may still be recognised, since what is verified are files."""
+    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where there
+    are trials, else what the search sees."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
     alone: float
@@ -113,28 +113,28 @@ BOX = ("box 1.00", "box .89")
 """The detector's box."""
 TRIALS = (0.4, 0.6, 0.8)
 MINIMUM = Plan(
-    steps=50, headroom=0.1, similarity=0.1, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
+    steps=50, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS, level="minimum",
     jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
+    steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=(0.5, 0.75), level="robust",
     jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05,
-    looks=3, seen_as=(FACE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
+    looks=3, seen_as=(FACE, MIRROR, BOX), trials=(), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): MINIMUM,
     # of the photo itself: whoever is told from it is told from most others, which are less like it
-    ("minimum", False): replace(MINIMUM, headroom=0.2, similarity=0.2, logits=0.05),
+    ("minimum", False): replace(MINIMUM, headroom=0.1, similarity=0.1, logits=0.05),
     ("robust", True): ROBUST,
     # of the photo itself, which is nearer than others of the person in every check
-    ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.13),
+    ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),
     ("strong", True): STRONG,
     ("strong", False): STRONG,
 }

@@ -23,8 +23,10 @@ LOGIT = 1.0
 """What stands for the threshold of a classifier, which is zero."""
 SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
-SAFE = 0.02
-"""What a trial asks for beyond the threshold, as a share of it: the face is found again elsewhere by a hair."""
+FIRST = 0.1
+"""Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
+NEARLY = 0.01
+"""By how much a trial may miss the head-room, as a share of the threshold."""
 MOST = 0.6
 """The largest head-room that a trial asks for, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
@@ -185,9 +187,9 @@ class _FaceView(_View):
             read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
                 for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
-                    room = max(kin) - value + SAFE * scale
+                    room = max(kin) - value + self.headroom
                     self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
-        return max(worst.values()) <= -SAFE / 2 * scale
+        return max(worst.values()) <= NEARLY * scale - self.headroom
 
     def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
         """The margin of each look, by dlib's own landmarks where it is dlib's."""
@@ -253,7 +255,8 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         known = judged.at(landmarks)
         view = _FaceView(target, known, room, generator, plan, looks, {}, known, {})
         view.known = _person(view, clean)
-        view.rooms = dict.fromkeys(view.known, room)
+        first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
+        view.rooms = dict.fromkeys(view.known, room + first)
         view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views
