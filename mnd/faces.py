@@ -33,7 +33,7 @@ SMALLEST_BOX = 10
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
 LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed")
 """At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
-or a turned one; then, each only when nothing was found before: at tiles at full scale, in two other lights."""
+or a turned one; then, each only when nothing was found: at tiles at full scale, in two other lights."""
 NAMED = 3
 """Places of suspects that a message names."""
 DOUBTLESS = 0.996
