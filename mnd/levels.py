@@ -105,9 +105,9 @@ class Plan:
         return replace(self, **{name: max(HARDER * room, room + STEP) for name, room in now.items()})
 
 
-FACE = ("aligned", "upright", "shifted", "padding .30", "shifted back")
+FACE = ("aligned", "68 points", "upright", "shifted", "shifted back")
 """The face with the margins and places that programs differ in: what moves all of them moves each."""
-MIRROR = ("mean", "mirrored")
+MIRROR = ("mean", "68 points, mean", "mirrored")
 """The same with its mirror image, which needs a pull of its own."""
 BOX = ("box 1.00", "box .89")
 """The detector's box."""

@@ -151,6 +151,8 @@ class _FaceView(_View):
     """What the search moves away from, `(1, R, D)`, as each look sees it."""
     judged: Reference
     """What verdicts rest on: all looks of the target."""
+    anchors: Mapping[int, Tensor]
+    """The landmarks that place the chips, by the number of those of the recogniser's own."""
     rooms: dict[str, float]
     """The head-room of each look."""
 
@@ -199,8 +201,8 @@ class _FaceView(_View):
 
     def _read(self, arrival: Arrival, looks: Sequence[Look]) -> Tensor:
         """`(V,)`: the margin of each look as the search reads it."""
-        assert self.judged.faces is not None
-        seen = self.target.looked(arrival.image, arrival.place(self.judged.faces), looks)
+        faces = {count: arrival.place(points) for count, points in self.anchors.items()}
+        seen = self.target.looked(arrival.image, faces, looks)
         return self.target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
 
     def _turn(self, step: int) -> list[int]:
@@ -212,14 +214,17 @@ class _FaceView(_View):
         """How many steps it takes until all rows had their turn."""
         return 1 if step >= self.plan.settled else len(self.looks)
 
-    def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
-        """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
-        assert self.reference.faces is not None
-        faces = shaken(self.reference.faces, self.plan.jitter, self.generator)
-        image, points = arrival.image, arrival.place(faces)
+    def _face(self, arrival: Arrival) -> tuple[Tensor, dict[int, Tensor]]:
+        """An image, and where the landmarks are in it: shaken alike, and mirrored now and then."""
+        state = self.generator.get_state()
+        faces = {}
+        for count, points in self.anchors.items():
+            self.generator.set_state(state)
+            faces[count] = arrival.place(shaken(points, self.plan.jitter, self.generator))
         if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
-            return mirrored(image, points)
-        return image, points
+            turned = {count: mirrored(arrival.image, points) for count, points in faces.items()}
+            return arrival.image.flip(3), {count: points for count, (_, points) in turned.items()}
+        return arrival.image, faces
 
 
 def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,7 +240,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _kin(look: Look) -> tuple[bool, bool]:
     """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
-    return look.mirror != "no", look.least == "strong"
+    return look.mirror != "no", look.upright and look.least == "strong"
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
@@ -253,7 +258,8 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         elif not all(look in target.looks for row in looks for look in row):
             looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, {})
+        anchors = {5: landmarks} if judged.views is None else target.anchors(clean, landmarks)
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {})
         view.known = _person(view, clean)
         first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
         view.rooms = dict.fromkeys(view.known, room + first)

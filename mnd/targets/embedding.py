@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -16,8 +16,15 @@ from .looks import LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
+Faces = Tensor | Mapping[int, Tensor]
+"""Landmarks `(1, 5, 2)` of a face: ours, or by the number of those that place the chip (see `anchors`)."""
 SHARPNESS = 0.05
 """Temperature of the soft nearest reference, as a share of the unit's scale: the choice is ours."""
+
+
+def placed(faces: Faces, count: int) -> Tensor:
+    """The landmarks that place a chip by `count` landmarks."""
+    return faces if isinstance(faces, Tensor) else faces[count]
 
 
 class FaceTarget(FrozenNetwork):
@@ -56,12 +63,16 @@ class FaceTarget(FrozenNetwork):
             )
         return tuple(LOOKS[name] for name in names)
 
-    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+    def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:  # noqa: ARG002
+        """The landmarks `(1, 5, 2)` that place the chips of each kind of look in a clean picture; here our own."""
+        return {look.landmarks: faces for look in self.looks}
+
+    def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
         """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
-        usual = fit(faces, self.card.template, self.card.size)
+        usual = fit(placed(faces, 5), self.card.template, self.card.size)
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 
-    def looked(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+    def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
         return self._seen(self.cut(image, faces, looks), looks)
 
