@@ -72,7 +72,7 @@ class Checker(Cloaker):
         gallery = self._gallery(path)
         subjects = find(clean, settings, self.targets, self.detector, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
-        before = [s.opinions(clean.pixels, self.detector) for s in subjects]
+        before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)
         record["compared"] = {
             "how": how,

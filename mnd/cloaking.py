@@ -191,7 +191,7 @@ class Cloaker:
         data, left, withstands = b"", math.inf, plans[0].withstands
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
-        before = [s.opinions(photo.pixels, self.detector) for s in subjects]
+        before = [s.before(photo.pixels) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, found = self._attempt(photo, subjects, before, plans, attempt)
             visible = too_visible(found, plans[0].least_ssim)
@@ -221,14 +221,18 @@ class Cloaker:
             self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
         data = photo.encode(pixels)
         shown = photo.decode(data)
-        channels = dict.fromkeys((*CHECKS, *plans[0].withstands))
+        withstands = plans[0].withstands
+        channels = dict.fromkeys((*CHECKS, *withstands))
+        others = [name for name in channels if name not in withstands]
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
         made = photo.roundtrip(pixels, (0, 0, *photo.pixels.shape[1::-1]))
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         if why := disagreement(data, photo.pixels, made, changed):
             raise PhotoError("not-as-made", why)
         return data, {
-            "regions": regions(subjects, before, shown, self.detector, channels, self.settings.level),
+            "regions": regions(
+                subjects, before, shown, self.detector, channels, self.settings.level, told=others
+            ),
             "quality": quality(photo.pixels, shown, areas).as_json(),
         }
 
@@ -262,6 +266,7 @@ class Cloaker:
             momentum=plan.momentum,
             gain=plan.gain,
             keep=plan.keep,
+            ready=plan.ready,
         )
         slopes = None if self.meeting is None else self.meeting.gradients
         result = MND(self.distance, search, slopes)(
@@ -270,6 +275,7 @@ class Cloaker:
             mask.to(device),
             grey=photo.grey,
             progress=lambda done: self.progress(stage, done, plan.steps),
+            accept=views.accept,
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
 

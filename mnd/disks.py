@@ -51,7 +51,7 @@ def can_lock(path: Path) -> bool:
         import fcntl
     except ImportError:  # other systems have locks of their own, which disks know
         return True
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    fd = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
     try:
         # shared, so that two who try at once are not in each other's way
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -214,7 +214,7 @@ def kept_value(source: Directory, entry: Entry, kind: str, noted: Noted) -> byte
     Texts stay unless they hide a picture; of known structures (XMP, IPTC, colour profiles) what hides one is
     cut out; everything else stays up to 256 bytes.
     """
-    value = source.value(entry)
+    value, before = source.value(entry), len(noted.removed)
     new: bytes | None
     if entry.tag == ORIENTATION and kind in _MAIN:
         new = value if entry is source.turning else None
@@ -235,7 +235,7 @@ def kept_value(source: Directory, entry: Entry, kind: str, noted: Noted) -> byte
         new = value
     else:
         new = None if not entry.known or block_hides(value) else value
-    if new is None:
+    if new is None and len(noted.removed) == before:
         noted.cut(tag_name(entry.tag, kind))
     return new
 

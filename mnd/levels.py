@@ -24,8 +24,8 @@ class Plan:
     steps: int
     """Forward and backward passes of a search."""
     headroom: float
-    """How far past the threshold of a distance, as a share of it; a little below 0 the worst look of a search
-    may still be recognised, since what is verified are files."""
+    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where there
+    are trials, else what the search sees."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
     alone: float
@@ -45,10 +45,10 @@ class Plan:
     seen_as: tuple[tuple[str, ...], ...]
     """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks take
     turns."""
-    settle: int
-    """So many last steps look in all of these ways; the others in one of them, in turn."""
-    trials: tuple[int, ...]
-    """Steps in which the search is judged as the file will be, and its head-room follows."""
+    settle: float
+    """The share of steps, the last ones, that look at all rows; the others look at one of them, in turn."""
+    trials: tuple[float, ...]
+    """When the search is judged as the file will be, and its head-room follows: shares of its steps."""
     level: Level
     """Whose looks judge."""
     jpeg: tuple[int, int]
@@ -67,7 +67,22 @@ class Plan:
     @property
     def keep(self) -> Keep:
         """What a search returns: where looks differ from step to step, the cheapest picture was lucky."""
-        return "last" if self.drawn or self.trials else "cheapest"
+        return "last" if self.drawn else "cheapest"
+
+    @property
+    def ready(self) -> int:
+        """The first step whose picture counts: before the last trial less was asked for."""
+        return max(self.tried, default=0)
+
+    @property
+    def tried(self) -> tuple[int, ...]:
+        """The steps of the trials."""
+        return tuple(int(share * self.steps) for share in self.trials)
+
+    @property
+    def settled(self) -> int:
+        """The first step that looks at all rows."""
+        return round((1 - self.settle) * self.steps)
 
     @property
     def drawn(self) -> bool:
@@ -90,29 +105,36 @@ class Plan:
         return replace(self, **{name: max(HARDER * room, room + STEP) for name, room in now.items()})
 
 
+FACE = ("aligned", "68 points", "upright", "shifted", "shifted back")
+"""The face with the margins and places that programs differ in: what moves all of them moves each."""
+MIRROR = ("mean", "68 points, mean", "mirrored")
+"""The same with its mirror image, which needs a pull of its own."""
+BOX = ("box 1.00", "box .89")
+"""The detector's box."""
+TRIALS = (0.4, 0.6, 0.8)
 MINIMUM = Plan(
-    steps=40, headroom=0.25, similarity=0.25, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=(("aligned",), ("mean",)), settle=12, trials=(), level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=0.35, flat=2.0,
-    least_ssim=0.0, withstands=(),
+    steps=50, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
+    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS, level="minimum",
+    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=-0.03, similarity=0.07, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=(("aligned",), ("mean",)), settle=12, trials=(), level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9,
-    least_ssim=0.93,
+    steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
+    reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=(0.5, 0.75), level="robust",
+    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05, flips=0.5,
-    looks=3, seen_as=(("aligned",), ("mean",), ("box 1.00",)), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
+    ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05,
+    looks=3, seen_as=(FACE, MIRROR, BOX), trials=(), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): MINIMUM,
     # of the photo itself: whoever is told from it is told from most others, which are less like it
-    ("minimum", False): replace(MINIMUM, headroom=0.2, similarity=0.2, logits=0.05),
+    ("minimum", False): replace(MINIMUM, headroom=0.1, similarity=0.1, logits=0.05),
     ("robust", True): ROBUST,
     # of the photo itself, which is nearer than others of the person in every check
-    ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.13),
+    ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),
     ("strong", True): STRONG,
     ("strong", False): STRONG,
 }

@@ -19,12 +19,15 @@ Box = tuple[float, float, float, float]
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
+LIGHTS = ("own", "equalised", "dimmed")
+"""The photo's own; one in which each colour has all levels equally often, for what is dark; and one in which
+the brightest are apart and not quite white, for what is overexposed."""
+POWER, DIM = 10.0, 0.7
+"""Of the last: a level of 1 becomes `DIM`, others fall by this power."""
 STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
 STEP = 8.0
 """The most by which two neighbouring scales of a search differ: tiles then share a fifth of their side."""
-MORE = 1.5
-"""A copy this many times as large as usual costs less than the usual one and tiles."""
 
 
 class Patch(NamedTuple):
@@ -90,27 +93,32 @@ def turned(part: Patch, degrees: int) -> Patch:
     return part._replace(image=torch.rot90(part.image, degrees // 90, (2, 3)), turn=degrees % 360)
 
 
-def equalised(part: Patch) -> Patch:
-    """The patch in a light in which each of its colours has all levels, each as often as the others."""
-    levels = part.image[0].mul(128).add(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
-    return part._replace(image=_tensor(equal, part.image.device))
+def lit(part: Patch, light: str) -> Patch:
+    """The patch in one of `LIGHTS`."""
+    if light == "equalised":
+        levels = part.image[0].mul(128).add(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
+        return part._replace(image=_tensor(equal, part.image.device))
+    if light == "dimmed":
+        shares = part.image.mul(128 / 255).add(0.5).clamp(0, 1)
+        return part._replace(image=DIM * 255 / 128 * shares**POWER - 127.5 / 128)
+    return part
 
 
 class Way(NamedTuple):
-    """How a patch is looked at: turned counter-clockwise by one of `TURNS`, and in another light or not."""
+    """How a patch is looked at: turned counter-clockwise by one of `TURNS`, in one of `LIGHTS`."""
 
     turn: int = 0
-    equal: bool = False
+    light: str = LIGHTS[0]
 
     def at(self, part: Patch) -> Patch:
         """The upright patch as it looks this way."""
-        part = equalised(part) if self.equal else part
+        part = lit(part, self.light)
         return turned(part, self.turn) if self.turn else part
 
 
-WAYS = tuple(Way(turn, equal) for equal in (False, True) for turn in TURNS)
-"""Every way: first as the photo is, then turned, then the same in another light."""
+WAYS = tuple(Way(turn, light) for light in LIGHTS for turn in TURNS)
+"""Every way: first as the photo is, then turned, then the same in other lights."""
 
 
 def in_photo(points: Tensor, part: Patch) -> Tensor:
@@ -127,26 +135,14 @@ def in_photo(points: Tensor, part: Patch) -> Tensor:
     return points / points.new_tensor(part.scale) + points.new_tensor(part.origin)
 
 
-def boxes_in_photo(boxes: Tensor, part: Patch) -> Tensor:
-    """Boxes `(N, 4)` in the image of a patch, in pixels of the photo."""
-    a, b = in_photo(boxes[:, :2], part), in_photo(boxes[:, 2:], part)
-    return torch.cat([torch.minimum(a, b), torch.maximum(a, b)], 1)
+def reductions(coarse: float, fine: float) -> list[float]:
+    """Scales from one reduction of a photo to another, evenly spread, at most `STEP` apart.
 
-
-def reductions(longest: int, copy: int, most: float) -> list[float]:
-    """By how much to reduce a photo whose longer side is `longest`, coarse to fine.
-
-    The first copy holds the whole photo in `copy` pixels, or up to half as many again where that saves tiles;
-    the last is reduced by at most `most`.
-
-    >>> [[round(r, 1) for r in reductions(side, 1280, 2.5)] for side in (640, 2560, 4000, 20_000, 100_000)]
-    [[1.0], [2.0], [2.5], [15.6, 2.5], [78.1, 14.0, 2.5]]
+    >>> [[round(r, 1) for r in reductions(coarse, 2.5)] for coarse in (4, 15.6, 78)]
+    [[4.0, 2.5], [15.6, 2.5], [78.0, 14.0, 2.5]]
     """
-    first = longest / copy
-    if first <= MORE * most:
-        return [max(1.0, min(first, most))]
-    steps = math.ceil(math.log(first / most, STEP))
-    return [first * (most / first) ** (i / steps) for i in range(steps + 1)]
+    steps = max(1, math.ceil(math.log(coarse / fine, STEP)))
+    return [coarse * (fine / coarse) ** (i / steps) for i in range(steps + 1)]
 
 
 def tiles(width: int, height: int, side: int, overlap: int) -> list[Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import threading
 import warnings
@@ -70,9 +71,28 @@ def format_of(data: bytes, name: str) -> str:
 
 
 @contextmanager
+def _without_lines(form: str) -> Iterator[None]:
+    """Keep what libtiff prints on standard error from people; its errors come back as exceptions anyway."""
+    try:
+        before = os.dup(2) if form == "TIFF" else -1
+    except OSError:  # standard error is closed
+        before = -1
+    if before < 0:
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
+@contextmanager
 def strict(form: str, name: str) -> Iterator[None]:
     """Pillow without its lenience and limits; what it raises on a damaged file becomes a `PhotoError`."""
-    with _PILLOW, warnings.catch_warnings():
+    with _PILLOW, warnings.catch_warnings(), _without_lines(form):
         warnings.simplefilter("ignore")
         before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None

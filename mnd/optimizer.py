@@ -60,9 +60,17 @@ class SearchSettings:
     keep: Keep = "cheapest"
     """Which of the fooling pictures is returned. cheapest: the one of least D. last: for margins that are
     drawn anew in every step, where the cheapest picture is one that was lucky."""
+    patience: int = 6
+    """So many more steps each time a picture is not accepted."""
+    rounds: int = 4
+    """So often at most."""
+    ready: int = 0
+    """The first step whose picture may be returned: until then what the margins ask for may still change."""
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.ready < max(self.steps, 1):
+            raise ValueError(f"ready is {self.ready}, expected a step of 0 to {self.steps - 1}")
         if self.steps < 1:
             raise ValueError(f"steps is {self.steps}, expected at least 1")
         if len(self.momentum) != 2 or not all(0 <= value < 1 for value in self.momentum):
@@ -134,6 +142,7 @@ class MND:
         mask: Tensor | None = None,
         grey: bool = False,
         progress: Callable[[int], None] | None = None,
+        accept: Callable[[Tensor], bool] | None = None,
     ) -> Result:
         """Search for every picture of a batch by itself.
 
@@ -143,25 +152,31 @@ class MND:
             mask: `(B or 1, 1 or 3, H, W)`, 1 where pixels may change; everywhere by default.
             grey: the three channels change alike.
             progress: called with the number of steps done.
+            accept: asked of the picture that would be returned: where it says no, margins have become stricter,
+                and the search goes on (see `patience`).
 
         Raises:
             ValueError: x is no batch of pictures, or margins have another shape or are not finite; a target
                 that was not looked at in the first or the last step.
         """
         check_images(x)
-        run = _Run(self, x, mask, grey)
-        for step in range(self.settings.steps):
+        run, step, end = _Run(self, x, mask, grey), 0, self.settings.steps
+        latest = end + self.settings.rounds * self.settings.patience
+        while step < end:
             m, g = _slopes(margins, run.y, grey, self.slopes)
-            last = step == self.settings.steps - 1
             seen = _seen(m)
-            if (step == 0 or last) and not seen.all():
+            if step in (0, end - 1) and not seen.all():
                 raise _not_finite(m)
             m, g = run.recalled(m, g, seen)
-            run.judge(m, last, bool(seen.all()))
-            if not last:
-                run.move(m, g, seen, step)
+            run.judge(m, step + 1 == latest, bool(seen.all()) and step >= self.settings.ready)
+            step += 1
             if progress is not None:
-                progress(step + 1)
+                progress(min(step, self.settings.steps))
+            if step == end < latest and accept is not None and not accept(run.best):
+                end += self.settings.patience
+                run.forget()
+            if step < end:
+                run.move(m, g, seen, step - 1)
         return run.result()
 
 
@@ -296,6 +311,11 @@ class _Run:
         self.best_margins = m if not len(self.best_margins) else torch.where(better, m, self.best_margins)
         self.steps += 1
 
+    def forget(self) -> None:
+        """Nothing found so far counts any more."""
+        self.best_cost = torch.full_like(self.best_cost, torch.inf)
+        self.best_worst = torch.full_like(self.best_cost, torch.inf)
+
     def _cost(self, wanted: bool, follow: bool) -> Tensor:
         """D of the present picture where it is wanted; its slope is followed on the way."""
         if not follow:
@@ -326,7 +346,7 @@ class _Run:
             self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
             self.held = torch.ones_like(m, dtype=torch.bool)
         first, last = self.settings.momentum
-        beta = first + (last - first) * step / self.settings.steps
+        beta = first + (last - first) * min(step / self.settings.steps, 1)
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
         new = per_image(torch.where(seen & (size > 0), 1 - beta, 0.0))
         self.average = (1 - new) * self.average + new * scaled

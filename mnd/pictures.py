@@ -145,12 +145,27 @@ def text_hides(text: str, parameters: bool = False, depth: int = 0) -> bool:
         return True
     if len(text) <= SMALL:
         return False
+    if _smooth(text):
+        return True
     text = _BREAKS.sub("\n", _plain(text))
     return any(
-        _unpacked_hides(data, parameters, depth)
+        any(map(_starts_unpacked, ways)) or all(_unpacked_hides(data, parameters, depth) for data in ways)
         for runs in (_base64_runs, _hex_runs, _number_runs)
-        for data in runs(text)
+        for ways in runs(text)
     )
+
+
+def _smooth(text: str) -> bool:
+    """Whether these are pixels that happen to be letters: each is near the one before, letters are not.
+
+    >>> _smooth("a caption, " * 99)
+    False
+    """
+    if len(set(text)) <= 16:
+        return False  # digits and rulers
+    points = np.frombuffer(text[: 1 << 16].encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    steps = min(np.abs(points[lag:] - points[:-lag]).mean() for lag in (1, 3, 4))
+    return bool(steps < 7) and len(zlib.compress(text.encode("utf-8", "surrogatepass"), 9)) > SMALL
 
 
 def _plain(text: str) -> str:
@@ -162,8 +177,8 @@ def _plain(text: str) -> str:
     return re.sub(r"\\+/", "/", text)
 
 
-def _base64_runs(text: str) -> Iterator[bytes]:
-    """What long runs of base64 decode to."""
+def _base64_runs(text: str) -> Iterator[list[bytes]]:
+    """What each long run of base64 decodes to: all ways, as words before it may hide where it starts."""
     for match in _BASE64.finditer(text):
         run = match[0]
         if len(run) <= SMALL * 4 // 3:
@@ -171,11 +186,11 @@ def _base64_runs(text: str) -> Iterator[bytes]:
         joined = run.replace("\n", "").replace("-", "+").replace("_", "/")
         head = _BASE64_HEADS.search(joined)
         if head:
-            yield from (_from_base64(joined[head.start() :]),)
+            yield [_from_base64(joined[head.start() :])]
         # names and words, even many, lack capitals and digits; a window, as words may stand around the run
         windows = range(0, max(1, len(joined) - 511), 512)
         if any(_mixed(joined[at : at + 1024]) for at in windows):
-            yield from (_from_base64(joined[shift:]) for shift in range(4))
+            yield [_from_base64(joined[shift:]) for shift in range(4)]
 
 
 def _mixed(run: str) -> bool:
@@ -191,29 +206,32 @@ def _from_base64(run: str) -> bytes:
     return binascii.a2b_base64(run[: len(run) // 4 * 4].encode())
 
 
-def _hex_runs(text: str) -> Iterator[bytes]:
-    """What long runs of hexadecimal digits decode to."""
+def _hex_runs(text: str) -> Iterator[list[bytes]]:
+    """What each long run of hexadecimal digits decodes to, from its first digit and from its second."""
     for match in _HEX.finditer(text):
         if len(match[0]) > 2 * SMALL:
             run = match[0].replace("\n", "")
-            for digits in (run, run[1:]):
-                yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+            yield [bytes.fromhex(digits[: len(digits) // 2 * 2]) for digits in (run, run[1:])]
 
 
-def _number_runs(text: str) -> Iterator[bytes]:
+def _number_runs(text: str) -> Iterator[list[bytes]]:
     """Lists of more than 256 numbers up to 255, as bytes; tables that rise or fall are no pictures."""
     for match in _PIXELS.finditer(text):
         words = re.findall(r"[0-9A-Fa-fx]+", match[0])
         base = 10 if all(word.isdigit() for word in words) else 16
         values = [int(word, base) for word in words]
         if max(values) <= 255 and sorted(values) not in (values, values[::-1]):
-            yield bytes(values)
+            yield [bytes(values)]
+
+
+def _starts_unpacked(data: bytes) -> bool:
+    """Whether a picture starts in what a run decodes to, as it is or deflated."""
+    unpacked = _inflated(data)
+    return starts_picture(data) or (unpacked is not None and starts_picture(unpacked))
 
 
 def _unpacked_hides(data: bytes, parameters: bool, depth: int) -> bool:
     """Whether what a run decodes to may be a picture: so much that is neither text nor parameters."""
-    if starts_picture(data):
-        return True
     if len(zlib.compress(data, 9)) <= SMALL:
         return False  # however many bytes they are: what they say would go into fewer
     if _START.match(data):
@@ -222,9 +240,8 @@ def _unpacked_hides(data: bytes, parameters: bool, depth: int) -> bool:
         return text_hides(text, parameters, depth + 1)
     unpacked = _inflated(data)
     if unpacked is not None:
-        return starts_picture(unpacked) or not (
-            len(zlib.compress(unpacked, 9)) <= SMALL or (parameters and _numeric(unpacked))
-        )
+        small = len(zlib.compress(unpacked, 9)) <= SMALL
+        return not (small or (parameters and _numeric(unpacked)))
     return not (parameters and _numeric(data))
 
 
@@ -249,8 +266,9 @@ def _numeric(data: bytes) -> bool:
     words = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
     if not len(words):
         return False
-    signed, size = words.view("<i4"), np.abs(words.view("<f4").astype(np.float64))
+    signed = words.view("<i4")
     with np.errstate(invalid="ignore"):
+        size = np.abs(words.view("<f4").astype(np.float64))
         usual = (np.abs(signed.astype(np.int64)) < 1 << 16) | ((size > 1e-7) & (size < 1e6))
     letters = words.view(np.uint8).reshape(-1, 4)
     names = ((letters == 0) | ((letters >= 32) & (letters < 127))).all(axis=1) & ~usual

@@ -15,7 +15,7 @@ from .levels import Level
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject
 from .targets.ensemble import Margin
-from .targets.looks import LOOKS
+from .targets.looks import FEW, LOOKS, Look
 from .targets.target import Target
 
 Record = dict[str, Any]
@@ -80,6 +80,7 @@ def regions(
     channels: Collection[str] = tuple(CHECKS),
     level: Level = "minimum",
     scale: float = 1.0,
+    told: Collection[str] = (),
 ) -> list[Record]:
     """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
 
@@ -92,15 +93,21 @@ def regions(
         detector: finds the faces again.
         channels: names of `mnd.channel.VERIFICATION`.
         level: whose looks count.
+        told: those of the channels that are only told, by a few looks: nothing is promised of them.
         scale: the size of `shown` over that of the photo in which the subjects were found.
     """
     height, width = shown.shape[:2]
     after = [s.opinions(shown, detector, scale) for s in subjects]
+
+    def counts(look: Look) -> bool:
+        return look.counts(level)
+
     later: dict[str, list[list[Opinion]]] = {}
     for name in channels:
         pixels = VERIFICATION[name](shown)
         smaller = scale * pixels.shape[1] / width
-        later[name] = [s.opinions(pixels, detector, smaller, level) for s in subjects]
+        which = (lambda look: look.name in FEW) if name in told else counts
+        later[name] = [s.opinions(pixels, detector, smaller, which) for s in subjects]
     entries = []
     for i, subject in enumerate(subjects):
         targets = {
@@ -126,13 +133,15 @@ def regions(
 def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], level: Level) -> Record:
     """What a target says of one subject: the worst of the looks that count, and each of them."""
     card = target.card
-    counts = [name for name in after if name not in LOOKS or LOOKS[name].counts(level)]
+
+    def chosen(opinion: Opinion) -> list[str]:
+        return [name for name in opinion if name not in LOOKS or LOOKS[name].counts(level)]
 
     def margin(opinion: Opinion, name: str) -> Margin:
         return Margin.of(card, opinion[name])
 
     def worst(opinion: Opinion) -> str:
-        return max(counts, key=lambda name: margin(opinion, name).margin)
+        return max(chosen(opinion), key=lambda name: margin(opinion, name).margin)
 
     least = worst(after)
     return {
@@ -145,7 +154,11 @@ def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opin
         "values": {name: opinion[worst(opinion)] for name, opinion in later.items()},
         "look": least,
         "looks": {
-            name: {"value": after[name], "fooled": margin(after, name).fooled, "counts": name in counts}
+            name: {
+                "value": after[name],
+                "fooled": margin(after, name).fooled,
+                "counts": name in chosen(after),
+            }
             for name in after
         },
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from .channel import Pixels, to_tensor
 from .faces import Detector, Face, FaceError, overlap, parse_box, select
-from .levels import Level
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
 from .targets.embedding import FaceTarget
 from .targets.ensemble import Margin
+from .targets.looks import Look
 from .targets.target import Reference, Target
 from .walking import none_left, photos, suffixes
 
@@ -31,8 +31,15 @@ UPRIGHT = np.array([[0.31, 0.42], [0.70, 0.42], [0.50, 0.62], [0.34, 0.80], [0.6
 
 Opinion = dict[str, float]
 """What a target says of a picture, in its unit: by the name of each look of a face recogniser."""
+Which = Callable[[Look], bool]
+"""The looks that are asked."""
 WHOLE = "whole"
 """The only look of a classifier."""
+
+
+def every(look: Look) -> bool:  # noqa: ARG001
+    """All looks."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -73,21 +80,34 @@ class Subject:
             ]
 
     def opinions(
-        self, pixels: Pixels, detector: Detector, scale: float = 1.0, level: Level = "strong"
+        self, pixels: Pixels, detector: Detector, scale: float = 1.0, which: Which = every
     ) -> list[Opinion]:
         """The same by every look at the face, those that count at a level."""
-        return self.told(pixels, self.again(pixels, detector, scale), level)
+        return self.told(pixels, self.again(pixels, detector, scale), which)
 
     @torch.no_grad()
-    def told(self, pixels: Pixels, landmarks: Tensor | None, level: Level = "strong") -> list[Opinion]:
+    def told(self, pixels: Pixels, landmarks: Tensor | None, which: Which = every) -> list[Opinion]:
         """The same of a face whose landmarks are known."""
         told: list[Opinion] = []
         for target, reference in zip(self.targets, self.judged, strict=True):
             image = to_tensor(pixels, _device(target))
             if isinstance(target, FaceTarget) and landmarks is not None:
-                told.append(target.opinion(image, reference.at(landmarks), level))
+                looks = [look for look in target.looks if which(look)]
+                told.append(target.opinion(image, reference.at(landmarks), looks))
             else:
                 told.append({WHOLE: float(target.score(image, reference))})
+        return told
+
+    @torch.no_grad()
+    def before(self, pixels: Pixels) -> list[Opinion]:
+        """What the targets say of the clean photo itself, which is the last of a face's references."""
+        told: list[Opinion] = []
+        for target, reference in zip(self.targets, self.judged, strict=True):
+            if isinstance(target, FaceTarget) and reference.views is not None:
+                margins = target.compare(reference.views[:, -1], reference.views)
+                told.append({k.name: target.value(m) for k, m in zip(target.looks, margins, strict=True)})
+            else:
+                told.append({WHOLE: float(target.score(to_tensor(pixels, _device(target)), reference))})
         return told
 
     def recognised(self, pixels: Pixels) -> float:

@@ -62,6 +62,8 @@ class TiffEncoding(Lossless):
     compression: str
     predictor: int
     orientation: int
+    turned: bool
+    """The source says how it is turned; what it does not say is not written."""
     order: str
     """`<` or `>`, as the source has it."""
     fields: tuple[Field, ...]
@@ -77,7 +79,9 @@ class TiffEncoding(Lossless):
         starts, sizes = plain.numbers(_STRIPS), plain.numbers(_SIZES)
         strips = [data[start : start + size] for start, size in zip(starts, sizes, strict=True)]
         layout = {entry.tag: self._layout(plain, entry) for entry in plain.entries}
-        layout[ORIENTATION] = Field.of(ORIENTATION, 3, [self.orientation], self.order)
+        layout.pop(ORIENTATION, None)
+        if self.turned:
+            layout[ORIENTATION] = Field.of(ORIENTATION, 3, [self.orientation], self.order)
         layout[_SIZES] = Field.of(_SIZES, 4, sizes, self.order)
         at = list(accumulate(map(len, strips[:-1]), initial=8))
         layout[_STRIPS] = Field.of(_STRIPS, 4, at, self.order)
@@ -143,7 +147,8 @@ def tiff_encoding(data: bytes, noted: Noted) -> TiffEncoding:
     first = first_directory(data)
     fields = _fields(first, "TIFF", {first.at}, noted)
     compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
-    return TiffEncoding(b"", compression, first.number(317, 1), first.orientation, first.order, tuple(fields))
+    predictor, turned = first.number(317, 1), first.turning is not None
+    return TiffEncoding(b"", compression, predictor, first.orientation, turned, first.order, tuple(fields))
 
 
 def _fields(source: Directory, kind: str, seen: set[int], noted: Noted) -> list[Field]:

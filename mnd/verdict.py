@@ -17,4 +17,4 @@ def without_person(record: Mapping[str, Any]) -> bool:
     (True, False)
     """
     gallery = record.get("gallery")
-    return bool(gallery) and gallery["faces"] > 0 and gallery["person"] == 0
+    return gallery is not None and gallery["faces"] > 0 and gallery["person"] == 0

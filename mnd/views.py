@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .areas import Area
-from .channel import Channel, Draw
+from .channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
 from .levels import Plan
 from .losses.adversarial import nearest
 from .subjects import Subject
@@ -23,12 +23,17 @@ LOGIT = 1.0
 """What stands for the threshold of a classifier, which is zero."""
 SHARPNESS = 0.05
 """Temperature of the soft worst of several looks, as a share of the threshold: the choice is ours."""
-SAFE = 0.02
-"""What a trial asks for beyond the threshold, as a share of it: the face is found again elsewhere by a hair."""
-TRIAL = 0.15
-"""By how much one trial changes a head-room at most, as a share of the threshold."""
+FIRST = 0.1
+"""Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
+NEARLY = 0.01
+"""By how much a trial may miss the head-room, as a share of the threshold."""
+MOST = 0.6
+"""The largest head-room that a trial asks for, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
+SAVED = "saved"
+READ = (SAVED, "half-jpeg75")
+"""What a search reads: the saved file, and a draw that is much like this."""
 CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
@@ -68,7 +73,7 @@ class Views:
         seed: int = 0,
     ) -> None:
         plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
-        self.saved, self.draws = saved, _draws(plans[0], seed)
+        self.plan, self.saved, self.draws = plans[0], saved, _draws(plans[0], seed)
         self.step = 0
         self.views = [
             view
@@ -78,14 +83,28 @@ class Views:
 
     def __call__(self, y: Tensor) -> Tensor:
         """`(K, 1)`: the margins of each target of each subject; NaN: not looked at in this step."""
+        if self.step in self.plan.tried:
+            self.accept(y)
         seen = self.saved(y)
         size = (seen.shape[2], seen.shape[3])
         arrivals = [Arrival(seen, lambda points: points)]
-        for draw in self.draws[self.step]:
+        for draw in self.draws[self.step % len(self.draws)]:
             arrivals.append(Arrival(draw(seen), lambda points, draw=draw: draw.place(points, size)))  # type: ignore[misc]
         rows = torch.cat([view.margins(arrivals, self.step) for view in self.views])
-        self.step = (self.step + 1) % len(self.draws)
+        self.step += 1
         return rows
+
+    @torch.no_grad()
+    def accept(self, y: Tensor) -> bool:
+        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has to
+        withstand; where one is not, its margin asks for more from now on."""
+        seen = self.saved(y)
+        arrivals = {SAVED: Arrival(seen, lambda points: points)}
+        for name in self.plan.withstands:
+            image = to_tensor(VERIFICATION[name](to_pixels(seen)), seen.device)
+            ratio = image.shape[3] / seen.shape[3]
+            arrivals[name] = Arrival(image, lambda points, ratio=ratio: (points + 0.5) * ratio - 0.5)  # type: ignore[misc]
+        return all([view.accept(arrivals) for view in self.views])
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -111,6 +130,10 @@ class _View:
         margins = torch.cat([self.target.margin(arrival.image, self.reference) for arrival in arrivals])
         return self._worst(margins, self.headroom)[None]
 
+    def accept(self, arrivals: Mapping[str, Arrival]) -> bool:  # noqa: ARG002
+        """A margin says all that is to be said of a whole picture."""
+        return True
+
     def _worst(self, margins: Tensor, headroom: float) -> Tensor:
         """`(1,)`: the soft worst of `(N,)`, and how far it still is from where it shall be."""
         scale = abs(self.target.card.threshold) or LOGIT
@@ -128,14 +151,14 @@ class _FaceView(_View):
     """What the search moves away from, `(1, R, D)`, as each look sees it."""
     judged: Reference
     """What verdicts rest on: all looks of the target."""
-    rooms: list[float]
+    anchors: Mapping[int, Tensor]
+    """The landmarks that place the chips, by the number of those of the recogniser's own."""
+    rooms: dict[str, float]
     """The head-room of each look."""
 
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
-        if step in self.plan.trials and self.judged.views is not None:
-            self._try(arrivals[0])
         looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
         views = [
             self.target.looked(*self._face(arrival), looks)
@@ -146,25 +169,41 @@ class _FaceView(_View):
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
             margins = self.target.compare(embeddings, self.known[looks[place].name])
-            rows[row] = self._worst(margins, self.rooms[row])
+            rows[row] = self._worst(margins, self.rooms[looks[place].name])
         return torch.stack(rows)
 
     @torch.no_grad()
-    def _try(self, arrival: Arrival) -> None:
-        """Judge the present picture as the saved file will be judged, and give each look the head-room that is
-        missing, or take what is too much: the landmarks of others lie elsewhere, and their crops are others."""
+    def accept(self, arrivals: Mapping[str, Arrival]) -> bool:
+        """Judge the present picture as the saved file will be judged: whether each look that counts is fooled.
+
+        The head-room of each look of the search becomes how far the worst judge of its kind is behind it: programs
+        find other landmarks, and cut out other crops.
+        """
+        if self.judged.views is None or not self.plan.trials:
+            return True
         target, scale = self.target, self.target.card.threshold
+        counting = [look for look in target.looks if look.counts(self.plan.level)]
+        behind = [self._judged(arrival, counting) for arrival in arrivals.values()]
+        worst = {look: max(told[look.name] for told in behind) for look in counting}
+        for looks in self.looks:
+            read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
+            if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
+                for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
+                    room = max(kin) - value + self.headroom
+                    self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
+        return max(worst.values()) <= NEARLY * scale - self.headroom
+
+    def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
+        """The margin of each look, by dlib's own landmarks where it is dlib's."""
         assert self.judged.faces is not None
-        judged = self.judged.at(arrival.place(self.judged.faces))
-        told = target.opinion(arrival.image, judged, self.plan.level)
-        for row, (look, *_) in enumerate(self.looks):
-            missing = [
-                Margin.of(target.card, told[other.name]).margin / scale + SAFE
-                for other in target.looks
-                if other.name in told and _kin(other) == _kin(look)
-            ]
-            if missing:
-                self.rooms[row] += scale * min(max(max(missing), -TRIAL), TRIAL)
+        told = self.target.opinion(arrival.image, self.judged.at(arrival.place(self.judged.faces)), looks)
+        return {name: Margin.of(self.target.card, value).margin for name, value in told.items()}
+
+    def _read(self, arrival: Arrival, looks: Sequence[Look]) -> Tensor:
+        """`(V,)`: the margin of each look as the search reads it."""
+        faces = {count: arrival.place(points) for count, points in self.anchors.items()}
+        seen = self.target.looked(arrival.image, faces, looks)
+        return self.target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
 
     def _turn(self, step: int) -> list[int]:
         """The rows of a step: one after the other, and all of them in the last ones, which are kept."""
@@ -173,16 +212,19 @@ class _FaceView(_View):
 
     def _pace(self, step: int) -> int:
         """How many steps it takes until all rows had their turn."""
-        return 1 if step >= self.plan.steps - self.plan.settle else len(self.looks)
+        return 1 if step >= self.plan.settled else len(self.looks)
 
-    def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
-        """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
-        assert self.reference.faces is not None
-        faces = shaken(self.reference.faces, self.plan.jitter, self.generator)
-        image, points = arrival.image, arrival.place(faces)
+    def _face(self, arrival: Arrival) -> tuple[Tensor, dict[int, Tensor]]:
+        """An image, and where the landmarks are in it: shaken alike, and mirrored now and then."""
+        state = self.generator.get_state()
+        faces = {}
+        for count, points in self.anchors.items():
+            self.generator.set_state(state)
+            faces[count] = arrival.place(shaken(points, self.plan.jitter, self.generator))
         if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
-            return mirrored(image, points)
-        return image, points
+            turned = {count: mirrored(arrival.image, points) for count, points in faces.items()}
+            return arrival.image.flip(3), {count: points for count, (_, points) in turned.items()}
+        return arrival.image, faces
 
 
 def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,7 +240,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _kin(look: Look) -> tuple[bool, bool]:
     """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
-    return look.mirror != "no", look.least == "strong"
+    return look.mirror != "no", look.upright and look.least == "strong"
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
@@ -216,8 +258,11 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         elif not all(look in target.looks for row in looks for look in row):
             looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, [room] * len(looks))
+        anchors = {5: landmarks} if judged.views is None else target.anchors(clean, landmarks)
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {})
         view.known = _person(view, clean)
+        first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
+        view.rooms = dict.fromkeys(view.known, room + first)
         view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views

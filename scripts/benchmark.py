@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
-python scripts/benchmark.py attacks | landmarks | faces | levels | learned | time | memory | start |
-    protect | variance | readme
+python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
+    start | protect | variance | readme
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import costs
+import finding
 import landmarks
 import levels
 import numpy as np
@@ -48,7 +49,8 @@ from mnd.targets.target import Reference
 
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
-    **levels.DIGITS, **landmarks.DIGITS, **variance.DIGITS, "no face": 0, "not protected": 0,
+    **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS,
+    "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
 }  # fmt: skip
@@ -265,7 +267,8 @@ def learned(args: argparse.Namespace) -> Figures:
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
-    "learned": learned, "protect": protecting.protect, "variance": variance.variance,
+    "learned": learned, "finding": finding.finding, "protect": protecting.protect,
+    "variance": variance.variance,
 }  # fmt: skip
 
 

@@ -21,8 +21,10 @@ TURNED = (45, 90, 135, 180, 270)
 LIGHTS = (0.1, 3.0)
 MADE_UP = 0.1
 """Shifts of landmarks, as a share of the distance of the eyes, from which on they are of another face."""
-DIGITS = {"found %": 1, "made up": 0, "beside": 0, "shift %": 2, "shift 95 %": 2, "dlib": 0, "missed of dlib": 0,
-          "first look": 0, "later": 0, "suspects": 0, "false finds": 0, "photos held back": 0}  # fmt: skip
+DIGITS = {
+    "found %": 1, "made up": 0, "beside": 0, "shift %": 2, "shift 95 %": 2, "dlib": 0, "missed of dlib": 0,
+    "first look": 0, "later": 0, "suspects": 0,
+}  # fmt: skip
 
 
 def finding(args: argparse.Namespace) -> dict[str, dict[str, Values]]:
@@ -34,7 +36,9 @@ def finding(args: argparse.Namespace) -> dict[str, dict[str, Values]]:
         photos = _photos(folder, args.limit or 200)
         rows = {f"turned {turn}": _turned(photos, turn, detector) for turn in TURNED}
         figures[f"turned, {folder.name}"] = rows
-        figures[f"in another light, {folder.name}"] = {f"x {f:g}": _light(photos, f, detector) for f in LIGHTS}
+        figures[f"in another light, {folder.name}"] = {
+            f"x {f:g}": _light(photos, f, detector) for f in LIGHTS
+        }
     figures["no face there"] = {"imagenet": _nothing(detector, args.limit)}
     return figures
 
@@ -66,6 +70,10 @@ def turned_points(points: np.ndarray, degrees: int, side: int) -> np.ndarray:
     return (points - middle) @ matrix.T + middle
 
 
+def _shift(face: Face, place: np.ndarray) -> float:
+    return float(np.sqrt(np.square(face.landmarks - place).sum(1).mean()))
+
+
 def _turned(photos: list[Path], degrees: int, detector: Detector) -> Values:
     shifts: list[float] = []
     there = beside = 0
@@ -74,8 +82,9 @@ def _turned(photos: list[Path], degrees: int, detector: Detector) -> Values:
         side = pixels.shape[0]
         search = detector.search(turned(pixels, degrees))
         eyes = np.linalg.norm(face.landmarks[1] - face.landmarks[0])
-        wanted = [turned_points(f.landmarks, degrees, side) for f in (face, *upright.faces, *upright.suspects)]
-        apart = [[float(np.sqrt(((f.landmarks - w) ** 2).sum(1).mean()) / eyes) for w in wanted] for f in search.faces]
+        known = (face, *upright.faces, *upright.suspects)
+        wanted = [turned_points(each.landmarks, degrees, side) for each in known]
+        apart = [[_shift(found, place) / eyes for place in wanted] for found in search.faces]
         shifts += [min((row[0] for row in apart), default=np.inf)]
         beside += sum(min(row) > MADE_UP for row in apart)
     found = np.array([shift for shift in shifts if shift <= MADE_UP])
@@ -126,7 +135,4 @@ def _nothing(detector: Detector, limit: int | None) -> Values:
         row["first look"] += len(search.faces) > len(later)
         row["later"] += bool(later)
         row["suspects"] += not search.faces and bool(search.suspects)
-        if later or (not search.faces and search.suspects):
-            print(path.name, [(f.look, f.turn, round(f.size), round(f.probability, 3)) for f in later],
-                  [(f.look, f.turn, round(f.size), round(f.probability, 3)) for f in search.suspects], flush=True)  # fmt: skip
     return row

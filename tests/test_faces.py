@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from mnd import looking
 from mnd.faces import Detector, Face, FaceError, FinderSettings, parse_box, select
+from mnd.looking import TURNS, WAYS, Way, in_photo, patch, tiles
 
 Pixels = np.ndarray
 
@@ -148,8 +151,36 @@ def test_no_face_offers_the_other_ways() -> None:
         assert word in str(error)
 
 
+def test_no_face_says_what_was_searched(detector: Detector) -> None:
+    search = detector.search(np.full((100, 120, 3), 128, np.uint8))
+    assert search.looks == ("first", "turned", "equalised", "dimmed")
+    text = str(FaceError.none_found((120, 100), search))
+    for word in ("20 pixels or more", "turned", "equalised", "dimmed", "--box", "--whole"):
+        assert word in text
+
+
+def test_suspects_are_named() -> None:
+    faces = [
+        Face((i, 2.0, i + 30.4, 40.0), np.zeros((5, 2), np.float32), 0.8) for i in (1.0, 50.0, 99.0, 7.0)
+    ]
+    error = FaceError.suspected((640, 480), faces)
+    assert error.kind == "suspected-face"
+    assert FaceError.kind == "no-face"
+    for word in ("640x480", "1,2,31,40 or 50,2,80,40 or 99,2,129,40 and 1 more", "--box", "--whole"):
+        assert word in str(error)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"minimum_probability": 1.5}, {"minimum_size": 5}, {"first_look": 10}, {"tile": 1}]
+    "wrong",
+    [
+        {"minimum_probability": 1.5},
+        {"doubt": -1},
+        {"most_reduced": 0.5},
+        {"tile_reduced": float("nan")},
+        {"minimum_size": 5},
+        {"first_look": 10},
+        {"tile": 1},
+    ],
 )
 def test_settings_are_checked(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -262,6 +293,109 @@ def test_near_finds_nothing_where_there_is_nothing(detector: Detector, astronaut
         detector.near(astronaut, (500, 500, 600, 600))
 
 
+def test_near_looks_at_every_turn(detector: Detector, astronaut: Pixels, face: Face) -> None:
+    x0, y0, x1, y1 = face.box
+    for way, box, turn in (
+        (2, (512 - x1, 512 - y1, 512 - x0, 512 - y0), 180),
+        (1, (y0, 512 - x1, y1, 512 - x0), 270),
+    ):
+        pixels = np.ascontiguousarray(np.rot90(astronaut, way))
+        blind, known = detector.near(pixels, box), detector.near(pixels, box, turn)
+        assert blind is not None
+        assert known is not None
+        assert blind.turn == known.turn == turn
+        for found in (blind, known):
+            assert noise(turned(found.landmarks.astype(float), 90 * way, (512, 512)), face) < 0.003
+    with pytest.raises(ValueError, match="turn is 45, expected one of 0, 90, 180, 270"):
+        detector.near(astronaut, face.box, 45)
+
+
+# --- turned, in another light, large photos ---
+
+
+@pytest.mark.parametrize(("way", "turn"), [(1, 270), (2, 180), (3, 90)])
+def test_turning_the_photo_turns_the_landmarks(
+    detector: Detector, astronaut: Pixels, face: Face, way: int, turn: int
+) -> None:
+    [found] = detector(np.ascontiguousarray(np.rot90(astronaut, way)))
+    assert found.turn == turn
+    assert noise(turned(found.landmarks.astype(float), 90 * way, (512, 512)), face) < 0.003
+    corners = np.array(found.box).reshape(2, 2) - 0.5
+    back = np.sort(turned(corners, 90 * way, (512, 512)), 0) + 0.5
+    assert np.allclose(back.ravel(), face.box, atol=0.5)
+
+
+@pytest.mark.parametrize("degrees", [45, 120, -135])
+def test_four_turns_suffice(detector: Detector, astronaut: Pixels, face: Face, degrees: int) -> None:
+    head = Image.fromarray(astronaut[:256, 96:352])
+    [found] = detector(np.asarray(head.rotate(degrees, Image.Resampling.BICUBIC)))
+    back = turned(found.landmarks.astype(float), degrees, (256, 256))
+    assert noise(back + np.array([96, 0]), face) < 0.01
+
+
+def test_one_face_upright_and_one_on_its_side(detector: Detector, astronaut: Pixels) -> None:
+    head = astronaut[:250, 100:350]
+    thorough = Detector(settings=FinderSettings(every_turn=True))
+    for way, turn in ((1, 270), (2, 180), (3, 90)):
+        both = np.concatenate([head, np.rot90(head, way)], 1)
+        assert sorted(face.turn for face in thorough(both)) == [0, turn]
+        if way != 3:  # the first look alone misses some
+            assert sorted(face.turn for face in detector(both)) == [0, turn]
+
+
+@pytest.mark.parametrize("factor", [0.05, 0.1])
+def test_dark(detector: Detector, astronaut: Pixels, face: Face, factor: float) -> None:
+    dark = np.round(astronaut * factor).astype(np.uint8)
+    search = detector.search(dark)
+    [found] = search.faces
+    assert found.look == search.looks[-1]
+    assert noise(found.landmarks, face) < 0.1
+    near = detector.near(dark, face.box)
+    assert near is not None
+    assert noise(near.landmarks, face) < 0.1
+
+
+def test_equalising_keeps_the_place(astronaut: Pixels) -> None:
+    part = patch(astronaut, (0, 0, 512, 512), 256, torch.device("cpu"))
+    for way in WAYS:
+        seen = way.at(part)
+        assert (seen.turn, seen.scale, seen.origin) == (way.turn, part.scale, part.origin)
+        assert seen.image.abs().max() <= 1
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from(TURNS), st.floats(0, 1), st.floats(0, 1))
+def test_a_patch_knows_the_way_back(width: int, height: int, turn: int, x: float, y: float) -> None:
+    part = patch(np.zeros((height, width, 3), np.uint8), (0, 0, width, height), 50, torch.device("cpu"))
+    middle = torch.tensor([x * part.image.shape[3], y * part.image.shape[2]], dtype=torch.float64)
+    place = middle
+    size = part.image.shape[3], part.image.shape[2]
+    for _ in range(turn // 90):
+        place, size = torch.stack([place[1], size[0] - place[0]]), size[::-1]
+    back = in_photo(place, Way(turn).at(part))
+    assert np.allclose(back, [x * width, y * height], atol=1e-6 * max(width, height))
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(40, 900), st.integers(0, 20))
+def test_tiles_cover_and_overlap(width: int, height: int, side: int, overlap: int) -> None:
+    boxes = tiles(width, height, side, overlap)
+    for axis, length in ((0, width), (1, height)):
+        edges = sorted({(box[axis], box[axis + 2]) for box in boxes})
+        assert edges[0][0] == 0
+        assert edges[-1][1] == length
+        assert all(b - a <= side for a, b in edges)
+        assert all(a[1] - b[0] >= overlap for a, b in itertools.pairwise(edges))
+
+
+def test_strips_are_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = canvas(1203, 1107, [(100, 200, 500, 0)])
+    box, device = (0.0, 0.0, 1203.0, 1107.0), torch.device("cpu")
+    whole = patch(photo, box, 150, device)
+    monkeypatch.setattr(looking, "STRIP", 2**16)
+    strips = patch(photo, box, 150, device)
+    assert strips.scale == whole.scale
+    assert (strips.image - whole.image).abs().max() < 8 / 128
+
+
 # --- landmarks stay where they are ---
 
 TREATMENTS: dict[str, tuple[Callable[[Pixels], Pixels], Callable[[np.ndarray], np.ndarray], float]] = {
@@ -330,6 +464,24 @@ def test_twelve_megapixels_six_faces(detector: Detector) -> None:
     ]
     found = detector(canvas(4000, 3000, heads))
     assert np.allclose([f.size for f in found], [1080, 540, 270, 135, 90], rtol=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "height", "near", "size"), [(20_000, 4_000, 1500, 126), (8_660, 5_774, 1500, 80)]
+)
+def test_small_faces_in_large_photos(
+    detector: Detector, width: int, height: int, near: int, size: int
+) -> None:
+    """One near face, eight small ones, some of which lie where tiles meet."""
+    step = (width - 3500) // 8
+    heads = [(200, 300, near, 0.0)] + [
+        (3300 + i * step, 400 + 977 * i % (height - 900), size, 0.0) for i in range(8)
+    ]
+    search = detector.search(canvas(width, height, heads))
+    assert search.looks == ("first", "tiles")
+    assert search.smallest <= 64
+    assert np.allclose([f.size for f in search.faces], [0.9 * near] + [0.9 * size] * 8, rtol=0.15)
 
 
 @pytest.mark.slow

@@ -54,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forget_output()
         return FAILED
     except OSError as error:  # a disk that is full, also that of standard output
-        forget_output()
         with contextlib.suppress(OSError):
             print(f"mnd: {error}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            forget_output()
         return FAILED
 
 

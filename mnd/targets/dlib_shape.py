@@ -34,10 +34,10 @@ FILES = {
 TOGETHER = 32
 """Faces that are worked on at once: each takes .3 MB."""
 
-RECT_SIDE = 3.76
-RECT_OFFSET = (0.0, -0.066)
+RECT_SIDE = 3.75
+RECT_OFFSET = (0.0, -0.056)
 """Side and centre of dlib's rectangle from the landmarks' mean, in units of their root mean square distance:
-medians over 388 faces of LFW in many sizes and places (`scripts/dlib_rects.py`); sideways, where the median
+medians over 393 faces of LFW in many sizes and places (`scripts/dlib_rects.py`); sideways, where the median
 is -.04 and a mirrored face must get the mirrored rectangle, 0."""
 
 Float32 = npt.NDArray[np.float32]
@@ -159,9 +159,9 @@ def rect_from_landmarks(faces: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """About the rectangles `(K, 4)` in which dlib's detector would see faces with landmarks `(K, 5, 2)`.
 
     The landmarks are those of `mnd.faces`: eyes, nose, corners of the mouth. With their mean m and the root r
-    of their mean square distance from it, a rectangle is the upright square of side 3.76 r about
-    m - (0, .066 r), rounded to whole pixels. dlib's own come in sizes a fifth apart, so 90 % of their
-    sides lie within 14 % of these.
+    of their mean square distance from it, a rectangle is the upright square of side 3.75 r about
+    m - (0, .056 r), rounded to whole pixels. dlib's own come in sizes a fifth apart, so 80 % of their
+    sides lie within 12 % of these.
 
     Raises:
         ValueError: faces of another shape, or not finite.

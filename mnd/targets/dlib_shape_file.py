@@ -166,6 +166,37 @@ def _numbered(pixels: list[list[int]]) -> Indices:
     return np.array(pixels, np.uint16)
 
 
+def _mean(r: _Reader) -> tuple[Floats, bytes]:
+    """The shape that the search begins with, and the bytes of its size, which every leaf begins with too."""
+    start = r.position
+    size = -r.integer()  # dlib writes a matrix's rows and columns as negative numbers
+    r.expect("columns of a shape", -r.integer(), 1)
+    if not 0 < size <= MOST:
+        raise FormatError(f"shape of {size} numbers before byte {r.position}")
+    header = r.data[start : r.position]
+    r.gather(size)
+    return r.gathered(), header
+
+
+def _trees(r: _Reader, header: bytes, size: int) -> tuple[Indices, Floats, Floats]:
+    """All levels' splits `(L, T, S, 2)`, thresholds `(L, T, S)` and leaves `(L, T, S + 1, size)`."""
+    levels, trees, splits = r.count("levels"), 0, 0
+    pixels, numbers = [], []
+    for _ in range(levels):
+        trees = r.same("trees", trees)
+        rows: list[int] = []
+        for _ in range(trees):
+            splits = r.same("splits", splits)
+            rows += _tree(r, splits, header, size)
+        pixels.append(rows)
+        numbers.append(r.gathered().reshape(trees, -1))
+    leaves = np.empty((levels, trees, splits + 1, size), np.float32)
+    for out, values in zip(leaves, numbers, strict=True):
+        out[:] = values[:, splits:].reshape(out.shape)
+    thresholds = np.stack([values[:, :splits] for values in numbers])
+    return _numbered(pixels).reshape(levels, trees, splits, 2), thresholds, leaves
+
+
 def parse(data: bytes) -> Forests:
     """The predictor in a file's bytes.
 
@@ -174,25 +205,9 @@ def parse(data: bytes) -> Forests:
     """
     r = _Reader(data)
     r.expect("version of a shape predictor", r.integer(), 1)
-    start = r.position
-    # dlib writes a matrix's rows and columns as negative numbers
-    size = -r.integer()
-    r.expect("columns of a shape", -r.integer(), 1)
-    if not 0 < size <= MOST:
-        raise FormatError(f"shape of {size} numbers before byte {r.position}")
-    header = data[start : r.position]
-    r.gather(size)
-    mean = r.gathered()
-    levels, trees, splits = r.count("levels"), 0, 0
-    pixels, numbers = [], []
-    for _ in range(levels):
-        trees = r.same("trees", trees)
-        rows = []
-        for _ in range(trees):
-            splits = r.same("splits", splits)
-            rows += _tree(r, splits, header, size)
-        pixels.append(rows)
-        numbers.append(r.gathered().reshape(trees, -1))
+    mean, header = _mean(r)
+    pixels, thresholds, leaves = _trees(r, header, mean.size)
+    levels = len(leaves)
     r.expect("levels of anchors", r.integer(), levels)
     anchors = _numbered([list(r.integers(r.count("anchors"))) for _ in range(levels)])
     r.expect("levels of deltas", r.integer(), levels)
@@ -202,18 +217,7 @@ def parse(data: bytes) -> Forests:
     deltas = r.gathered().reshape(levels, -1, 2)
     if r.position != len(data):
         raise FormatError(f"{len(data) - r.position} bytes are left over")
-    pairs = _numbered(pixels).reshape(levels, trees, splits, 2)
-    leaves = np.empty((levels, trees, splits + 1, size), np.float32)
-    for out, values in zip(leaves, numbers, strict=True):
-        out[:] = values[:, splits:].reshape(out.shape)
-    forests = Forests(
-        mean=mean,
-        first=np.ascontiguousarray(pairs[..., 0]),
-        second=np.ascontiguousarray(pairs[..., 1]),
-        thresholds=np.stack([rows[:, :splits] for rows in numbers]),
-        leaves=leaves,
-        anchors=anchors,
-        deltas=deltas,
-    )
+    first, second = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    forests = Forests(mean, first, second, thresholds, leaves, anchors, deltas)
     forests.check()
     return forests

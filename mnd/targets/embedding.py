@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,12 +12,19 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .looks import LEVELS, LOOKS, USUAL, Look, seen
+from .looks import LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
+Faces = Tensor | Mapping[int, Tensor]
+"""Landmarks `(1, 5, 2)` of a face: ours, or by the number of those that place the chip (see `anchors`)."""
 SHARPNESS = 0.05
 """Temperature of the soft nearest reference, as a share of the unit's scale: the choice is ours."""
+
+
+def placed(faces: Faces, count: int) -> Tensor:
+    """The landmarks that place a chip by `count` landmarks."""
+    return faces if isinstance(faces, Tensor) else faces[count]
 
 
 class FaceTarget(FrozenNetwork):
@@ -56,12 +63,16 @@ class FaceTarget(FrozenNetwork):
             )
         return tuple(LOOKS[name] for name in names)
 
-    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+    def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:  # noqa: ARG002
+        """The landmarks `(1, 5, 2)` that place the chips of each kind of look in a clean picture; here our own."""
+        return {look.landmarks: faces for look in self.looks}
+
+    def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
         """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
-        usual = fit(faces, self.card.template, self.card.size)
+        usual = fit(placed(faces, 5), self.card.template, self.card.size)
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 
-    def looked(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+    def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
         return self._seen(self.cut(image, faces, looks), looks)
 
@@ -113,22 +124,28 @@ class FaceTarget(FrozenNetwork):
         return replace(self.refer(image, face), views=self.judged(image, face, self.looks)[:, None])
 
     @torch.no_grad()
-    def opinion(self, image: Tensor, reference: Reference, level: str = LEVELS[-1]) -> dict[str, float]:
+    def opinion(
+        self, image: Tensor, reference: Reference, looks: Sequence[Look] | None = None
+    ) -> dict[str, float]:
         """What each look says of one picture `(1, 3, H, W)`, in the card's unit, by its name.
 
-        Each look compares with what it saw itself in the reference's pictures; those that count at `level`.
+        Each look compares with what it saw in the reference's pictures itself.
+
+        Args:
+            image: the picture.
+            reference: one of `known`, with the place of the face in this picture.
+            looks: some of the target's; all by default.
 
         Raises:
             ValueError: the reference has no faces, or was made without looks.
         """
         if reference.faces is None or reference.views is None:
-            raise ValueError(
-                f"target {self.card.name!r}: the reference has no looks, expected one of `known`"
-            )
-        chosen = [i for i, look in enumerate(self.looks) if look.counts(level)]
-        looks = [self.looks[i] for i in chosen]
-        margins = self.compare(self.judged(image, reference.faces, looks), reference.views[chosen])
-        return {look.name: self.value(m) for look, m in zip(looks, margins, strict=True)}
+            name = self.card.name
+            raise ValueError(f"target {name!r}: the reference has no looks, expected one of `known`")
+        looks = self.looks if looks is None else looks
+        places = [self.looks.index(look) for look in looks]
+        margins = self.compare(self.judged(image, reference.faces, looks), reference.views[places])
+        return {look.name: self.value(margin) for look, margin in zip(looks, margins, strict=True)}
 
     def value(self, margin: Tensor) -> float:
         """A margin of one picture as the distance or similarity that it is of."""

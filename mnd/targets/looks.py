@@ -124,10 +124,10 @@ LOOKS: dict[str, Look] = {
         Look("68 points, mean", "the same with num_jitters", landmarks=68, mirror="mean"),
         Look("turned", "jitters", turn=3.0),
         Look("turned back", "jitters", turn=-3.0),
-        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02), least="robust"),
-        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02), least="robust"),
-        Look("padding .20", "another margin", zoom=1.4 / 1.5, least="robust"),
-        Look("padding .30", "another margin", zoom=1.6 / 1.5, least="robust"),
+        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02), least="strong"),
+        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02), least="strong"),
+        Look("padding .20", "another margin", zoom=1.4 / 1.5, least="strong"),
+        Look("padding .30", "another margin", zoom=1.6 / 1.5, least="strong"),
         Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",
@@ -143,6 +143,8 @@ LOOKS: dict[str, Look] = {
     )
 }
 """By name, see `TargetCard.judged_as`."""
+FEW = ("aligned", "mean")
+"""Looks that tell enough where nothing is promised."""
 DLIB = tuple(LOOKS)
 """All looks at dlib's network that were met in programs."""
 USUAL = ("aligned", "mean")

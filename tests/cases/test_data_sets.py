@@ -85,10 +85,14 @@ def test_rows_of_a_column_are_found_in_any_order(tmp_path: Path):
 
 PICTURE = base64.b64encode(tiny.picture(0)).decode()
 NO_PATHS = {
-    "base64": PICTURE, "data URI": f"data:image/png;base64,{PICTURE}",
-    "JSON": json.dumps([[n, n + 1] for n in range(30)]), "JSON with a picture": json.dumps({"bytes": PICTURE}), "bytes": repr(tiny.picture(0)),
-    "hexadecimal": tiny.picture(0).hex(), "long": "a long text " * 500,
-}  # fmt: skip
+    "base64": PICTURE,
+    "data URI": f"data:image/png;base64,{PICTURE}",
+    "JSON": json.dumps([[n, n + 1] for n in range(30)]),
+    "JSON with a picture": json.dumps({"bytes": PICTURE}),
+    "bytes": repr(tiny.picture(0)),
+    "hexadecimal": tiny.picture(0).hex(),
+    "long": "a long text " * 500,
+}
 
 
 @pytest.mark.parametrize("form", ["txt", "csv", "tsv", "parquet"])
