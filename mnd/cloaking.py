@@ -184,9 +184,10 @@ class Cloaker:
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        record.update(removed=list(photo.removed), names=photo.names)
+        record["names"] = photo.names
         plan, data, left = self.settings.plan, b"", math.inf
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
+        record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.scores(photo.pixels, self.detector) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, found = self._attempt(photo, subjects, before, plan, attempt)
