@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mnd.subjects import Subject
 from mnd.targets.card import TargetCard
 from mnd.targets.classifier import Classifier, Preprocess
 from mnd.targets.embedding import FaceTarget
+from mnd.targets.looks import Look
 from mnd.targets.target import Reference
 from mnd.views import Views
 
@@ -41,9 +43,9 @@ class Watched(FaceTarget):
         super().__init__(card, net)
         self.shown: list[tuple[Tensor, Tensor]] = []
 
-    def chips(self, images: Tensor, faces: Tensor) -> Tensor:
-        self.shown.append((images.detach(), faces))
-        return super().chips(images, faces)
+    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+        self.shown.append((image.detach(), faces))
+        return super().cut(image, faces, looks)
 
 
 def target(unit="euclidean distance", threshold=0.6, name="toy") -> Watched:
