@@ -75,7 +75,7 @@ class TestPng:
     def test_record(self, png):
         record = png.record
         assert list(record) == ["input", "output", "protected", "level", "seed", "seconds", "targets",
-                                "regions", "quality", "error"]  # fmt: skip
+                                "regions", "quality", "removed", "names", "error"]  # fmt: skip
         assert record["input"] == str(png.source)
         assert record["targets"] == ["dlib"]
         (region,) = record["regions"]

@@ -194,9 +194,13 @@ class DlibTarget(FaceTarget):
         The predictors know upright faces only, so that they see a turned one as it is upright.
         """
         part, points, _, _ = _upright(image, faces)
-        usual = self._planned(part, points, {look.landmarks for look in looks})
-        plans = [usual[look.landmarks].looked(look) for look in looks]
-        return self._seen([chip[None] for chip in dlib_chip.extract(part, plans) / 255], looks)
+        usual = self._planned(part, points, {chip.landmarks for look in looks for chip in look.chips})
+
+        def cut(chips: Sequence[Look]) -> list[Tensor]:
+            plans = [usual[look.landmarks].looked(look) for look in chips]
+            return [chip[None] for chip in dlib_chip.extract(part, plans) / 255]
+
+        return self._seen(cut, looks)
 
     def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, dlib_chip.ChipPlan]:
         """The chip that dlib's landmarks place, by their number, of an upright face with these of ours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -77,15 +77,15 @@ class FaceTarget(FrozenNetwork):
 
     def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
-        return self._seen(self.cut(image, faces, looks), looks)
+        return self._seen(lambda chips: self.cut(image, faces, chips), looks)
 
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
         """The same as the programs themselves would have it, of 8-bit pictures: what verdicts rest on."""
         with torch.no_grad():
             return self.looked(image, faces, looks)
 
-    def _seen(self, chips: Sequence[Tensor], looks: Sequence[Look]) -> Tensor:
-        batch, rows = seen(chips, looks)
+    def _seen(self, cut: Callable[[Sequence[Look]], Sequence[Tensor]], looks: Sequence[Look]) -> Tensor:
+        batch, rows = seen(cut, looks)
         embeddings = self.embed_chips(batch)
         return torch.stack([embeddings[row].mean(0) for row in rows])
 

@@ -8,7 +8,7 @@ a face that one of them still matches is not protected.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +43,8 @@ class Look:
     """It is a square of the picture: the face is not turned upright."""
     mirror: Mirror = "no"
     """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
+    parts: tuple[Look, ...] = ()
+    """The chips whose mean it is, before the mirror; by default it is one chip."""
     least: str = "minimum"
     """The first of the levels that promise something of it: what lies far from the usual chip costs more."""
 
@@ -61,6 +63,11 @@ class Look:
         (False, True)
         """
         return LEVELS.index(self.least) <= LEVELS.index(level)
+
+    @property
+    def chips(self) -> tuple[Look, ...]:
+        """The looks whose chips it needs, not mirrored."""
+        return self.parts or (self,)
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -90,26 +97,31 @@ class Look:
         return torch.cat([linear, (middle - linear @ centre)[..., None]], 2)
 
 
-def seen(chips: Sequence[Tensor], looks: Sequence[Look]) -> tuple[Tensor, list[list[int]]]:
+def seen(
+    cut: Callable[[Sequence[Look]], Sequence[Tensor]], looks: Sequence[Look]
+) -> tuple[Tensor, list[list[int]]]:
     """What the network has to be shown for some looks, and of which rows each look is the mean.
 
     Args:
-        chips: `(1, 3, h, w)`, a look each, not mirrored.
-        looks: as many.
+        cut: the chip `(1, 3, h, w)` of each of some looks, not mirrored; asked for none twice.
+        looks: which.
 
     Returns:
         `(N, 3, h, w)`, no chip twice, and the rows of each look.
     """
+    places = {chip.place: chip for look in looks for chip in look.chips}
+    chips = dict(zip(places, cut(list(places.values())), strict=True))
     batch: list[Tensor] = []
     known: dict[tuple[object, ...], int] = {}
-    rows = []
-    for chip, look in zip(chips, looks, strict=True):
-        wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}[look.mirror]
-        for mirrored in wanted:
-            if (look.place, mirrored) not in known:
-                known[look.place, mirrored] = len(batch)
-                batch.append(chip.flip(3) if mirrored else chip)
-        rows.append([known[look.place, mirrored] for mirrored in wanted])
+
+    def row(place: tuple[object, ...], mirrored: bool) -> int:
+        if (place, mirrored) not in known:
+            known[place, mirrored] = len(batch)
+            batch.append(chips[place].flip(3) if mirrored else chips[place])
+        return known[place, mirrored]
+
+    wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}
+    rows = [[row(chip.place, flip) for chip in look.chips for flip in wanted[look.mirror]] for look in looks]
     return torch.cat(batch), rows
 
 
@@ -129,11 +141,21 @@ LOOKS: dict[str, Look] = {
         Look("padding .20", "another margin", zoom=1.4 / 1.5, least="strong"),
         Look("padding .30", "another margin", zoom=1.6 / 1.5, least="strong"),
         Look(
+            "jitters",
+            "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half of them mirrored",
+            mirror="mean",
+            parts=(
+                Look("a jitter", turn=2.0, shift=(0.012, 0.006)),
+                Look("another jitter", turn=-2.0, shift=(-0.012, -0.006), zoom=0.98),
+            ),
+        ),
+        Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",
+            landmarks=68,
             upright=True,
-            zoom=0.97,
-            shift=(-0.018, 0.0),
+            zoom=0.96,
+            shift=(-0.012, 0.006),
         ),
         Look("box .89", "deepface with dlib's detector", upright=True, zoom=0.89, least="strong"),
         Look("box .80", "deepface with MTCNN", upright=True, zoom=0.8, shift=(0.0, -0.082), least="strong"),
