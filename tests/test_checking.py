@@ -198,7 +198,7 @@ def test_gallery_of_other_photos(pair, tmp_path):
 
 
 def test_gallery_of_somebody_else(pair, tmp_path, shared):
-    """It says so, and judges the photo against itself: the clean one is recognised however far the gallery."""
+    """It says so, and judges the photo against itself: a clean one is recognised, the gallery being far."""
     (tmp_path / "b.jpg").write_bytes(shared("faces/lfw10/Tony_Blair/Tony_Blair_0001.jpg").read_bytes())
     (tmp_path / "c.png").write_bytes(b"none")
     for output, protected in ((pair["output"], True), (pair["input"], False)):
