@@ -81,8 +81,8 @@ class Plan:
 
     @property
     def settled(self) -> int:
-        """The first step that looks at all rows."""
-        return round((1 - self.settle) * self.steps)
+        """The first step that looks at all rows; the last one always does."""
+        return min(round((1 - self.settle) * self.steps), self.steps - 1)
 
     @property
     def drawn(self) -> bool:

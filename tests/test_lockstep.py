@@ -289,7 +289,7 @@ def test_a_search_is_the_same_in_company_and_costs_no_more_questions():
 
 
 def test_targets_that_take_turns_are_the_same_in_company():
-    """Photos whose targets are looked at in other steps, and of other numbers: what each has alone, bit by bit."""
+    """Photos with other numbers of targets, looked at in other steps: what each has alone, bit by bit."""
     net = Net()
 
     def search(meeting: Meeting, shared: nn.Module, seed: int) -> Tensor:

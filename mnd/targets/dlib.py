@@ -21,7 +21,7 @@ from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse
 from .dlib_shape import predictor, rect_from_landmarks
-from .embedding import FaceTarget, Faces, placed
+from .embedding import Faces, FaceTarget, placed
 from .looks import DLIB, Look
 from .network import check_images
 from .registry import register
@@ -179,7 +179,7 @@ class DlibTarget(FaceTarget):
 
     @torch.no_grad()
     def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:
-        """Our landmarks moved to where they place the very chips that dlib's 5 and 68 landmarks place here."""
+        """Our landmarks moved to where they place the very chips that dlib's own, 5 and 68, place here."""
         part, points, corner, quarters = _upright(image, faces)
         plans = self._planned(part, points, (5, 68))
         return {
@@ -203,7 +203,7 @@ class DlibTarget(FaceTarget):
         return self._seen(cut, looks)
 
     def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, dlib_chip.ChipPlan]:
-        """The chip that dlib's landmarks place, by their number, of an upright face with these landmarks of ours."""
+        """The chip that dlib's landmarks place, by their number, of an upright face with these of ours."""
         rect = rect_from_landmarks(points.numpy())
         grey = (part[0] * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         pixels = np.ascontiguousarray(grey)

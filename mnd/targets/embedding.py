@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .looks import LOOKS, USUAL, Look, seen
+from .looks import ALIGNED, LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
@@ -54,17 +54,20 @@ class FaceTarget(FrozenNetwork):
         """The looks that judge, as the card names them.
 
         Raises:
-            ValueError: the card names one that there is not.
+            ValueError: the card names one that there is not, or leaves out the recogniser's own alignment.
         """
         names = self.card.judged_as or USUAL
         if unknown := [name for name in names if name not in LOOKS]:
             raise ValueError(
                 f"card {self.card.name!r}: judged_as names {', '.join(unknown)}, expected {', '.join(LOOKS)}"
             )
+        if ALIGNED.name not in names:
+            told = f"card {self.card.name!r}: judged_as is {', '.join(names)}"
+            raise ValueError(f"{told}, expected {ALIGNED.name} among them")
         return tuple(LOOKS[name] for name in names)
 
     def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:  # noqa: ARG002
-        """The landmarks `(1, 5, 2)` that place the chips of each kind of look in a clean picture; here our own."""
+        """The landmarks `(1, 5, 2)` that place the chips of each kind of look in a clean picture: our own."""
         return {look.landmarks: faces for look in self.looks}
 
     def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:

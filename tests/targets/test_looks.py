@@ -192,12 +192,14 @@ class TestOpinion:
         assert other["mirrored"] > 0.5
         assert other["mean"] < 0.05
 
-    def test_no_more_than_the_level_asks_for(self, face):
+    def test_by_the_looks_that_are_asked_for(self, face):
         t = toy(judged_as=("aligned", "shifted", "box .80"))
-        reference = t.known(self.picture(0.2, 0.8), face)
-        told = [list(t.opinion(self.picture(0.2, 0.8), reference, level)) for level in LEVELS]
-        assert told == [["aligned"], ["aligned", "shifted"], ["aligned", "shifted", "box .80"]]
-        assert list(t.opinion(self.picture(0.2, 0.8), reference)) == told[-1]
+        reference, other = t.known(self.picture(0.2, 0.8), face), self.picture(0.7, 0.1)
+        every = t.opinion(other, reference)
+        assert list(every) == ["aligned", "shifted", "box .80"]
+        for some in (["aligned"], ["box .80", "aligned"]):
+            told = t.opinion(other, reference, [LOOKS[name] for name in some])
+            assert told == pytest.approx({name: every[name] for name in some}, abs=1e-6)
 
     @pytest.mark.parametrize("unit", ["euclidean distance", "cosine similarity"])
     def test_in_the_unit_of_the_card(self, face, unit):
@@ -212,6 +214,8 @@ class TestOpinion:
         assert [look.name for look in toy().looks] == list(USUAL)
         with pytest.raises(ValueError, match="judged_as names sideways, expected aligned"):
             _ = toy(judged_as=("aligned", "sideways")).looks
+        with pytest.raises(ValueError, match="judged_as is mean, expected aligned among them"):
+            _ = toy(judged_as=("mean",)).looks
 
     def test_a_reference_without_looks(self, face):
         t, picture = toy(), self.picture(0.2, 0.8)
