@@ -24,8 +24,8 @@ class Plan:
     steps: int
     """Forward and backward passes of a search."""
     headroom: float
-    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where there
-    are trials, else what the search sees."""
+    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where
+    there are trials, else what the search sees."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
     alone: float
@@ -43,8 +43,8 @@ class Plan:
     looks: int
     """Looks at each face, each shaken anew, in the saved file and in each way through the channel."""
     seen_as: tuple[tuple[str, ...], ...]
-    """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks take
-    turns."""
+    """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks
+    take turns."""
     settle: float
     """The share of steps, the last ones, that look at all rows; the others look at one of them, in turn."""
     trials: tuple[float, ...]
@@ -114,13 +114,13 @@ BOX = ("box 1.00", "box .80")
 TRIALS = (0.4, 0.6, 0.8)
 MINIMUM = Plan(
     steps=50, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS, level="minimum",
-    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
+    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS,
+    level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=(0.5, 0.75), level="robust",
-    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
+    reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=(0.5, 0.75),
+    level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(

@@ -155,7 +155,7 @@ LOOKS: dict[str, Look] = {
         Look("padding .30", "another margin", zoom=1.6 / 1.5, least="strong"),
         Look(
             "jitters",
-            "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half of them mirrored",
+            "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half mirrored",
             mirror="mean",
             parts=(
                 Look("a jitter", turn=2.0, shift=(0.012, 0.006), resampled=True),
