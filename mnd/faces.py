@@ -26,7 +26,8 @@ from .looking import (
     reductions,
     tiles,
 )
-from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upside_down
+from .mtcnn import Measured, cascade, distinct, measure, slant, upside_down
+from .mtcnn_nets import Nets, load
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .looking import LIGHTS, Patch, Pixels, lit, patch
 from .looking import Box as Box
+from .mtcnn_nets import Nets, nms, roi_align
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,14 +43,6 @@ MIRRORED = (1, 0, 2, 4, 3)
 """The landmark that each one becomes in the mirror."""
 
 
-class Nets(NamedTuple):
-    """The three networks: P-Net, R-Net and O-Net."""
-
-    propose: nn.Module
-    check: nn.Module
-    measure: nn.Module
-
-
 class Finds(NamedTuple):
     """What the cascade found: `(N, 4)`, `(N,)` and `(N, 5, 2)`."""
 
@@ -67,16 +60,6 @@ class Measured(NamedTuple):
     probability: Tensor
 
 
-def load(device: torch.device) -> Nets:
-    """The networks with the weights that facenet-pytorch carries, on a device; nothing is downloaded."""
-    from facenet_pytorch import MTCNN
-
-    mtcnn = MTCNN(device=device)
-    for parameter in mtcnn.parameters():
-        parameter.requires_grad_(False)
-    return Nets(mtcnn.pnet, mtcnn.rnet, mtcnn.onet)
-
-
 def _square(boxes: Tensor) -> Tensor:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True) / 2
@@ -89,8 +72,6 @@ def _move(boxes: Tensor, shares: Tensor) -> Tensor:
 
 
 def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
-    from torchvision.ops import nms
-
     height, width = image.shape[2:]
     found, scale = [], 12 / smallest
     while min(height, width) * scale >= 12:
@@ -113,16 +94,12 @@ def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
 
 def _judge(net: nn.Module, image: Tensor, boxes: Tensor, size: int) -> list[Tensor]:
     """What `net` says of boxes at fractions of a pixel, seen as area averages; outside the image is grey."""
-    from torchvision.ops import roi_align
-
-    parts = [net(roi_align(image, [part], size, aligned=True)) for part in torch.split(boxes, 256)]
+    parts = [net(roi_align(image, part, size)) for part in torch.split(boxes, 256)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
 def cascade(nets: Nets, image: Tensor, smallest: float, probability: float) -> Finds:
     """Three networks, each of which looks closer at what the one before it let through."""
-    from torchvision.ops import nms
-
     boxes = _propose(nets, image, smallest)
     if len(boxes):
         moves, scores = _judge(nets.check, image, boxes, 24)
