@@ -121,7 +121,7 @@ def _operators() -> Any:
 
 
 def nms(boxes: Tensor, scores: Tensor, most: float) -> Tensor:
-    """Which boxes `(N, 4)` overlap no surer one by more than `most` (intersection over union), surest first."""
+    """Which boxes `(N, 4)` overlap no surer one by more than `most` (intersection over union)."""
     kept: Tensor = _operators().nms(boxes, scores, most)
     return kept
 
