@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PYRAMID = 0.709
 THRESHOLDS = (0.6, 0.7)
 """Of the first and the second network; the third's is the caller's."""
+LENIENT = (0.3, 0.3)
+"""The same in a picture of which hardly anything is left."""
 CELLS = 48
 """Pixels a side of the third network's input."""
 FINE = 4
@@ -71,13 +73,19 @@ def _move(boxes: Tensor, shares: Tensor) -> Tensor:
     return boxes + shares * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
 
 
+<<<<<<< HEAD
 def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
+=======
+def _propose(nets: Nets, image: Tensor, smallest: float, threshold: float) -> Tensor:
+    from torchvision.ops import nms
+
+>>>>>>> faces
     height, width = image.shape[2:]
     found, scale = [], 12 / smallest
     while min(height, width) * scale >= 12:
         small = F.interpolate(image, size=(round(height * scale), round(width * scale)), mode="area")
         moves, scores = nets.propose(small)
-        row, column = (scores[0, 1] >= THRESHOLDS[0]).nonzero(as_tuple=True)
+        row, column = (scores[0, 1] >= threshold).nonzero(as_tuple=True)
         corner = torch.stack([column, row], 1) * 2.0
         actual = image.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         boxes = torch.cat([corner, corner + 12], 1) * actual
@@ -98,12 +106,24 @@ def _judge(net: nn.Module, image: Tensor, boxes: Tensor, size: int) -> list[Tens
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
-def cascade(nets: Nets, image: Tensor, smallest: float, probability: float) -> Finds:
+def cascade(
+    nets: Nets,
+    image: Tensor,
+    smallest: float,
+    probability: float,
+    thresholds: tuple[float, float] = THRESHOLDS,
+) -> Finds:
     """Three networks, each of which looks closer at what the one before it let through."""
+<<<<<<< HEAD
     boxes = _propose(nets, image, smallest)
+=======
+    from torchvision.ops import nms
+
+    boxes = _propose(nets, image, smallest, thresholds[0])
+>>>>>>> faces
     if len(boxes):
         moves, scores = _judge(nets.check, image, boxes, 24)
-        good = scores[:, 1] > THRESHOLDS[1]
+        good = scores[:, 1] > thresholds[1]
         boxes, moves, sure = boxes[good], moves[good], scores[good, 1]
         keep = nms(boxes, sure, 0.7)
         boxes = _square(_move(boxes[keep], moves[keep]))
