@@ -122,7 +122,7 @@ def _from_shares(shares: Tensor) -> Tensor:
 
 
 def _ranks(shares: Tensor) -> Tensor:
-    """`(1, 1, H, W)`: how much of the picture is darker, what is as bright counted half; the brightest has 1."""
+    """`(1, 1, H, W)`: how much of the picture is darker, what is as bright counted half; the brightest: 1."""
     steps = 3 * 255
     levels = shares.mean(1, keepdim=True).mul(steps).round().long()
     counts = torch.bincount(levels.flatten().cpu(), minlength=steps + 1).double().to(shares.device)
