@@ -22,18 +22,22 @@ from .looking import (
     Pixels,
     Way,
     in_photo,
+    overexposed,
     patch,
     reductions,
     tiles,
 )
-from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upside_down
+from .mtcnn import LENIENT, THRESHOLDS, Measured, cascade, distinct, measure, slant, upside_down
+from .mtcnn_nets import Nets, load
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
-LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed")
+LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed", "ranked")
 """At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
-or a turned one; then, each only when nothing was found: at tiles at full scale, in two other lights."""
+or a turned one; then, each only when nothing was found: at tiles at full scale, in three other lights."""
+BRIGHT = LIGHTS[2:]
+"""The lights that are for what is overexposed, and only looked at where something is."""
 NAMED = 3
 """Places of suspects that a message names."""
 DOUBTLESS = 0.996
@@ -186,7 +190,7 @@ class Search:
         words = [f"looked for faces of {math.ceil(self.smallest)} pixels or more"]
         words += ["also turned to every side"] if "turned" in self.looks else []
         words += ["also in an equalised copy"] if "equalised" in self.looks else []
-        words += ["also in a dimmed one"] if "dimmed" in self.looks else []
+        words += ["also in dimmed ones"] if "dimmed" in self.looks else []
         return ", ".join(words)
 
 
@@ -314,7 +318,8 @@ class Detector:
             "turned": (whole + fine, WAYS[1:4]),
             "close": (close, WAYS[:1]),
             "equalised": (whole + fine, WAYS[4:8]),
-            "dimmed": (whole + fine, WAYS[8:]),
+            "dimmed": (whole + fine, WAYS[8:12]),
+            "ranked": (whole + fine, WAYS[12:]),
         }
         once, later = settings.minimum_probability, settings.minimum_probability_later
         faces: list[Face] = []
@@ -329,6 +334,8 @@ class Detector:
             looks.append(name)
             for place, longest in places:
                 part = patch(pixels, place, longest, self.device)
+                if name in BRIGHT and not overexposed(part, settings.minimum_size):
+                    continue
                 for way in ways:
                     least = settings.doubt if way == WAYS[0] else settings.minimum_probability_near
                     for score, face in self._seen(pixels, part, way, settings.minimum_size, least, name):
@@ -387,7 +394,8 @@ class Detector:
     ) -> list[tuple[float, Face]]:
         """What may be a face in a patch, measured, with what the cascade thought of it: at least `least`."""
         size, copy = (pixels.shape[1], pixels.shape[0]), way.at(part)
-        finds = cascade(self._nets, copy.image, smallest, least)
+        thresholds = LENIENT if way.light in BRIGHT else THRESHOLDS
+        finds = cascade(self._nets, copy.image, smallest, least, thresholds)
         points = in_photo(finds.landmarks, copy)
         found = [_face(self._measured(pixels, each, way.light), size, look) for each in points]
         scores: list[float] = finds.scores.tolist()

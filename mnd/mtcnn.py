@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .looking import LIGHTS, Patch, Pixels, lit, patch
 from .looking import Box as Box
+from .mtcnn_nets import Nets, nms, roi_align
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PYRAMID = 0.709
 THRESHOLDS = (0.6, 0.7)
 """Of the first and the second network; the third's is the caller's."""
+LENIENT = (0.3, 0.3)
+"""The same in a picture of which hardly anything is left."""
 CELLS = 48
 """Pixels a side of the third network's input."""
 FINE = 4
@@ -40,14 +43,6 @@ Set on 100 photos of LFW: from .30 to .42 between the eyes a recogniser is equal
 """
 MIRRORED = (1, 0, 2, 4, 3)
 """The landmark that each one becomes in the mirror."""
-
-
-class Nets(NamedTuple):
-    """The three networks: P-Net, R-Net and O-Net."""
-
-    propose: nn.Module
-    check: nn.Module
-    measure: nn.Module
 
 
 class Finds(NamedTuple):
@@ -67,16 +62,6 @@ class Measured(NamedTuple):
     probability: Tensor
 
 
-def load(device: torch.device) -> Nets:
-    """The networks with the weights that facenet-pytorch carries, on a device; nothing is downloaded."""
-    from facenet_pytorch import MTCNN
-
-    mtcnn = MTCNN(device=device)
-    for parameter in mtcnn.parameters():
-        parameter.requires_grad_(False)
-    return Nets(mtcnn.pnet, mtcnn.rnet, mtcnn.onet)
-
-
 def _square(boxes: Tensor) -> Tensor:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True) / 2
@@ -88,15 +73,13 @@ def _move(boxes: Tensor, shares: Tensor) -> Tensor:
     return boxes + shares * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
 
 
-def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
-    from torchvision.ops import nms
-
+def _propose(nets: Nets, image: Tensor, smallest: float, threshold: float) -> Tensor:
     height, width = image.shape[2:]
     found, scale = [], 12 / smallest
     while min(height, width) * scale >= 12:
         small = F.interpolate(image, size=(round(height * scale), round(width * scale)), mode="area")
         moves, scores = nets.propose(small)
-        row, column = (scores[0, 1] >= THRESHOLDS[0]).nonzero(as_tuple=True)
+        row, column = (scores[0, 1] >= threshold).nonzero(as_tuple=True)
         corner = torch.stack([column, row], 1) * 2.0
         actual = image.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         boxes = torch.cat([corner, corner + 12], 1) * actual
@@ -113,20 +96,22 @@ def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
 
 def _judge(net: nn.Module, image: Tensor, boxes: Tensor, size: int) -> list[Tensor]:
     """What `net` says of boxes at fractions of a pixel, seen as area averages; outside the image is grey."""
-    from torchvision.ops import roi_align
-
-    parts = [net(roi_align(image, [part], size, aligned=True)) for part in torch.split(boxes, 256)]
+    parts = [net(roi_align(image, part, size)) for part in torch.split(boxes, 256)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
-def cascade(nets: Nets, image: Tensor, smallest: float, probability: float) -> Finds:
+def cascade(
+    nets: Nets,
+    image: Tensor,
+    smallest: float,
+    probability: float,
+    thresholds: tuple[float, float] = THRESHOLDS,
+) -> Finds:
     """Three networks, each of which looks closer at what the one before it let through."""
-    from torchvision.ops import nms
-
-    boxes = _propose(nets, image, smallest)
+    boxes = _propose(nets, image, smallest, thresholds[0])
     if len(boxes):
         moves, scores = _judge(nets.check, image, boxes, 24)
-        good = scores[:, 1] > THRESHOLDS[1]
+        good = scores[:, 1] > thresholds[1]
         boxes, moves, sure = boxes[good], moves[good], scores[good, 1]
         keep = nms(boxes, sure, 0.7)
         boxes = _square(_move(boxes[keep], moves[keep]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -51,8 +52,8 @@ class Arrival:
 class Views:
     """The margins of a group of subjects, as a function of their crop; every call looks anew.
 
-    A face recogniser has a margin for each of the plan's looks (`mnd.targets.looks`), since each has a limit of
-    its own to reach: that of its worst view among the saved file and the ways through the channel.
+    A face recogniser has a margin for each row of the plan's looks (`mnd.targets.looks`), since each has a
+    limit of its own to reach: that of its worst view among the saved file and the ways through the channel.
 
     Args:
         subjects: whom to protect.
@@ -96,15 +97,20 @@ class Views:
 
     @torch.no_grad()
     def accept(self, y: Tensor) -> bool:
-        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has to
-        withstand; where one is not, its margin asks for more from now on."""
+        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has
+        to withstand; where one is not, its margin asks for more from now on."""
         seen = self.saved(y)
         arrivals = {SAVED: Arrival(seen, lambda points: points)}
         for name in self.plan.withstands:
             image = to_tensor(VERIFICATION[name](to_pixels(seen)), seen.device)
-            ratio = image.shape[3] / seen.shape[3]
-            arrivals[name] = Arrival(image, lambda points, ratio=ratio: (points + 0.5) * ratio - 0.5)  # type: ignore[misc]
-        return all([view.accept(arrivals) for view in self.views])
+            arrivals[name] = Arrival(image, partial(_scaled, ratio=image.shape[3] / seen.shape[3]))
+        accepted = [view.accept(arrivals) for view in self.views]  # each of them learns from it
+        return all(accepted)
+
+
+def _scaled(points: Tensor, ratio: float) -> Tensor:
+    """Points of a picture in a smaller one; pixel centres are whole numbers."""
+    return (points + 0.5) * ratio - 0.5
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -174,10 +180,10 @@ class _FaceView(_View):
 
     @torch.no_grad()
     def accept(self, arrivals: Mapping[str, Arrival]) -> bool:
-        """Judge the present picture as the saved file will be judged: whether each look that counts is fooled.
+        """Judge the present picture as the saved file will be judged: is each look that counts fooled?
 
-        The head-room of each look of the search becomes how far the worst judge of its kind is behind it: programs
-        find other landmarks, and cut out other crops.
+        The head-room of each look of the search becomes how far the worst judge of its kind is behind it:
+        programs find other landmarks, and cut out other crops.
         """
         if self.judged.views is None or not self.plan.trials:
             return True
@@ -239,7 +245,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _kin(look: Look) -> tuple[bool, bool]:
-    """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
+    """Looks that need head-room together: those with a mirror image, and those of a detector's box."""
     return look.mirror != "no", look.upright and look.least == "strong"
 
 

@@ -15,6 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .alignment import warp
+
 Mirror = Literal["no", "yes", "mean"]
 LEVELS = ("minimum", "robust", "strong")
 """Each promises what those before it do, and more."""
@@ -45,6 +47,8 @@ class Look:
     """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
     parts: tuple[Look, ...] = ()
     """The chips whose mean it is, before the mirror; by default it is one chip."""
+    resampled: bool = False
+    """It is made of the finished usual chip, not of the picture: it is a little smoother."""
     least: str = "minimum"
     """The first of the levels that promise something of it: what lies far from the usual chip costs more."""
 
@@ -72,7 +76,12 @@ class Look:
     @property
     def place(self) -> tuple[object, ...]:
         """What it shares with another look that differs only in the mirror."""
-        return self.landmarks, self.turn, self.zoom, self.shift, self.upright
+        return self.landmarks, self.turn, self.zoom, self.shift, self.upright, self.resampled
+
+    @property
+    def source(self) -> Look:
+        """The look whose chip is cut out of the picture for it."""
+        return Look("usual", landmarks=self.landmarks) if self.resampled else self
 
     def adjusted(self, matrix: Tensor, size: tuple[int, int]) -> Tensor:
         """`(K, 2, 3)`, chip to picture, of this look, where `matrix` is that of the usual chip of `size`.
@@ -109,8 +118,12 @@ def seen(
     Returns:
         `(N, 3, h, w)`, no chip twice, and the rows of each look.
     """
-    places = {chip.place: chip for look in looks for chip in look.chips}
-    chips = dict(zip(places, cut(list(places.values())), strict=True))
+    sources = {chip.source.place: chip.source for look in looks for chip in look.chips}
+    chips = dict(zip(sources, cut(list(sources.values())), strict=True))
+    for chip in (chip for look in looks for chip in look.chips if chip.resampled):
+        usual = chips[chip.source.place]
+        size = (usual.shape[2], usual.shape[3])
+        chips[chip.place] = warp(usual, chip.adjusted(torch.eye(2, 3, dtype=torch.float64)[None], size), size)
     batch: list[Tensor] = []
     known: dict[tuple[object, ...], int] = {}
 
@@ -142,11 +155,11 @@ LOOKS: dict[str, Look] = {
         Look("padding .30", "another margin", zoom=1.6 / 1.5, least="strong"),
         Look(
             "jitters",
-            "num_jitters of face_recognition: turned by up to 3 degrees, moved by 2 %, half of them mirrored",
+            "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half mirrored",
             mirror="mean",
             parts=(
-                Look("a jitter", turn=2.0, shift=(0.012, 0.006)),
-                Look("another jitter", turn=-2.0, shift=(-0.012, -0.006), zoom=0.98),
+                Look("a jitter", turn=2.0, shift=(0.012, 0.006), resampled=True),
+                Look("another jitter", turn=-2.0, shift=(-0.012, -0.006), zoom=0.98, resampled=True),
             ),
         ),
         Look(
