@@ -28,7 +28,7 @@ POWER, DIM = 16.0, 0.7
 """Of the dimmed light: a level of 1 becomes `DIM`, others fall by this power."""
 WHITE = 0.9
 """Of the ranked light: what its brightest level becomes."""
-CLIPPED = 250 / 255
+CLIPPED = 249.5 / 255
 """A level from which on little is left of what was there."""
 STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
@@ -114,7 +114,7 @@ def lit(part: Patch, light: str) -> Patch:
 
 def _shares(part: Patch) -> Tensor:
     """Levels, 0..1."""
-    return part.image.mul(128 / 255).add(0.5 - 0.5 / 255).clamp(0, 1)
+    return part.image.mul(128 / 255).add(0.5).clamp(0, 1)
 
 
 def _from_shares(shares: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def _from_shares(shares: Tensor) -> Tensor:
 
 
 def _ranks(shares: Tensor) -> Tensor:
-    """`(1, 1, H, W)`: how much of the picture is darker, what is as bright counted half; the brightest: 1."""
+    """`(1, 1, H, W)`: how much of the picture is darker, half of what is as bright; the brightest: 1."""
     steps = 3 * 255
     levels = shares.mean(1, keepdim=True).mul(steps).round().long()
     counts = torch.bincount(levels.flatten().cpu(), minlength=steps + 1).double().to(shares.device)

@@ -268,7 +268,10 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {})
         view.known = _person(view, clean)
         first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
-        view.rooms = dict.fromkeys(view.known, room + first)
+        kinds = {_kin(look) for look in target.looks if look.counts(plan.level)}
+        for name in view.known:
+            aside = plan.trials and _kin(LOOKS[name]) not in kinds
+            view.rooms[name] = plan.aside * abs(target.card.threshold) if aside else room + first
         view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views

@@ -138,6 +138,14 @@ def seen(
     return torch.cat(batch), rows
 
 
+def _jitters(landmarks: int) -> tuple[Look, ...]:
+    """Two of the crops whose mean dlib takes: as far from the chip as most of them are."""
+    return (
+        Look("one", landmarks=landmarks, turn=2.0, shift=(0.012, 0.006), resampled=True),
+        Look("other", landmarks=landmarks, turn=-2.0, shift=(-0.012, -0.006), zoom=0.98, resampled=True),
+    )
+
+
 ALIGNED = Look("aligned", "the recogniser's own alignment")
 LOOKS: dict[str, Look] = {
     look.name: look
@@ -157,11 +165,9 @@ LOOKS: dict[str, Look] = {
             "jitters",
             "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half mirrored",
             mirror="mean",
-            parts=(
-                Look("a jitter", turn=2.0, shift=(0.012, 0.006), resampled=True),
-                Look("another jitter", turn=-2.0, shift=(-0.012, -0.006), zoom=0.98, resampled=True),
-            ),
+            parts=_jitters(5),
         ),
+        Look("68 points, jitters", "the same, model large", mirror="mean", parts=_jitters(68)),
         Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",
