@@ -133,14 +133,12 @@ def doubted(nets: Nets, image: Tensor, finds: Finds, sure: float, least: float) 
     The third network looks once more, at three more turns: a face on its side or upside down is hardly a face
     to it, and one the right way up is. The landmarks are of the turn that is surest, the scores stay.
     """
-    from torchvision.ops import roi_align
-
     doubtful = (finds.scores < sure).nonzero().flatten()
     if not len(doubtful):
         return finds
     squares = _square(finds.boxes[doubtful])
     scores, landmarks = [finds.scores[doubtful]], [finds.landmarks[doubtful]]
-    crops = roi_align(image, [squares], CELLS, aligned=True)
+    crops = roi_align(image, squares, CELLS)
     side = (squares[:, 2:] - squares[:, :2])[:, None]
     for turn in (1, 2, 3):
         _, points, found = nets.measure(torch.rot90(crops, turn, (2, 3)))
