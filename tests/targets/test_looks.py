@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mnd.targets import dlib as dlib_target
 from mnd.targets import looks, registry
+from mnd.targets.alignment import warp
 from mnd.targets.card import TargetCard
 from mnd.targets.dlib import DlibTarget
 from mnd.targets.dlib_chip import ChipPlan
@@ -130,6 +131,9 @@ class TestLook:
 class TestSeen:
     def chip(self, look: Look) -> Tensor:
         """One for each place: looks that differ in the mirror alone have the same."""
+        if look.resampled:
+            usual = torch.eye(2, 3, dtype=torch.float64)[None]
+            return warp(self.chip(look.source), look.adjusted(usual, (4, 5)), (4, 5))
         seed = abs(hash((look.landmarks, look.turn, look.zoom, look.shift, look.upright))) % 2**31
         return torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(seed))
 
