@@ -28,8 +28,10 @@ FIRST = 0.1
 """Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
 NEARLY = 0.01
 """By how much a trial may miss the head-room, as a share of the threshold."""
+LEAST = 0.002
+"""What it must have in any case: the file is verified once more, with the face found anew."""
 MOST = 0.6
-"""The largest head-room that a trial asks for, as a share of the threshold."""
+"""How far a judge can be behind a look of the search, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
 SAVED = "saved"
@@ -195,9 +197,9 @@ class _FaceView(_View):
             read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
                 for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
-                    room = max(kin) - value + self.headroom
-                    self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
-        return max(worst.values()) <= NEARLY * scale - self.headroom
+                    behind_it = min(max(max(kin) - value, -MOST * scale), MOST * scale)
+                    self.rooms[look.name] = behind_it + self.headroom
+        return max(worst.values()) <= -max(self.headroom - NEARLY * scale, LEAST * scale)
 
     def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
         """The margin of each look, by dlib's own landmarks where it is dlib's."""
