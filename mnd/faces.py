@@ -407,19 +407,26 @@ class Detector:
         size, copy = (pixels.shape[1], pixels.shape[0]), way.at(part)
         thresholds = LENIENT if way.light in BRIGHT else THRESHOLDS
         finds = cascade(self._nets, copy.image, smallest, least, thresholds)
-        if least < self.settings.minimum_probability_near:
+        asked = least < self.settings.minimum_probability_near
+        if asked:
             finds = doubted(self._nets, copy.image, finds, self.settings.minimum_probability, PROMISING)
         points = in_photo(finds.landmarks, copy)
-        found = [_face(self._measured(pixels, each, way.light), size, look) for each in points]
         scores: list[float] = finds.scores.tolist()
+        doubtful = [asked and score < self.settings.minimum_probability for score in scores]
+        found = [
+            _face(self._measured(pixels, each, way.light, doubt), size, look)
+            for each, doubt in zip(points, doubtful, strict=True)
+        ]
         return [(score, face) for score, face in zip(scores, found, strict=True) if face is not None]
 
-    def _measured(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
+    def _measured(self, pixels: Pixels, points: Tensor, light: str, doubtful: bool) -> Measured:
         """The face near these landmarks, the right way up, in the photo's own light or in that of the look.
 
         The surer one counts: in a photo darkened to a tenth landmarks are off by an eighth of the distance of
         the eyes, in its equalised copy by a fiftieth.
         """
+        if doubtful:  # all turns have been looked at
+            return measure(self._nets, pixels, points, self.device, light, HOPELESS)
         found = self._righted(pixels, points, LIGHTS[0])
         if light == LIGHTS[0]:
             return found
