@@ -9,6 +9,8 @@ from dataclasses import dataclass
 ORIENTATION, EXIF_IFD, GPS_IFD, INTEROP_IFD = 274, 34665, 34853, 40965
 TEXT, UTF8 = 2, 129
 """Types of texts; the second is that of EXIF 3."""
+_HEADER = 8
+"""Bytes of a structure in which no directory and no value can stand."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, UTF8: 1}
 _FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 _UNITS = {2: 1, 3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
@@ -105,8 +107,8 @@ def directory(data: bytes, order: str, at: int, base: int = 0) -> Directory:
     Raises:
         ValueError: the directory itself lies outside the data.
     """
-    if not 0 <= at <= len(data) - 2:
-        raise ValueError(f"the directory at byte {at} lies outside the {len(data)} bytes")
+    if not _HEADER <= at <= len(data) - 2:
+        raise ValueError(f"the directory at byte {at} lies outside the {len(data)} bytes, or in their header")
     count = struct.unpack_from(order + "H", data, at)[0]
     end = at + 2 + 12 * count
     entries = []
@@ -115,7 +117,7 @@ def directory(data: bytes, order: str, at: int, base: int = 0) -> Directory:
         size = _SIZES.get(form, 1) * items
         place = base + struct.unpack_from(order + "I", data, entry_at + 8)[0]
         value_at = entry_at + 8 if size <= 4 else place
-        if value_at + size <= len(data):
+        if value_at >= _HEADER and value_at + size <= len(data):
             entries.append(Entry(tag, form, items, entry_at, value_at, size))
     following = struct.unpack_from(order + "I", data, end)[0] if end + 4 <= len(data) else 0
     return Directory(data, order, at, tuple(entries), following)

@@ -162,6 +162,9 @@ class _Copy:
 
     def _directory(self, source: Directory, entry: Entry) -> bytes | None:
         at = source.number(entry.tag, 0)
+        if entry.size > 4:  # a pointer is one number: what is longer is something else
+            self.noted.cut(tag_name(entry.tag))
+            return None
         if at in self._seen:
             return None
         try:

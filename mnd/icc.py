@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from .noted import Noted
-from .pictures import SMALL, text_block_hides
+from .pictures import SMALL, starts_picture, text_block_hides
 
 _TABLES = {
     b"curv", b"para", b"mft1", b"mft2", b"mAB ", b"mBA ", b"mpet", b"XYZ ", b"sf32", b"ncl2", b"vcgt",
@@ -35,6 +35,7 @@ def clean_icc(profile: bytes, noted: Noted) -> bytes:
         return b""
     clean = bytearray(len(profile))
     clean[:end] = profile[:end]
+    cut: list[tuple[int, int]] = []
     for at in range(132, end, 12):
         name, place, length = struct.unpack_from(">4sII", profile, at)
         data = profile[place : place + length]
@@ -44,6 +45,13 @@ def clean_icc(profile: bytes, noted: Noted) -> bytes:
             clean[place : place + len(data)] = data
         else:
             noted.cut(f"colour profile {name.decode('latin-1')!r}")
+            cut.append((place, len(data)))
+    for place, length in cut:  # in the end: a table that says to be longer than it is may lie over it
+        start = max(place, end)
+        clean[start : place + length] = bytes(max(place + length - start, 0))
+    if starts_picture(bytes(clean)):
+        noted.cut("colour profile with a picture in it")
+        return b""
     return bytes(clean)
 
 

@@ -35,15 +35,16 @@ _START = re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+|\xff\x0a|BM", re.DOTALL)
 _STREAM = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
 """Deflated data: zlib, gzip."""
 
-_BREAKS = re.compile(r"(?:\s|\\+[nrt]|\\+u000[9aAdD]|%0[9aAdD]|[\"']\s*[,+]\s*[\"'])+")
+_BREAKS = re.compile(r"(?:\s|(?<!\\)\\++[nrt]|(?<!\\)\\++u000[9aAdD]|%0[9aAdD]|[\"']\s*+[,+]\s*+[\"'])+")
 """What stands between the lines of a run, as XML, JSON, addresses and programs write it."""
-_ESCAPED = re.compile(r"\\+u00([2-7][0-9a-fA-F])|%(2[bBfF]|3[dD])")
+_ESCAPED = re.compile(r"(?<!\\)\\++u00([2-7][0-9a-fA-F])|%(2[bBfF]|3[dD])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\n-]+")
 _BASE64_HEADS = re.compile(
     r"/9j/[2-7]|iVBORw0KGgo|UklGR.{6}XRUJQ|UklGR[A-Za-z0-9+/]{5,8}V0VC|R0lGODdh|R0lGODlh|AAAADEpYTCA"
 )
 _HEX = re.compile(r"[0-9A-Fa-f\n]+")
-_PIXELS = re.compile(r"(?:\b(?:0x[0-9A-Fa-f]{1,2}|\d{1,3}|[0-9A-Fa-f]{2})\b[\s,;:]*){257,}")
+_PIXELS = re.compile(r"(?:\b(?:0x[0-9A-Fa-f]{1,2}|\d{1,3}|\d[A-Fa-f]|[A-Fa-f][0-9A-Fa-f])\b[\s,;:]*+){257,}+")
+"""Numbers that can be read in one way only: else a text with fewer of them would be tried in all ways."""
 _SPACES = frozenset(" \t\n\r\u3000,.;:!?。、，．！？・「」…")
 _DEPTH = 3
 
@@ -174,7 +175,7 @@ def _plain(text: str) -> str:
         text = unescape(text)
     if "%" in text or "\\u" in text:
         text = _ESCAPED.sub(lambda m: chr(int(m[1] or m[2], 16)), text)
-    return re.sub(r"\\+/", "/", text)
+    return re.sub(r"(?<!\\)\\++/", "/", text)
 
 
 def _base64_runs(text: str) -> Iterator[list[bytes]]:

@@ -17,4 +17,4 @@ def without_person(record: Mapping[str, Any]) -> bool:
     (True, False)
     """
     gallery = record.get("gallery")
-    return gallery is not None and gallery["faces"] > 0 and gallery["person"] == 0
+    return gallery is not None and gallery.get("faces", 0) > 0 and gallery.get("person") == 0

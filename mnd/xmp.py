@@ -19,7 +19,7 @@ from .pictures import TEXT_LIMIT, text_hides
 _TOKEN = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|</[^>]*>|<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>|[^<]+", re.DOTALL
 )
-_TAG = re.compile(r"<([^\s/>]+)(.*?)(\s*/?>)\Z", re.DOTALL)
+_NAME = re.compile(r"<([^\s/>]+)")
 _ATTRIBUTE = re.compile(r"\s*([^\s=]+)\s*=\s*(\"[^\"]*\"|'[^']*')", re.DOTALL)
 _DEPTH = 200
 _CODES = {
@@ -159,7 +159,7 @@ def _text(xmp: bytes, noted: Noted) -> str:
         text = xmp[: error.start].decode(code).rpartition(">")[0] + ">"
     # it is written in UTF-8, so it must not call itself anything else
     return (
-        re.sub(r"\A(\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text)
+        re.sub(r"\A(\s*<\?xml[^>]*?)\sencoding=[\"'][^\"']*[\"']", r"\1", text)
         if code[:5] != "utf-8"
         else text
     )
@@ -210,14 +210,16 @@ def _tree(text: str) -> _Element | None:
 
 def _element(token: str, parent: _Element) -> _Element:
     """The element that a start tag begins."""
-    match = _TAG.match(token)
+    match = _NAME.match(token)
     assert match is not None, "expat has called it well-formed"
-    found = [(a[0], a[1], a[2]) for a in _ATTRIBUTE.finditer(match[2])]
+    inside = token[match.end() :].removesuffix(">").removesuffix("/").rstrip()
+    close = token[match.end() + len(inside) :]
+    found = [(a[0], a[1], a[2]) for a in _ATTRIBUTE.finditer(inside)]
     spaces = parent.spaces | {
         name.partition(":")[2]: unescape(value[1:-1]) for _, name, value in found if name.startswith("xmlns")
     }
     named = [_Attribute(raw, _usual(name, spaces), unescape(value[1:-1])) for raw, name, value in found]
-    return _Element(_usual(match[1], spaces), "<" + match[1], named, match[3], spaces, parent)
+    return _Element(_usual(match[1], spaces), match[0], named, close, spaces, parent)
 
 
 def _usual(name: str, spaces: dict[str, str]) -> str:

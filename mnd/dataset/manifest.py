@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 from ..disks import can_lock, sync
 from ..files import LONGEST, shown
 from ..finite import finite
+from .lines import is_line
 from .outputs import digest
 
 Line = dict[str, Any]
@@ -27,6 +29,7 @@ skipped: no face was found; held: held back, since a face is suspected or could 
 other: no picture; shard: a tar file whose pictures have lines of their own."""
 LONGEST_MESSAGE = 1000
 """Characters of the message of an error."""
+_LONG = re.compile(rf"\S{{{LONGEST + 1},}}")
 _PLACE = 1 << 48
 """Offsets in a manifest are below this; what is above says which manifest."""
 
@@ -84,6 +87,8 @@ def _cut(message: str, name: str) -> str:
     for part in sorted({name, name.rsplit("/", 1)[-1]}, key=len, reverse=True):
         if len(part) > LONGEST:
             message = message.replace(part, shown(part))
+    # what is left may be a name in other words: quoted, or a part of a path
+    message = _LONG.sub(lambda word: shown(word[0]), message)
     half = LONGEST_MESSAGE // 2
     cut = f"{message[: half - 1]}\N{HORIZONTAL ELLIPSIS}{message[-half:]}"
     return message if len(message) <= LONGEST_MESSAGE else cut
@@ -162,12 +167,9 @@ def _parsed(text: bytes) -> Line | None:
         return None
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(line, dict):
-        return None
-    known = isinstance(line.get("input"), str) and line.get("status") in STATUSES
-    return line if known or "mnd_manifest" in line else None
+    return line if is_line(line, STATUSES) else None
 
 
 class Index:

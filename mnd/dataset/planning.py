@@ -136,7 +136,7 @@ class Planner:
             self.counts["failures" if line["status"] in ("failed", "held") else "kept"] += 1
             self._known(line)
             return None
-        return self._counted(item, why, line["output"] is not None)
+        return self._counted(item, why, line.get("output") is not None)
 
     def _counted(self, item: Item, why: str, ours: bool) -> Task:
         self.counts[why] += 1
@@ -150,7 +150,7 @@ class Planner:
             return "changed"
         if line["status"] in ("failed", "held") and self._settings.retry:
             return "retried"
-        if line["output"] is not None and not whole and self._output_lost(item.place, line):
+        if line.get("output") is not None and not whole and self._output_lost(item.place, line):
             return "lost"
         return None
 
@@ -172,7 +172,7 @@ class Planner:
             data, _ = item.read()
         except PhotoError as error:
             # what cannot be looked at now is as it was when it was looked at last
-            return error.kind not in ("missing", "unreadable") and line["input_sha256"] is not None
+            return error.kind not in ("missing", "unreadable") and line.get("input_sha256") is not None
         return sha256_bytes(data) != line.get("input_sha256")
 
     def _output_lost(self, place: str, line: Line) -> bool:
@@ -182,7 +182,7 @@ class Planner:
             return True
         if line.get("output_stat") == [stat.size, stat.mtime_ns]:
             return False
-        return not path.is_file() or sha256_of(path) != line["output_sha256"]
+        return not path.is_file() or sha256_of(path) != line.get("output_sha256")
 
     # shards -----------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Planner:
 
     def _member(self, item: Item, opened: OpenShard) -> Task | None:
         task = self._task(item, opened.whole)
-        if task is None and (line := self._index.get(item.name)) and line["output"] is None:
+        if task is None and (line := self._index.get(item.name)) and line.get("output") is None:
             opened.without.add(item.name)
         return task
 

@@ -300,7 +300,7 @@ class Protection:
     def _verified(self, line: Line) -> None:
         """A result that was looked at again: the manifest is told where it is not as it should be."""
         line = shortened(line)
-        if line["status"] == "failed" and line.get("error", {}).get("kind") != "not-done":
+        if line["status"] == "failed" and (line.get("error") or {}).get("kind") != "not-done":
             self._manifest.append([line])
         self._count(line)
         self.watcher.record(line, False)
@@ -316,7 +316,7 @@ class Protection:
             self._others[_called(line)] += 1
         self._counts["without person"] += without_person(line)
         quality = line.get("quality")
-        if quality and line["protected"]:
+        if quality and line.get("protected"):
             for name, mean in self._quality.items():
                 mean.add(quality.get(name))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..disks import sync
 from ..files import PhotoError
+from ..pictures import starts_picture
 from ..walking import hidden
 from .items import Item, Shard
 from .outputs import PARTS
@@ -29,6 +30,8 @@ _HOLDERS: dict[str, tuple[tuple[str, ...], tuple[bytes, ...]]] = {
 """What can have faces in it, by what it is called: suffixes, and the bytes that such files begin with."""
 _BASE64 = (b"/9j/", b"iVBORw0KGgo", b"data:image", b"UklGR")
 _TEXT, _BLOCK = 1 << 20, 1 << 20
+_LITTLE = 300
+"""Bytes: a small face needs more."""
 
 Wants = Callable[[str], bool]
 
@@ -131,10 +134,12 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
     for kind, (suffixes, heads) in _HOLDERS.items():
         if lower.endswith(suffixes) or head.startswith(heads) or head[4:8] in heads:
             return kind
-    # a text with a picture in base64: a small face needs some hundred characters
-    if info.size > 300 and any(sign in _head(info, file, _TEXT) for sign in _BASE64):
+    if info.size <= _LITTLE:
+        return ""
+    start = _head(info, file, _TEXT)
+    if any(sign in start for sign in _BASE64):
         return "text with pictures in it"
-    return ""
+    return "file with a picture in it" if starts_picture(start) else ""
 
 
 def _head(info: tarfile.TarInfo, file: io.BufferedReader, size: int) -> bytes:

@@ -29,10 +29,10 @@ class VerifyPlanner(Planner):
             return None
         self.found += 1
         self.counts["kept"] += 1
-        if line["status"] == "failed" or line["output"] is None:
+        if line["status"] == "failed" or line.get("output") is None:
             self._known(line)
             return None
-        told = line["status"], line["input_sha256"], line["output_sha256"]
+        told = line["status"], line.get("input_sha256") or "", line.get("output_sha256") or ""
         return Task(replace(item, told=told), "verified")
 
     def _shard(self, shard: Shard) -> Iterator[Task]:

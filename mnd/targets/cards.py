@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from functools import partial
@@ -12,16 +13,26 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..files import LONGEST, shown
 from ..weights import WeightsFile, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .embedding import FaceTarget
+from .looks import LOOKS
 from .registry import Entry, nearest, register_family
 from .target import Target
 
 State = dict[str, Tensor]
 
+LARGEST = 4096
+"""Pixels of a side of what a network is shown."""
+SHA256 = re.compile("[0-9a-fA-F]{8,64}")
+"""All of the sum, or how it begins."""
+TEXTS = ("name", "kind", "unit", "source", "licence", "threshold_at", "weights", "sha256", "template",
+         "architecture", "interpolation")  # fmt: skip
+FREE = ("source", "licence", "threshold_at")
+"""Those of any length."""
 NOTES = ("accuracy", "notes")
 """Fields of a card that are for people alone."""
 REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
@@ -95,48 +106,80 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         raise FileNotFoundError(f"card {path} does not exist")
     try:
         data = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"card {path}: no readable JSON: {error}") from error
     if not isinstance(data, dict):
         raise ValueError(f"card {path}: holds {type(data).__name__}, expected an object")
     for name in data:
         if name not in ALLOWED:
-            raise ValueError(f"card {path}: unknown field {name!r}{nearest(name, ALLOWED)}")
+            raise ValueError(f"card {path}: unknown field {_shown(name)}{nearest(name, ALLOWED)}")
     if missing := [name for name in REQUIRED if data.get(name) is None]:
         raise ValueError(f"card {path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
+    for name in data:
+        if name in TEXTS and not isinstance(data[name], str) and (name, data[name]) != ("sha256", None):
+            raise ValueError(f"card {path}: {name} is {_shown(data[name])}, expected a text")
+        if name in TEXTS and name not in FREE and len(data[name] or "") > LONGEST:
+            got = f"{name} has {len(data[name]):,} characters"
+            raise ValueError(f"card {path}: {got}, expected at most {LONGEST}")
+    if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:
+        raise ValueError(f"card {path}: threshold is {_shown(data['threshold'])}, expected a finite number")
     values = {f.name: data[f.name] for f in fields(TargetCard) if f.name in data}
     values |= {name: _numbers(path, name, values[name]) for name in ("size", "mean", "std") if name in values}
+    if "judged_as" in values:
+        values["judged_as"] = _looks(path, values["judged_as"])
     card = TargetCard(**values)
     _check(path, card, data)
     return card, data
 
 
 def _numbers(path: Path, name: str, value: Any) -> tuple[Any, ...]:
-    count, kinds = (2, int) if name == "size" else (3, (int, float))
-    if not isinstance(value, list) or len(value) != count or not all(isinstance(v, kinds) for v in value):
-        raise ValueError(f"card {path}: {name} is {value!r}, expected {count} numbers")
+    count, kinds, most = (2, (int,), LARGEST) if name == "size" else (3, (int, float), 1e30)
+    if not isinstance(value, list) or len(value) != count:
+        raise ValueError(f"card {path}: {name} is {_shown(value)}, expected {count} numbers")
+    if not all(isinstance(v, kinds) and not isinstance(v, bool) and abs(v) <= most for v in value):
+        raise ValueError(
+            f"card {path}: {name} is {_shown(value)}, expected {count} numbers of at most {most:g}"
+        )
     return tuple(value)
+
+
+def _looks(path: Path, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name in LOOKS for name in value):
+        raise ValueError(
+            f"card {path}: judged_as is {_shown(value)}, expected a list with some of {', '.join(LOOKS)}"
+        )
+    return tuple(value)
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: anything can stand in a card."""
+    return shown(repr(value))
 
 
 def _check(path: Path, card: TargetCard, data: dict[str, Any]) -> None:
     """What a card of a user's has to say beyond what every card has."""
     allowed = tuple(TEMPLATES) if card.kind == "face" else ("none",)
     if card.template not in allowed:
-        raise ValueError(f"card {path}: template is {card.template!r}, expected {' or '.join(allowed)}")
+        raise ValueError(f"card {path}: template is {_shown(card.template)}, expected {' or '.join(allowed)}")
     if (card.unit == "logit margin") != (card.kind == "classifier"):
-        raise ValueError(f"card {path}: unit is {card.unit!r}, expected that of a {card.kind}")
+        raise ValueError(f"card {path}: unit is {_shown(card.unit)}, expected that of a {card.kind}")
     if card.lower_is_same and card.threshold <= 0:
         raise ValueError(f"card {path}: threshold is {card.threshold}, expected a distance above 0")
     if not str(card.weights).endswith(".safetensors"):
         raise ValueError(
-            f"card {path}: weights is {card.weights!r}, expected the name of a .safetensors file"
+            f"card {path}: weights is {_shown(card.weights)}, expected the name of a .safetensors file"
         )
+    resize = data.get("resize", min(card.size))
+    if not isinstance(resize, int) or isinstance(resize, bool) or not 0 < resize <= LARGEST:
+        raise ValueError(f"card {path}: resize is {_shown(resize)}, expected pixels, 1 to {LARGEST}")
+    if card.sha256 is not None and not SHA256.fullmatch(card.sha256):
+        raise ValueError(f"card {path}: sha256 is {_shown(card.sha256)}, expected hexadecimal digits")
     if data["architecture"].partition(":")[0] not in ARCHITECTURES:
         known = "mobilefacenet, facenet, timm:NAME or torchvision:NAME"
-        raise ValueError(f"card {path}: architecture is {data['architecture']!r}, expected {known}")
+        raise ValueError(f"card {path}: architecture is {_shown(data['architecture'])}, expected {known}")
     if data.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
         raise ValueError(
-            f"card {path}: interpolation is {data['interpolation']!r}, expected bilinear or bicubic"
+            f"card {path}: interpolation is {_shown(data['interpolation'])}, expected bilinear or bicubic"
         )
 
 
