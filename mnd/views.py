@@ -163,6 +163,8 @@ class _FaceView(_View):
     """The landmarks that place the chips, by the number of those of the recogniser's own."""
     rooms: dict[str, float]
     """The head-room of each look."""
+    tried: bool
+    """Whether there are trials: not of a face that nobody saw, of which no verdict means anything."""
 
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
@@ -187,7 +189,7 @@ class _FaceView(_View):
         The head-room of each look of the search becomes how far the worst judge of its kind is behind it:
         programs find other landmarks, and cut out other crops.
         """
-        if self.judged.views is None or not self.plan.trials:
+        if not self.tried:
             return True
         target, scale = self.target, self.target.card.threshold
         counting = [look for look in target.looks if look.counts(self.plan.level)]
@@ -266,8 +268,9 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         elif not all(look in target.looks for row in looks for look in row):
             looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
+        tried = bool(plan.trials) and subject.found and judged.views is not None
         anchors = {5: landmarks} if judged.views is None else target.anchors(clean, landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {})
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {}, tried)
         view.known = _person(view, clean)
         first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
         kinds = {_kin(look) for look in target.looks if look.counts(plan.level)}
