@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,8 @@ class Checker(Cloaker):
         shown = changed.pixels
         if how == "other framing":
             subjects = [self._moved(subject, shown, name) for subject in subjects]
+        elif how == "other size":
+            self._check_seen(subjects, shown, scale, name)
         record["regions"] = regions(
             subjects, before, shown, self.detector, VERIFICATION, settings.level, scale
         )
@@ -91,6 +93,20 @@ class Checker(Cloaker):
             boxes = [s.area(width, height, scale) for s in subjects]
             record["quality"] = quality(resized(clean.pixels, shown.shape[:2]), shown, boxes).as_json()
         conclude(record, withstands)
+
+    def _check_seen(self, subjects: Sequence[Subject], shown: Pixels, scale: float, name: str) -> None:
+        """Refuse to judge a photo of another size where a face is not seen any more: who knows what it shows.
+
+        Raises:
+            FaceError: there is no face where the original has one.
+        """
+        height, width = shown.shape[:2]
+        for subject in subjects:
+            if subject.kind == "face" and subject.found and not subject.seen(shown, self.detector, scale):
+                raise FaceError(
+                    f"{name}: no face was found at {list(subject.area(width, height, scale))} in this photo, "
+                    f"of {width}x{height} pixels, where the original has one, expected one to judge"
+                )
 
     def _moved(self, subject: Subject, shown: Pixels, name: str) -> Subject:
         """The subject where it is in a photo of another framing: the face there that is recognised best.

@@ -177,7 +177,7 @@ class Cloaker:
         folder = self.settings.gallery
         if folder is None:
             return None
-        own = path if path is not None and path.resolve().parent == folder.resolve() else None
+        own = path if path is not None and folder.resolve() in path.resolve().parents else None
         with self._reading:
             if own not in self._galleries:
                 faces = [t for t in self.targets if isinstance(t, FaceTarget)]
@@ -186,11 +186,12 @@ class Cloaker:
 
     def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        record.update(removed=list(photo.removed), names=photo.names)
+        record["names"] = photo.names
         plans = [self.settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
         subjects = find(photo, self.settings, self.targets, self.detector, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
+        record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, found = self._attempt(photo, subjects, before, plans, attempt)

@@ -22,23 +22,31 @@ from .looking import (
     Pixels,
     Way,
     in_photo,
+    overexposed,
     patch,
     reductions,
     tiles,
 )
-from .mtcnn import Measured, Nets, cascade, distinct, load, measure, slant, upside_down
+from .mtcnn import LENIENT, THRESHOLDS, Measured, cascade, distinct, doubted, measure, slant, upside_down
+from .mtcnn_nets import Nets, load
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
-LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed")
+LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed", "ranked")
 """At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
-or a turned one; then, each only when nothing was found before: at tiles at full scale, in two other lights."""
+or a turned one; then, each only when nothing was found: at tiles at full scale, in three other lights."""
+BRIGHT = LIGHTS[2:]
+"""The lights that are for what is overexposed, and only looked at where something is."""
 NAMED = 3
 """Places of suspects that a message names."""
 DOUBTLESS = 0.996
 """Probability from which on a face is not also measured upside down: of LFW's, one in twenty is below it, and
 of those measured the wrong way up all are."""
+PROMISING = 0.8
+"""Probability from which on, at one of the four turns, what the first look doubts is measured."""
+HOPELESS = 0.9
+"""Probability below which one look at it upside down is enough: a face then the right way up has more."""
 SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
 
@@ -89,12 +97,14 @@ class FinderSettings:
     minimum_probability_near: float = 0.5
     """The same where the place is already known."""
     minimum_probability_later: float = 0.97
-    """The same of a face that the first look doubted, or that only a turned copy or another light shows."""
+    """The same of a face that the first look doubted, or that only a turned copy shows."""
+    minimum_probability_lit: float = 0.92
+    """The same of a face that only another light shows: little is left of it."""
     suspicion: float = 0.8
     """The same of what is no face yet, but is told."""
     doubt: float = 0.1
-    """Of the cascade's coarse view, 0..1; what it sees less of is not measured. A face on its side beside one
-    that is upright is hardly a face to it, and measuring it finds its turn."""
+    """Of the cascade's coarse view, 0..1; what it sees less of is not looked at again. A face on its side
+    beside one that is upright is hardly a face to it: it is looked at at the other turns."""
     minimum_size: int = 20
     """Pixels of the copy that is searched: the smallest side of a face."""
     first_look: int = 1280
@@ -116,6 +126,7 @@ class FinderSettings:
             "minimum_probability",
             "minimum_probability_near",
             "minimum_probability_later",
+            "minimum_probability_lit",
             "suspicion",
             "doubt",
         ):
@@ -186,7 +197,7 @@ class Search:
         words = [f"looked for faces of {math.ceil(self.smallest)} pixels or more"]
         words += ["also turned to every side"] if "turned" in self.looks else []
         words += ["also in an equalised copy"] if "equalised" in self.looks else []
-        words += ["also in a dimmed one"] if "dimmed" in self.looks else []
+        words += ["also in dimmed ones"] if "dimmed" in self.looks else []
         return ", ".join(words)
 
 
@@ -314,9 +325,11 @@ class Detector:
             "turned": (whole + fine, WAYS[1:4]),
             "close": (close, WAYS[:1]),
             "equalised": (whole + fine, WAYS[4:8]),
-            "dimmed": (whole + fine, WAYS[8:]),
+            "dimmed": (whole + fine, WAYS[8:12]),
+            "ranked": (whole + fine, WAYS[12:]),
         }
         once, later = settings.minimum_probability, settings.minimum_probability_later
+        lit = settings.minimum_probability_lit
         faces: list[Face] = []
         suspects: list[Face] = []
         looks: list[str] = []
@@ -329,13 +342,18 @@ class Detector:
             looks.append(name)
             for place, longest in places:
                 part = patch(pixels, place, longest, self.device)
+                if name in BRIGHT and not overexposed(part, settings.minimum_size):
+                    continue
                 for way in ways:
                     least = settings.doubt if way == WAYS[0] else settings.minimum_probability_near
                     for score, face in self._seen(pixels, part, way, settings.minimum_size, least, name):
                         at_once = way == WAYS[0] and score >= once
-                        limit = once if at_once else later
+                        limit = once if at_once else lit if way.light != LIGHTS[0] else later
                         (faces if face.probability >= limit else suspects).append(face)
-        faces = _distinct(faces)
+        sides = {face.turn for face in faces if face.look == "turned"}
+        # what is turned like a sure face needs no more than an upright one
+        alike = [s for s in suspects if s.look == "turned" and s.turn in sides and s.probability >= once]
+        faces = _distinct(faces + alike)
         suspects = _distinct([face for face in suspects if face.probability >= settings.suspicion])
         others = [s for s in suspects if all(overlap(s.box, face.box) < SAME_PLACE for face in faces)]
         return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
@@ -387,18 +405,28 @@ class Detector:
     ) -> list[tuple[float, Face]]:
         """What may be a face in a patch, measured, with what the cascade thought of it: at least `least`."""
         size, copy = (pixels.shape[1], pixels.shape[0]), way.at(part)
-        finds = cascade(self._nets, copy.image, smallest, least)
+        thresholds = LENIENT if way.light in BRIGHT else THRESHOLDS
+        finds = cascade(self._nets, copy.image, smallest, least, thresholds)
+        asked = least < self.settings.minimum_probability_near
+        if asked:
+            finds = doubted(self._nets, copy.image, finds, self.settings.minimum_probability, PROMISING)
         points = in_photo(finds.landmarks, copy)
-        found = [_face(self._measured(pixels, each, way.light), size, look) for each in points]
         scores: list[float] = finds.scores.tolist()
+        doubtful = [asked and score < self.settings.minimum_probability for score in scores]
+        found = [
+            _face(self._measured(pixels, each, way.light, doubt), size, look)
+            for each, doubt in zip(points, doubtful, strict=True)
+        ]
         return [(score, face) for score, face in zip(scores, found, strict=True) if face is not None]
 
-    def _measured(self, pixels: Pixels, points: Tensor, light: str) -> Measured:
+    def _measured(self, pixels: Pixels, points: Tensor, light: str, doubtful: bool) -> Measured:
         """The face near these landmarks, the right way up, in the photo's own light or in that of the look.
 
         The surer one counts: in a photo darkened to a tenth landmarks are off by an eighth of the distance of
         the eyes, in its equalised copy by a fiftieth.
         """
+        if doubtful:  # all turns have been looked at
+            return measure(self._nets, pixels, points, self.device, light, HOPELESS)
         found = self._righted(pixels, points, LIGHTS[0])
         if light == LIGHTS[0]:
             return found
@@ -412,7 +440,7 @@ class Detector:
         found = measure(self._nets, pixels, points, self.device, light)
         if found.probability >= DOUBTLESS:
             return found
-        other = measure(self._nets, pixels, upside_down(found.landmarks), self.device, light)
+        other = measure(self._nets, pixels, upside_down(found.landmarks), self.device, light, HOPELESS)
         return max(found, other, key=lambda it: float(it.probability))
 
 

@@ -24,8 +24,8 @@ class Plan:
     steps: int
     """Forward and backward passes of a search."""
     headroom: float
-    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where there
-    are trials, else what the search sees."""
+    """How far past the threshold of a distance, as a share of it: the worst of the looks that judge where
+    there are trials, else what the search sees."""
     similarity: float
     """The same of a similarity, whose threshold lies nearer to what strangers have."""
     alone: float
@@ -43,12 +43,14 @@ class Plan:
     looks: int
     """Looks at each face, each shaken anew, in the saved file and in each way through the channel."""
     seen_as: tuple[tuple[str, ...], ...]
-    """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks take
-    turns."""
+    """How the search looks at a face (`mnd.targets.looks`): each row has a limit of its own, and its looks
+    take turns."""
     settle: float
     """The share of steps, the last ones, that look at all rows; the others look at one of them, in turn."""
     trials: tuple[float, ...]
     """When the search is judged as the file will be, and its head-room follows: shares of its steps."""
+    aside: float
+    """The head-room of rows of whose kind no look judges at this level, as a share of the threshold."""
     level: Level
     """Whose looks judge."""
     jpeg: tuple[int, int]
@@ -81,8 +83,8 @@ class Plan:
 
     @property
     def settled(self) -> int:
-        """The first step that looks at all rows."""
-        return round((1 - self.settle) * self.steps)
+        """The first step that looks at all rows; the last one always does."""
+        return min(round((1 - self.settle) * self.steps), self.steps - 1)
 
     @property
     def drawn(self) -> bool:
@@ -105,33 +107,33 @@ class Plan:
         return replace(self, **{name: max(HARDER * room, room + STEP) for name, room in now.items()})
 
 
-FACE = ("aligned", "upright", "shifted", "padding .30", "shifted back")
+FACE = ("aligned", "68 points", "box 1.00", "upright", "box 1.00", "shifted")
 """The face with the margins and places that programs differ in: what moves all of them moves each."""
-MIRROR = ("mean", "mirrored")
+MIRROR = ("jitters", "68 points, jitters", "mirrored")
 """The same with its mirror image, which needs a pull of its own."""
-BOX = ("box 1.00", "box .89")
+BOX = ("box 1.00", "box .80")
 """The detector's box."""
-TRIALS = (0.4, 0.6, 0.8)
+TRIALS = (0.45, 0.75)
 MINIMUM = Plan(
-    steps=50, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS, level="minimum",
-    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
+    steps=45, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
+    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR), settle=0.18, trials=TRIALS, aside=-0.08,
+    level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=1.0, least_ssim=0.0, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=(0.5, 0.75), level="robust",
-    jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
+    reference="both", draws=1, looks=1, seen_as=(FACE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
+    level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.17, similarity=0.35, alone=2.0, logits=4.0, jitter=0.05,
-    looks=3, seen_as=(FACE, MIRROR, BOX), trials=(), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
+    ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, jitter=0.05,
+    looks=2, seen_as=(FACE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): MINIMUM,
     # of the photo itself: whoever is told from it is told from most others, which are less like it
-    ("minimum", False): replace(MINIMUM, headroom=0.1, similarity=0.1, logits=0.05),
+    ("minimum", False): replace(MINIMUM, headroom=0.03, similarity=0.03, logits=0.05),
     ("robust", True): ROBUST,
     # of the photo itself, which is nearer than others of the person in every check
     ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),

@@ -13,17 +13,23 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
-LIGHTS = ("own", "equalised", "dimmed")
-"""The photo's own; one in which each colour has all levels equally often, for what is dark; and one in which
-the brightest are apart and not quite white, for what is overexposed."""
-POWER, DIM = 10.0, 0.7
-"""Of the last: a level of 1 becomes `DIM`, others fall by this power."""
+LIGHTS = ("own", "equalised", "dimmed", "ranked")
+"""The photo's own; one in which each colour has all levels equally often, for what is dark; and two in which
+the brightest levels are apart and not quite white, for what is overexposed: by a power, and, in grey, by how
+much of the picture is darker."""
+POWER, DIM = 16.0, 0.7
+"""Of the dimmed light: a level of 1 becomes `DIM`, others fall by this power."""
+WHITE = 0.9
+"""Of the ranked light: what its brightest level becomes."""
+CLIPPED = 249.5 / 255
+"""A level from which on little is left of what was there."""
 STRIP = 2**22
 """Pixels that are reduced at once: Pillow's own copy of a large photo would be larger than the photo."""
 STEP = 8.0
@@ -100,9 +106,40 @@ def lit(part: Patch, light: str) -> Patch:
         equal = np.asarray(ImageOps.equalize(Image.fromarray(np.ascontiguousarray(levels))))
         return part._replace(image=_tensor(equal, part.image.device))
     if light == "dimmed":
-        shares = part.image.mul(128 / 255).add(0.5).clamp(0, 1)
-        return part._replace(image=DIM * 255 / 128 * shares**POWER - 127.5 / 128)
+        return part._replace(image=_from_shares(DIM * _shares(part) ** POWER))
+    if light == "ranked":
+        return part._replace(image=_from_shares(WHITE * _ranks(_shares(part)).expand_as(part.image)))
     return part
+
+
+def _shares(part: Patch) -> Tensor:
+    """Levels, 0..1."""
+    return part.image.mul(128 / 255).add(0.5).clamp(0, 1)
+
+
+def _from_shares(shares: Tensor) -> Tensor:
+    return shares.mul(255).sub(127.5).div(128)
+
+
+def _ranks(shares: Tensor) -> Tensor:
+    """`(1, 1, H, W)`: how much of the picture is darker, half of what is as bright; the brightest: 1."""
+    steps = 3 * 255
+    levels = shares.mean(1, keepdim=True).mul(steps).round().long()
+    counts = torch.bincount(levels.flatten().cpu(), minlength=steps + 1).double().to(shares.device)
+    ranks = (counts.cumsum(0) - counts / 2).to(shares.dtype)
+    return (ranks / ranks[levels.max()])[levels]
+
+
+def overexposed(part: Patch, side: int) -> bool:
+    """Whether in a square of this side half of the pixels are as good as white, in one colour or more.
+
+    >>> part = patch(np.full((30, 30, 3), (255, 90, 30), np.uint8), (0, 0, 30, 30), 30, torch.device("cpu"))
+    >>> overexposed(part, 20), overexposed(part._replace(image=part.image - 0.1), 20)
+    (True, False)
+    """
+    white = (_shares(part).amax(1, keepdim=True) >= CLIPPED).float()
+    side = min(side, *white.shape[2:])
+    return bool((avg_pool2d(white, side, max(1, side // 2)) >= 0.5).any())
 
 
 class Way(NamedTuple):

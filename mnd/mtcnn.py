@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .looking import LIGHTS, Patch, Pixels, lit, patch
 from .looking import Box as Box
+from .mtcnn_nets import Nets, nms, roi_align
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PYRAMID = 0.709
 THRESHOLDS = (0.6, 0.7)
 """Of the first and the second network; the third's is the caller's."""
+LENIENT = (0.3, 0.3)
+"""The same in a picture of which hardly anything is left."""
 CELLS = 48
 """Pixels a side of the third network's input."""
 FINE = 4
@@ -40,14 +43,6 @@ Set on 100 photos of LFW: from .30 to .42 between the eyes a recogniser is equal
 """
 MIRRORED = (1, 0, 2, 4, 3)
 """The landmark that each one becomes in the mirror."""
-
-
-class Nets(NamedTuple):
-    """The three networks: P-Net, R-Net and O-Net."""
-
-    propose: nn.Module
-    check: nn.Module
-    measure: nn.Module
 
 
 class Finds(NamedTuple):
@@ -67,16 +62,6 @@ class Measured(NamedTuple):
     probability: Tensor
 
 
-def load(device: torch.device) -> Nets:
-    """The networks with the weights that facenet-pytorch carries, on a device; nothing is downloaded."""
-    from facenet_pytorch import MTCNN
-
-    mtcnn = MTCNN(device=device)
-    for parameter in mtcnn.parameters():
-        parameter.requires_grad_(False)
-    return Nets(mtcnn.pnet, mtcnn.rnet, mtcnn.onet)
-
-
 def _square(boxes: Tensor) -> Tensor:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True) / 2
@@ -88,15 +73,13 @@ def _move(boxes: Tensor, shares: Tensor) -> Tensor:
     return boxes + shares * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
 
 
-def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
-    from torchvision.ops import nms
-
+def _propose(nets: Nets, image: Tensor, smallest: float, threshold: float) -> Tensor:
     height, width = image.shape[2:]
     found, scale = [], 12 / smallest
     while min(height, width) * scale >= 12:
         small = F.interpolate(image, size=(round(height * scale), round(width * scale)), mode="area")
         moves, scores = nets.propose(small)
-        row, column = (scores[0, 1] >= THRESHOLDS[0]).nonzero(as_tuple=True)
+        row, column = (scores[0, 1] >= threshold).nonzero(as_tuple=True)
         corner = torch.stack([column, row], 1) * 2.0
         actual = image.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         boxes = torch.cat([corner, corner + 12], 1) * actual
@@ -113,20 +96,22 @@ def _propose(nets: Nets, image: Tensor, smallest: float) -> Tensor:
 
 def _judge(net: nn.Module, image: Tensor, boxes: Tensor, size: int) -> list[Tensor]:
     """What `net` says of boxes at fractions of a pixel, seen as area averages; outside the image is grey."""
-    from torchvision.ops import roi_align
-
-    parts = [net(roi_align(image, [part], size, aligned=True)) for part in torch.split(boxes, 256)]
+    parts = [net(roi_align(image, part, size)) for part in torch.split(boxes, 256)]
     return [torch.cat(column) for column in zip(*parts, strict=True)]
 
 
-def cascade(nets: Nets, image: Tensor, smallest: float, probability: float) -> Finds:
+def cascade(
+    nets: Nets,
+    image: Tensor,
+    smallest: float,
+    probability: float,
+    thresholds: tuple[float, float] = THRESHOLDS,
+) -> Finds:
     """Three networks, each of which looks closer at what the one before it let through."""
-    from torchvision.ops import nms
-
-    boxes = _propose(nets, image, smallest)
+    boxes = _propose(nets, image, smallest, thresholds[0])
     if len(boxes):
         moves, scores = _judge(nets.check, image, boxes, 24)
-        good = scores[:, 1] > THRESHOLDS[1]
+        good = scores[:, 1] > thresholds[1]
         boxes, moves, sure = boxes[good], moves[good], scores[good, 1]
         keep = nms(boxes, sure, 0.7)
         boxes = _square(_move(boxes[keep], moves[keep]))
@@ -140,6 +125,34 @@ def cascade(nets: Nets, image: Tensor, smallest: float, probability: float) -> F
     boxes = _move(boxes, moves)
     keep = distinct(boxes, sure)
     return Finds(boxes[keep], sure[keep], landmarks[keep])
+
+
+def doubted(nets: Nets, image: Tensor, finds: Finds, sure: float, least: float) -> Finds:
+    """Without what has less than `sure` and, however it is turned, less than `least`.
+
+    The third network looks once more, at three more turns: a face on its side or upside down is hardly a face
+    to it, and one the right way up is. The landmarks are of the turn that is surest, the scores stay.
+    """
+    doubtful = (finds.scores < sure).nonzero().flatten()
+    if not len(doubtful):
+        return finds
+    squares = _square(finds.boxes[doubtful])
+    scores, landmarks = [finds.scores[doubtful]], [finds.landmarks[doubtful]]
+    crops = roi_align(image, squares, CELLS)
+    side = (squares[:, 2:] - squares[:, :2])[:, None]
+    for turn in (1, 2, 3):
+        _, points, found = nets.measure(torch.rot90(crops, turn, (2, 3)))
+        shares = torch.stack([points[:, :5], points[:, 5:]], 2)
+        for _ in range(turn):
+            shares = torch.stack([1 - shares[..., 1], shares[..., 0]], 2)
+        scores.append(found[:, 1])
+        landmarks.append(squares[:, None, :2] + side * shares)
+    best, turn_of = torch.stack(scores).max(0)
+    points = finds.landmarks.clone()
+    points[doubtful] = torch.stack(landmarks)[turn_of, torch.arange(len(doubtful), device=points.device)]
+    keep = torch.ones_like(finds.scores, dtype=torch.bool)
+    keep[doubtful] = best >= least
+    return Finds(finds.boxes[keep], finds.scores[keep], points[keep])
 
 
 def distinct(boxes: Tensor, scores: Tensor) -> Tensor:
@@ -189,14 +202,19 @@ def _look(nets: Nets, patch: Patch, frame: Tensor) -> Measured:
 
 
 def measure(
-    nets: Nets, pixels: Pixels, landmarks: Tensor, device: torch.device, light: str = LIGHTS[0]
+    nets: Nets,
+    pixels: Pixels,
+    landmarks: Tensor,
+    device: torch.device,
+    light: str = LIGHTS[0],
+    hopeless: float = 0.0,
 ) -> Measured:
     """A face of roughly known `landmarks` `(5, 2)`, measured in the frame they define till they stay put.
 
     The answer hardly depends on where the search began, nor on the size and turn of the face. On LFW one
     pass of the cascade has a noise of 3 % of the distance of the eyes when the photo is shifted by a pixel,
     7 % when it is turned by 30 degrees; this has .1 % or less (medians). The mirror removes a bias to a side.
-    It is measured in one of `LIGHTS`.
+    It is measured in one of `LIGHTS`; what at first has a probability below `hopeless` is left at that.
     """
     points = landmarks.cpu().double()
     frame = _frame(points)
@@ -209,7 +227,7 @@ def measure(
         found = _look(nets, around, frame)
         moved = (found.landmarks - points).abs().max() / torch.linalg.vector_norm(frame[:, 0])
         points = found.landmarks
-        if moved < STILL:
+        if moved < STILL or found.probability < hopeless:
             break
     return found
 

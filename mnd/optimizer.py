@@ -19,9 +19,9 @@ SAMPLE = 400_000
 FAR = 1e12
 """The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 Margins = Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]]
-"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised. A row of NaN says
-that a target was not looked at in this step: its last linear model stands then, and the picture is not kept.
-The first step and the last one look at all."""
+"""`(B, 3, H, W)` -> `(B,)` or `(K, B)`, or one such function a target; > 0: still recognised. A row of NaN
+says that a target was not looked at in this step: its last linear model stands then, and the picture is not
+kept. The first step and the last one look at all."""
 Slopes = Callable[[Sequence[Tensor], Tensor], Tensor]
 """Rows of margins, each `(B,)`, and the pictures -> `(K, B, 3, H, W)`, their gradients; see `gradients`."""
 Keep = Literal["cheapest", "last"]
@@ -152,8 +152,8 @@ class MND:
             mask: `(B or 1, 1 or 3, H, W)`, 1 where pixels may change; everywhere by default.
             grey: the three channels change alike.
             progress: called with the number of steps done.
-            accept: asked of the picture that would be returned: where it says no, margins have become stricter,
-                and the search goes on (see `patience`).
+            accept: asked of the picture that would be returned: where it says no, margins have become
+                stricter, and the search goes on (see `patience`).
 
         Raises:
             ValueError: x is no batch of pictures, or margins have another shape or are not finite; a target
@@ -212,7 +212,7 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
 
 
 def looked_at(row: Tensor) -> bool:
-    """Whether the slopes of a row of margins are to be asked for: of one of NaN without a gradient they are not.
+    """Whether the slopes of a row of margins are to be asked for; not of one of NaN without a gradient.
 
     >>> looked_at(torch.zeros(2, requires_grad=True)), looked_at(torch.full((2,), torch.nan))
     (True, False)

@@ -124,11 +124,12 @@ class Subject:
         """The landmarks in another version of the photo, found anew where the face still can be found."""
         if self.landmarks is None:
             return None
-        box = tuple(v * scale for v in self.box)
-        face = _near(pixels, box, detector, self.turn) if self.found else None
-        if face is not None:
-            return marks(face)
-        return (self.landmarks + 0.5) * scale - 0.5
+        face = self.seen(pixels, detector, scale) if self.found else None
+        return marks(face) if face is not None else (self.landmarks + 0.5) * scale - 0.5
+
+    def seen(self, pixels: Pixels, detector: Detector, scale: float = 1.0) -> Face | None:
+        """The face that is seen where this one is in another version of the photo."""
+        return _near(pixels, tuple(v * scale for v in self.box), detector, self.turn)
 
 
 def find(

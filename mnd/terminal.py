@@ -173,15 +173,15 @@ def metadata_told(record: Mapping[str, Any]) -> Iterable[str]:
 
     >>> names = {"people": 1, "fields": ["XMP mwg-rs:Regions"]}
     >>> list(metadata_told({"removed": ["EXIF thumbnail"], "names": names}))[1]
-    'the metadata name or show 1 people (XMP mwg-rs:Regions): --strip-names removes them'
+    'people named or shown in the metadata: 1 (XMP mwg-rs:Regions); --strip-names removes them'
     """
     removed, names = record.get("removed") or [], record.get("names") or {}
     if removed:
         yield f"left behind: {', '.join(map(printable, removed))}"
     left = [where for where in names.get("fields") or () if where not in removed]
     if left:
-        fields = ", ".join(map(printable, left))
-        yield f"the metadata name or show {names['people']} people ({fields}): --strip-names removes them"
+        told = f"{names['people']} ({', '.join(map(printable, left))})"
+        yield f"people named or shown in the metadata: {told}; --strip-names removes them"
 
 
 def show_check(record: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -27,8 +28,10 @@ FIRST = 0.1
 """Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
 NEARLY = 0.01
 """By how much a trial may miss the head-room, as a share of the threshold."""
+LEAST = 0.002
+"""What it must have in any case: the file is verified once more, with the face found anew."""
 MOST = 0.6
-"""The largest head-room that a trial asks for, as a share of the threshold."""
+"""How far a judge can be behind a look of the search, as a share of the threshold."""
 MIRRORED = [1, 0, 2, 4, 3]
 """Landmarks change their places in a mirror: the left eye is the right one."""
 SAVED = "saved"
@@ -51,8 +54,8 @@ class Arrival:
 class Views:
     """The margins of a group of subjects, as a function of their crop; every call looks anew.
 
-    A face recogniser has a margin for each of the plan's looks (`mnd.targets.looks`), since each has a limit of
-    its own to reach: that of its worst view among the saved file and the ways through the channel.
+    A face recogniser has a margin for each row of the plan's looks (`mnd.targets.looks`), since each has a
+    limit of its own to reach: that of its worst view among the saved file and the ways through the channel.
 
     Args:
         subjects: whom to protect.
@@ -96,15 +99,20 @@ class Views:
 
     @torch.no_grad()
     def accept(self, y: Tensor) -> bool:
-        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has to
-        withstand; where one is not, its margin asks for more from now on."""
+        """Whether every look that judges is fooled by the saved file of this crop, and after all that it has
+        to withstand; where one is not, its margin asks for more from now on."""
         seen = self.saved(y)
         arrivals = {SAVED: Arrival(seen, lambda points: points)}
         for name in self.plan.withstands:
             image = to_tensor(VERIFICATION[name](to_pixels(seen)), seen.device)
-            ratio = image.shape[3] / seen.shape[3]
-            arrivals[name] = Arrival(image, lambda points, ratio=ratio: (points + 0.5) * ratio - 0.5)  # type: ignore[misc]
-        return all([view.accept(arrivals) for view in self.views])
+            arrivals[name] = Arrival(image, partial(_scaled, ratio=image.shape[3] / seen.shape[3]))
+        accepted = [view.accept(arrivals) for view in self.views]  # each of them learns from it
+        return all(accepted)
+
+
+def _scaled(points: Tensor, ratio: float) -> Tensor:
+    """Points of a picture in a smaller one; pixel centres are whole numbers."""
+    return (points + 0.5) * ratio - 0.5
 
 
 def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
@@ -151,8 +159,12 @@ class _FaceView(_View):
     """What the search moves away from, `(1, R, D)`, as each look sees it."""
     judged: Reference
     """What verdicts rest on: all looks of the target."""
+    anchors: Mapping[int, Tensor]
+    """The landmarks that place the chips, by the number of those of the recogniser's own."""
     rooms: dict[str, float]
     """The head-room of each look."""
+    tried: bool
+    """Whether there are trials: not of a face that nobody saw, of which no verdict means anything."""
 
     def margins(self, arrivals: Sequence[Arrival], step: int) -> Tensor:
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
@@ -172,12 +184,12 @@ class _FaceView(_View):
 
     @torch.no_grad()
     def accept(self, arrivals: Mapping[str, Arrival]) -> bool:
-        """Judge the present picture as the saved file will be judged: whether each look that counts is fooled.
+        """Judge the present picture as the saved file will be judged: is each look that counts fooled?
 
-        The head-room of each look of the search becomes how far the worst judge of its kind is behind it: programs
-        find other landmarks, and cut out other crops.
+        The head-room of each look of the search becomes how far the worst judge of its kind is behind it:
+        programs find other landmarks, and cut out other crops.
         """
-        if self.judged.views is None or not self.plan.trials:
+        if not self.tried:
             return True
         target, scale = self.target, self.target.card.threshold
         counting = [look for look in target.looks if look.counts(self.plan.level)]
@@ -187,9 +199,9 @@ class _FaceView(_View):
             read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
                 for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
-                    room = max(kin) - value + self.headroom
-                    self.rooms[look.name] = min(max(room, -MOST * scale), MOST * scale)
-        return max(worst.values()) <= NEARLY * scale - self.headroom
+                    behind_it = min(max(max(kin) - value, -MOST * scale), MOST * scale)
+                    self.rooms[look.name] = behind_it + self.headroom
+        return max(worst.values()) <= -max(self.headroom - NEARLY * scale, LEAST * scale)
 
     def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
         """The margin of each look, by dlib's own landmarks where it is dlib's."""
@@ -199,8 +211,8 @@ class _FaceView(_View):
 
     def _read(self, arrival: Arrival, looks: Sequence[Look]) -> Tensor:
         """`(V,)`: the margin of each look as the search reads it."""
-        assert self.judged.faces is not None
-        seen = self.target.looked(arrival.image, arrival.place(self.judged.faces), looks)
+        faces = {count: arrival.place(points) for count, points in self.anchors.items()}
+        seen = self.target.looked(arrival.image, faces, looks)
         return self.target.compare(seen, torch.cat([self.known[look.name] for look in looks]))
 
     def _turn(self, step: int) -> list[int]:
@@ -212,14 +224,17 @@ class _FaceView(_View):
         """How many steps it takes until all rows had their turn."""
         return 1 if step >= self.plan.settled else len(self.looks)
 
-    def _face(self, arrival: Arrival) -> tuple[Tensor, Tensor]:
-        """An image, and where the landmarks are in it: shaken, and mirrored now and then."""
-        assert self.reference.faces is not None
-        faces = shaken(self.reference.faces, self.plan.jitter, self.generator)
-        image, points = arrival.image, arrival.place(faces)
+    def _face(self, arrival: Arrival) -> tuple[Tensor, dict[int, Tensor]]:
+        """An image, and where the landmarks are in it: shaken alike, and mirrored now and then."""
+        state = self.generator.get_state()
+        faces = {}
+        for count, points in self.anchors.items():
+            self.generator.set_state(state)
+            faces[count] = arrival.place(shaken(points, self.plan.jitter, self.generator))
         if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
-            return mirrored(image, points)
-        return image, points
+            turned = {count: mirrored(arrival.image, points) for count, points in faces.items()}
+            return arrival.image.flip(3), {count: points for count, (_, points) in turned.items()}
+        return arrival.image, faces
 
 
 def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -234,8 +249,8 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _kin(look: Look) -> tuple[bool, bool]:
-    """Looks that need head-room together: those with a mirror image, those that are far from the usual chip."""
-    return look.mirror != "no", look.least == "strong"
+    """Looks that need head-room together: those with a mirror image, and those of a detector's box."""
+    return look.mirror != "no", look.upright and look.least == "strong"
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
@@ -253,10 +268,15 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         elif not all(look in target.looks for row in looks for look in row):
             looks = tuple((look,) for look in target.looks)
         known = judged.at(landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, {})
+        tried = bool(plan.trials) and subject.found and judged.views is not None
+        anchors = {5: landmarks} if judged.views is None else target.anchors(clean, landmarks)
+        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {}, tried)
         view.known = _person(view, clean)
         first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
-        view.rooms = dict.fromkeys(view.known, room + first)
+        kinds = {_kin(look) for look in target.looks if look.counts(plan.level)}
+        for name in view.known:
+            aside = plan.trials and _kin(LOOKS[name]) not in kinds
+            view.rooms[name] = plan.aside * abs(target.card.threshold) if aside else room + first
         view.reference = Reference(next(iter(view.known.values())), landmarks)
         views.append(view)
     return views

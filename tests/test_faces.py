@@ -153,7 +153,7 @@ def test_no_face_offers_the_other_ways() -> None:
 
 def test_no_face_says_what_was_searched(detector: Detector) -> None:
     search = detector.search(np.full((100, 120, 3), 128, np.uint8))
-    assert search.looks == ("first", "turned", "equalised", "dimmed")
+    assert search.looks == ("first", "turned", "equalised", "dimmed", "ranked")
     text = str(FaceError.none_found((120, 100), search))
     for word in ("20 pixels or more", "turned", "equalised", "dimmed", "--box", "--whole"):
         assert word in text
@@ -353,6 +353,24 @@ def test_dark(detector: Detector, astronaut: Pixels, face: Face, factor: float) 
     near = detector.near(dark, face.box)
     assert near is not None
     assert noise(near.landmarks, face) < 0.1
+
+
+@pytest.mark.parametrize("factor", [3.0, 4.0])
+def test_overexposed(detector: Detector, astronaut: Pixels, face: Face, factor: float) -> None:
+    """Four fifths of the face's red are white then."""
+    bright = np.clip(np.round(astronaut[:256, 96:352] * factor), 0, 255).astype(np.uint8)
+    found = detector.search(bright).faces
+    assert any(noise(each.landmarks + np.array([96, 0]), face) < 0.15 for each in found)
+
+
+def test_ranks() -> None:
+    """Half of the pixels are as good as white: the rest is spread over what is below."""
+    levels = np.full((2, 4, 3), 255, np.uint8)
+    levels[0] = np.array([100, 200, 201, 250])[:, None]
+    part = patch(levels, (0, 0, 4, 2), 4, torch.device("cpu"))
+    shares = (looking.lit(part, "ranked").image[0, 0] * 128 + 127.5) / 255
+    assert np.allclose(shares[0] * 6 / looking.WHITE, [0.5, 1.5, 2.5, 3.5], atol=1e-4)
+    assert np.allclose(shares[1], looking.WHITE, atol=1e-4)
 
 
 def test_equalising_keeps_the_place(astronaut: Pixels) -> None:

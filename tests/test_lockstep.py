@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -285,6 +286,39 @@ def test_a_search_is_the_same_in_company_and_costs_no_more_questions():
     assert calls == 6
     assert all(torch.equal(a, b) for a, b in zip(found, alone, strict=True))
     assert all(not torch.equal(image, picture(seed, size=16)) for seed, image in enumerate(found))
+
+
+def test_targets_that_take_turns_are_the_same_in_company():
+    """Photos with other numbers of targets, looked at in other steps: what each has alone, bit by bit."""
+    net = Net()
+
+    def search(meeting: Meeting, shared: nn.Module, seed: int) -> Tensor:
+        x, rows, steps = picture(seed, size=16), 2 + seed % 2, 7
+        with torch.no_grad():
+            start = net(x)[:, :rows]
+        calls = itertools.count()
+
+        def margins(y: Tensor) -> Tensor:
+            step = next(calls)
+            every = step in (0, steps - 1)
+            unseen = torch.full((1,), torch.nan)
+            seen = (shared(y)[:, :rows] - start + 0.01).T
+            return torch.stack(
+                [row if every or k == (step + seed) % rows else unseen for k, row in enumerate(seen)]
+            )
+
+        found = MND(settings=SearchSettings(steps=steps), slopes=meeting.gradients)(x, margins)
+        return torch.cat([found.image.flatten(), found.margins.flatten()])
+
+    def together(seeds: list[int]) -> list[Tensor]:
+        meeting = Meeting(4)
+        shared = meeting.shared(net)
+        return meet(meeting, [lambda seed=seed: search(meeting, shared, seed) for seed in seeds])
+
+    alone = {seed: together([seed])[0] for seed in range(4)}
+    for company in ([0, 1, 2, 3], [2, 0], [1, 2, 3]):
+        for seed, found in zip(company, together(company), strict=True):
+            assert torch.equal(found, alone[seed])
 
 
 def test_a_chunk_has_pictures():

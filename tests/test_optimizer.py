@@ -16,6 +16,7 @@ from mnd import MND, SearchSettings
 from mnd.losses import ssim
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
+from mnd.optimizer import gradients
 
 BOUND = 1.10
 SHAPES = [(1, 8, 8), (3, 16, 12), (5, 24, 24)]
@@ -190,6 +191,90 @@ def test_correlated_distance_with_curvature():
     distance = Curved(h, 0.5 * a + 0.8 * normal(*x.shape, seed=10), 0.03)
     target = problem(x, distance, 1, 0.03)
     check(MND(distance, SearchSettings(relax=0.05, steps=80))(x, target), x, distance, target)
+
+
+class Turns:
+    """Targets that are looked at one after the other; all of them in the first step and in the last ones."""
+
+    def __init__(self, target: Callable[[Tensor], Tensor], steps: int, settle: int) -> None:
+        self.target, self.steps, self.settle = target, steps, settle
+        self.shown: list[tuple[Tensor, bool]] = []
+        """Each step's picture, and whether all were looked at."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        rows, step = self.target(y), len(self.shown)
+        every = step == 0 or step >= self.steps - self.settle
+        self.shown.append((y.detach().clone(), every))
+        if every:
+            return rows
+        unseen = torch.full_like(rows[0].detach(), torch.nan)
+        return torch.stack([row if k == step % len(rows) else unseen for k, row in enumerate(rows)])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize(("levels", "size"), [(None, 0.02), (256, 0.03)])
+@pytest.mark.parametrize("keep", ["cheapest", "last"])
+def test_targets_that_take_turns_are_fooled_as_cheaply(count, levels, size, keep):
+    x = pictures(2, 16, 12, seed=5)
+    distance = Curved(rand(*x.shape, seed=6, low=0.2, high=2.2))
+    target, steps = problem(x, distance, count, size), 60
+    margins = Turns(target, steps, settle=15)
+    result = MND(distance, SearchSettings(steps=steps, levels=levels, keep=keep))(x, margins)
+    assert len(margins.shown) == steps
+    check(result, x, distance, target, levels=levels)
+
+
+@pytest.mark.parametrize("keep", ["cheapest", "last"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_picture_that_not_all_have_looked_at_is_never_the_result(keep, seed):
+    """Even where it is fooled and the cheapest: nobody knows of the others."""
+    x = pictures(1, 12, 12, seed)
+    distance = Curved(torch.ones_like(x))
+    margins = Turns(problem(x, distance, 3, 0.02, seed), 25, settle=1)
+    result = MND(distance, SearchSettings(steps=25, keep=keep))(x, margins)
+    judged = [y for y, every in margins.shown if every]
+    assert len(judged) == 2
+    assert any(torch.equal(result.image, y) for y in judged)
+    torch.testing.assert_close(result.margins, margins.target(result.image))
+
+
+def test_nobody_is_asked_for_the_slopes_of_what_was_not_looked_at():
+    x, asked = pictures(1, 12, 12), []
+
+    def slopes(rows, y: Tensor) -> Tensor:
+        asked.append([row.requires_grad for row in rows])
+        return gradients(rows, y)
+
+    distance = Curved(torch.ones_like(x))
+    target = problem(x, distance, 3, 0.02)
+    MND(distance, SearchSettings(steps=6), slopes)(x, Turns(target, 6, settle=1))
+    want = [[True] * 3, *([k == step % 3 for k in range(3)] for step in range(1, 5)), [True] * 3]
+    assert asked == want
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_the_first_and_the_last_step_look_at_all(step):
+    x, calls = pictures(1, 12, 12), itertools.count()
+    target = problem(x, Curved(torch.ones_like(x)), 2, 0.02)
+
+    def margins(y: Tensor) -> Tensor:
+        rows = target(y)
+        return torch.stack([rows[0], rows[1] * torch.nan]) if next(calls) == step else rows
+
+    with pytest.raises(ValueError, match="NaN for a target that a step between the first and the last"):
+        MND(Magnitude(), SearchSettings(steps=8))(x, margins)
+
+
+def test_a_target_looks_at_all_pictures_of_a_batch_or_at_none():
+    x, calls = pictures(2, 12, 12), itertools.count()
+
+    def margins(y: Tensor) -> Tensor:
+        row = y.mean((1, 2, 3))
+        return torch.stack([row[0], row[1] * torch.nan]) if next(calls) == 3 else row
+
+    with pytest.raises(ValueError, match="expected finite numbers, one for each of 2 images"):
+        MND(Magnitude())(x, margins)
+    assert next(calls) == 4
 
 
 @settings(max_examples=15, deadline=None)

@@ -14,15 +14,21 @@ from mnd.files import PhotoError
 from mnd.records import (
     TROUBLE,
     all_fooled,
+    blank,
+    conclude,
     failed,
+    gallery_record,
     problem,
     regions,
     still_recognised,
     too_visible,
     units_recognised,
+    unseen,
 )
+from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.card import TargetCard
+from mnd.targets.looks import LOOKS
 
 
 def entry(*fooled: bool, channel: dict[str, bool] | None = None) -> dict:
@@ -156,12 +162,18 @@ class Told:
         self.targets = (types.SimpleNamespace(card=card),)
         self.scales: list[float] = []
 
-    def area(self, width: int, height: int) -> tuple[int, int, int, int]:
+    found, turn, person, likeness = True, 90, False, (0.7,)
+
+    def area(self, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int]:
         return 0, 0, width, height
 
-    def scores(self, pixels: np.ndarray, detector: object, scale: float = 1.0) -> list[float]:
+    def opinions(
+        self, pixels: np.ndarray, detector: object, scale: float = 1.0, which=lambda look: True
+    ) -> list[dict[str, float]]:
         self.scales.append(scale)
-        return [float(pixels.mean()) / 255 * scale]
+        value = float(pixels.mean()) / 255 * scale
+        offsets = {"aligned": 0.0, "mean": 0.05, "box .80": -9.0}
+        return [{name: value + more for name, more in offsets.items() if which(LOOKS[name])}]
 
 
 @pytest.mark.parametrize(
@@ -172,12 +184,18 @@ def test_regions_have_a_value_for_each_channel(unit, fooled):
         name="t", kind="face", unit=unit, threshold=0.4, size=(8, 8), source="this test", licence="none"
     )
     subject, shown = Told(card), np.full((20, 30, 3), 128, np.uint8)
-    (region,) = regions([subject], [[0.9]], shown, None, ("half", "jpeg90"))
+    before = {"aligned": 0.9, "mean": 0.9, "box .80": 0.9}
+    (region,) = regions([subject], [[before]], shown, None, ("half", "jpeg90"))
     assert region["box"] == [0, 0, 30, 20]
+    assert (region["seen"], region["turn"], region["person"]) == (True, 90, False)
+    assert region["likeness"] == {"t": 0.7}
     told = region["targets"]["t"]
     assert told["before"] == 0.9
-    assert told["after"] == pytest.approx(0.502, abs=1e-3)
-    assert told["values"] == pytest.approx({"half": 0.251, "jpeg90": 0.502}, abs=5e-3)
+    # the worst of the looks that count: of distances the least, of similarities the largest
+    worse = 0.0 if card.lower_is_same else 0.05
+    assert told["look"] == ("aligned" if card.lower_is_same else "mean")
+    assert told["after"] == pytest.approx(0.502 + worse, abs=1e-3)
+    assert told["values"] == pytest.approx({"half": 0.251 + worse, "jpeg90": 0.502 + worse}, abs=5e-3)
     assert list(told["values"]) == list(told["channel"]) == ["half", "jpeg90"]
     assert (told["fooled"], told["channel"]["jpeg90"], told["channel"]["half"]) == (fooled[0], *fooled)
     assert subject.scales == [1.0, 0.5, 1.0]
@@ -185,10 +203,84 @@ def test_regions_have_a_value_for_each_channel(unit, fooled):
 
 def test_regions_look_at_two_channels_unless_asked_otherwise():
     subject, shown = Told(registry.find("dlib").card), np.full((20, 30, 3), 128, np.uint8)
-    (region,) = regions([subject], [[0.0]], shown, None)
+    before = [[dict.fromkeys(("aligned", "mean", "box .80"), 0.0)]]
+    (region,) = regions([subject], before, shown, None)
     assert list(region["targets"]["dlib"]["values"]) == ["jpeg75", "half"]
-    (region,) = regions([subject], [[0.0]], shown, None, ())
+    (region,) = regions([subject], before, shown, None, ())
     assert region["targets"]["dlib"]["values"] == region["targets"]["dlib"]["channel"] == {}
+
+
+def test_a_target_is_fooled_where_all_looks_are_that_the_level_promises():
+    card = TargetCard(
+        name="t", kind="face", unit="euclidean distance", threshold=0.4, size=(8, 8), source="this test",
+        licence="none",
+    )  # fmt: skip
+    before, shown = (
+        [[dict.fromkeys(("aligned", "mean", "box .80"), 0.0)]],
+        np.full((20, 30, 3), 128, np.uint8),
+    )
+    for level, fooled, look in (("minimum", True, "aligned"), ("strong", False, "box .80")):
+        (region,) = regions([Told(card)], before, shown, None, (), level)
+        told = region["targets"]["t"]
+        assert (told["fooled"], told["look"]) == (fooled, look)
+        assert told["looks"]["box .80"] == {
+            "value": pytest.approx(-8.498, abs=1e-3), "fooled": False, "counts": level == "strong"
+        }  # fmt: skip
+        assert [seen["counts"] for seen in told["looks"].values()] == [True, True, level == "strong"]
+        assert told["after"] == told["looks"][look]["value"]
+    assert "seen as box .80" in still_recognised({"regions": [region]})
+
+
+def judged(*regions: dict, least: float = 0.0, ssim: float = 0.99) -> dict:
+    quality = {"regions": [{"ssim": ssim} for _ in regions]}
+    record = blank("a.jpg", CloakSettings()) | {"regions": list(regions), "quality": quality}
+    conclude(record, (), least)
+    return record
+
+
+class TestConclude:
+    def test_protected(self):
+        record = judged(entry(True) | {"seen": True}, entry(True))
+        assert (record["status"], record["protected"], record["error"]) == ("protected", True, None)
+
+    def test_not_protected(self):
+        record = judged(entry(True), entry(False) | {"seen": False})
+        assert (record["status"], record["protected"]) == ("not protected", False)
+        assert record["error"]["kind"] == "not-protected"
+        record = judged(entry(True), least=0.995)
+        assert (record["status"], record["protected"]) == ("not protected", False)
+        assert record["error"]["kind"] == "too-visible"
+
+    def test_changed_not_proven_where_one_face_was_not_seen(self):
+        record = judged(entry(True) | {"seen": True}, entry(True) | {"seen": False, "box": [5, 6, 7, 8]})
+        assert (record["status"], record["protected"]) == ("changed, not proven", False)
+        assert record["error"]["kind"] == "not-proven"
+        assert record["error"]["message"].startswith(
+            "a.jpg: changed, not proven: no face was seen in face [5, 6, 7, 8], so no recogniser could be"
+        )
+
+    def test_failed_until_something_is_known(self):
+        record = blank("a.jpg", CloakSettings())
+        assert (record["status"], record["protected"], record["gallery"]) == ("failed", False, None)
+        record = judged(entry(True))
+        failed(record, ValueError("x"))
+        assert (record["status"], record["protected"]) == ("failed", False)
+
+    def test_a_whole_picture_has_no_face_to_be_seen(self):
+        region = entry(True) | {"kind": "whole"}
+        assert unseen({"regions": [region]}) == ""
+        assert judged(region)["status"] == "protected"
+
+
+def test_a_gallery_and_its_person_are_counted():
+    gallery = types.SimpleNamespace(files=("a", "b"), passed=("c: no face found",))
+    faces = [
+        types.SimpleNamespace(kind=k, person=p) for k, p in (("face", True), ("face", False), ("whole", None))
+    ]
+    assert gallery_record(None, faces) is None
+    assert gallery_record(gallery, faces) == {
+        "photos": 2, "passed": ["c: no face found"], "faces": 2, "person": 1
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

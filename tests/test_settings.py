@@ -92,6 +92,22 @@ def test_frozen():
         ({"rho": NAN}, "rho is nan"),
         ({"rho": float("inf")}, "rho is inf"),
         ({"box": (0, 0, 9, 9), "whole": True}, "got a box and the whole picture"),
+        ({"box": (0, 0, 9)}, r"box is \(0, 0, 9\), expected four numbers X0,Y0,X1,Y1 in pixels"),
+        ({"box": (0, 0, 9, "x")}, "expected four numbers X0,Y0,X1,Y1 in pixels"),
+        ({"box": "0,0,9,9"}, "box is '0,0,9,9', expected four numbers"),
+        ({"box": 7}, "box is 7, expected four numbers"),
+        ({"box": ()}, r"box is \(\), expected four numbers"),
+        ({"box": ((0, 0, 9, 9), (1, 2, 3))}, r"box is \(1, 2, 3\), expected four numbers"),
+        ({"box": ((0, 0, 9, 9), 7)}, "expected four numbers"),
+        ({"box": (9, 0, 0, 9)}, "expected X0,Y0,X1,Y1 with 0 <= X0 < X1 and 0 <= Y0 < Y1"),
+        ({"box": ((0, 0, 9, 9), (0, -1, 9, 9))}, r"box is \(0, -1, 9, 9\), expected X0,Y0,X1,Y1 with"),
+        ({"box": (0, 0, NAN, 9)}, "expected X0,Y0,X1,Y1 with"),
+        ({"box": (0, 0, float("inf"), 9)}, "expected X0,Y0,X1,Y1 with"),
+        ({"faces": "some"}, "faces is 'some', expected all, largest, none, or numbers such as 0,2"),
+        ({"faces": "-1"}, "faces is '-1'"),
+        ({"faces": ""}, "faces is ''"),
+        ({"faces": "0,"}, "faces is '0,'"),
+        ({"faces": "none"}, "faces is none and there is no box, expected a box that says where a face is"),
     ],
 )
 def test_refused(options, message):
@@ -123,6 +139,9 @@ def test_refused(options, message):
         {"scale": (0.01, 1)},
         {"scale": (1, 1)},
         {"keep_best": True},
+        *({"faces": which} for which in ("all", "largest", "0", "0,2", "2, 0")),
+        {"box": (0, 0, 9, 9)},
+        {"box": ((0, 0, 9, 9), (5, 5, 6.5, 7))},
         *({"reference": kind} for kind in ("nearest", "both", "mean")),
     ],
 )
@@ -140,11 +159,22 @@ def test_what_is_not_given_is_the_levels(level):
     }
     assert of_the_level == {
         "steps", "headroom", "jitter", "flips", "reference", "draws", "looks", "jpeg", "scale", "spread",
-        "flat", "least_ssim",
+        "flat", "least_ssim", "level",
     }  # fmt: skip
-    assert all(getattr(chosen, name) is None for name in of_the_level)
+    assert all(getattr(chosen, name) is None for name in of_the_level - {"level"})
     assert chosen.plan == levels.PLANS[level, False]
     assert dataclasses.replace(chosen, gallery=Path("g")).plan == levels.PLANS[level, True]
+
+
+def test_boxes():
+    one, other = (0, 0, 9, 9), (5, 5, 6.5, 7)
+    assert CloakSettings().boxes == ()
+    assert CloakSettings(box=one).boxes == CloakSettings(box=list(one)).boxes == (one,)
+    assert (
+        CloakSettings(box=(one, other)).boxes == CloakSettings(box=[one, list(other)]).boxes == (one, other)
+    )
+    assert CloakSettings(box=one, faces="none").faces == "none"
+    assert CloakSettings(whole=True, faces="none").whole
 
 
 def test_every_field_is_described():

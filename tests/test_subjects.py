@@ -122,6 +122,56 @@ def test_area_is_inside_the_photo(detector, dlib):
     assert 0 <= y0 < y1 <= 120
 
 
+class TestBoxes:
+    away = (2.0, 120.0, 62.0, 200.0)
+    """A place of the photo without a face."""
+
+    def found(self, detector, dlib, **options) -> list[tuple[bool, tuple]]:
+        subjects = find(photo(FACE), CloakSettings(**options), [dlib], detector, None)
+        return [(s.found, s.box) for s in subjects]
+
+    def test_a_box_is_added_to_what_is_found(self, detector, dlib):
+        (face,) = self.found(detector, dlib)
+        assert self.found(detector, dlib, box=self.away) == [face, (False, self.away)]
+        other = (150.0, 2.0, 235.0, 60.0)
+        assert self.found(detector, dlib, box=(self.away, other)) == [
+            face, (False, self.away), (False, other)
+        ]  # fmt: skip
+
+    def test_a_box_on_a_face_that_is_found_is_that_face(self, detector, dlib):
+        (face,) = self.found(detector, dlib)
+        x0, y0, x1, y1 = face[1]
+        generous = (x0 - 10, y0 - 5, x1 + 10, y1 + 10)
+        assert self.found(detector, dlib, box=generous) == [face]
+        assert self.found(detector, dlib, box=(generous, self.away)) == [face, (False, self.away)]
+
+    def test_the_boxes_alone(self, detector, dlib):
+        assert self.found(detector, dlib, box=self.away, faces="none") == [(False, self.away)]
+
+    def test_two_boxes_on_one_face_are_one_face(self, detector, dlib):
+        ((_, (x0, y0, x1, y1)),) = self.found(detector, dlib)
+        two = ((x0 - 4, y0, x1, y1), (x0, y0 - 4, x1, y1))
+        ((found, box),) = self.found(detector, dlib, box=two, faces="none")
+        assert found
+        assert np.abs(np.subtract(box, (x0, y0, x1, y1))).max() < 8
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_turned_photo_is_judged_as_the_upright_one(detector, dlib, turn):
+    """Clean, and changed: each look says about the same of both."""
+    changed = np.clip(FACE.astype(int) + np.random.default_rng(0).normal(0, 12, FACE.shape), 0, 255)
+    changed = changed.astype(np.uint8)
+    (upright,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    turned = np.ascontiguousarray(np.rot90(FACE, -turn // 90))
+    (subject,) = find(photo(turned), CloakSettings(), [dlib], detector, None)
+    assert (subject.turn, upright.turn) == (turn, 0)
+    assert subject.found
+    (want,) = upright.opinions(changed, detector)
+    (got,) = subject.opinions(np.ascontiguousarray(np.rot90(changed, -turn // 90)), detector)
+    assert max(want.values()) > 0.05
+    assert got == pytest.approx(want, abs=0.08)
+
+
 class TestGallery:
     def folder(self, tmp_path: Path, **pictures: np.ndarray) -> Path:
         for name, pixels in pictures.items():
@@ -137,8 +187,15 @@ class TestGallery:
         assert [p.name for p in gallery.files] == ["b.png", "c.png"]
         assert gallery.references[0].known.shape == (1, 2, 128)
         (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, gallery)
-        assert torch.equal(subject.judged[0].known, gallery.references[0].known)
+        # the photo itself is always among the references, the last of them
+        (alone,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+        known = torch.cat([gallery.references[0].known, alone.judged[0].known], 1)
+        assert torch.equal(subject.judged[0].known, known)
+        assert subject.judged[0].views.shape[1] == 3
         assert subject.scores(FACE, detector)[0] < 0.05
+        assert subject.person is True
+        assert subject.likeness[0] < 0.05
+        assert (alone.person, alone.likeness) == (None, None)
 
     def test_only_the_person_of_the_gallery_is_judged_by_it(self, tmp_path, detector, dlib, shared):
         other = np.asarray(Image.open(shared("faces/lfw10/Tony_Blair/Tony_Blair_0001.jpg")))
@@ -147,9 +204,28 @@ class TestGallery:
         gallery = Gallery.read(self.folder(tmp_path, a=FACE), [dlib], detector)
         subjects = find(photo(both), CloakSettings(), [dlib], detector, gallery)
         assert len(subjects) >= 2
-        by_gallery = [torch.equal(s.judged[0].known, gallery.references[0].known) for s in subjects]
+        by_gallery = [s.person for s in subjects]
         assert sum(by_gallery) == 1
         assert subjects[by_gallery.index(True)].box[2] < 240
+        for subject in subjects:
+            assert (subject.likeness[0] < 0.6) is subject.person
+            assert subject.judged[0].known.shape[1] == 1 + subject.person
+            assert subject.scores(both, detector)[0] < 0.05
+
+    def test_of_several_faces_in_a_photo_the_person_is_who_the_others_show(
+        self, tmp_path, detector, dlib, shared
+    ):
+        """Though the friend's face is the larger one."""
+        friend = Image.open(shared("faces/lfw10/Tony_Blair/Tony_Blair_0001.jpg")).resize((600, 600))
+        both = np.zeros((600, 837, 3), np.uint8)
+        both[:203, :237], both[:, 237:] = FACE, np.asarray(friend)
+        mirrored = np.ascontiguousarray(FACE[:, ::-1])
+        gallery = Gallery.read(self.folder(tmp_path, a=both, b=mirrored), [dlib], detector)
+        assert detector(both)[0].box[0] > 237
+        first, second = gallery.references[0].known[0]
+        assert torch.linalg.vector_norm(first - second) < 0.6
+        (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, gallery)
+        assert subject.person
 
     def test_no_folder(self, tmp_path, detector, dlib):
         with pytest.raises(ValueError, match="there is no such folder"):

@@ -169,7 +169,7 @@ class TestDraws:
         margins = seen([subject(t)], plan(draws=1, jpeg=(1, 1), scale=(0.2, 0.2)))
         (draw,) = margins.draws[0]
         known = t.embed(draw(clean), draw.place(CROPPED, SIZE))[None]
-        margins.views[0].reference = Reference(known, CROPPED)
+        margins.views[0].known = {"aligned": known}
         y = clean.clone().requires_grad_(True)
         got = margins(y + 0.01)
         assert t.margin(clean + 0.01, Reference(known, CROPPED)) < -0.02

@@ -25,7 +25,7 @@ from view_helpers import (
 from mnd import views
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
-from mnd.views import LOOKS, mirrored
+from mnd.views import CLEAN, mirrored
 
 
 class TestReference:
@@ -83,14 +83,14 @@ class TestReference:
     def test_the_clean_face_is_seen_shaken_and_mirrored(self):
         t = target()
         self.known("mean", t, jitter=0.05)
-        assert len(t.shown) == LOOKS
+        assert len(t.shown) == CLEAN
         turned = [not torch.equal(image, noise(1)) for image, _ in t.shown]
-        assert 0 < sum(turned) < LOOKS
+        assert 0 < sum(turned) < CLEAN
         looks = list(zip(t.shown, turned, strict=True))
         assert all(torch.equal(image, noise(1).flip(3)) for (image, _), flipped in looks if flipped)
         spread = torch.stack([points for (_, points), flipped in looks if not flipped]) - CROPPED
         assert 0.2 * 0.05 * EYES < float(spread.std()) < 3 * 0.05 * EYES
-        assert len({tuple(p.flatten().tolist()) for _, p in t.shown}) == LOOKS
+        assert len({tuple(p.flatten().tolist()) for _, p in t.shown}) == CLEAN
 
     def test_without_other_looks_the_clean_photo_is_its_own_mean(self):
         """No gallery, no shaking: of what the recogniser sees in a mirrored and a straight face."""

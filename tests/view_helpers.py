@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from mnd.levels import PLANS, Plan
 from mnd.subjects import Subject
 from mnd.targets.card import TargetCard
 from mnd.targets.classifier import Classifier, Preprocess
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.embedding import Faces, FaceTarget, placed
+from mnd.targets.looks import Look
 from mnd.targets.target import Reference
 from mnd.views import Views
 
@@ -41,9 +43,9 @@ class Watched(FaceTarget):
         super().__init__(card, net)
         self.shown: list[tuple[Tensor, Tensor]] = []
 
-    def chips(self, images: Tensor, faces: Tensor) -> Tensor:
-        self.shown.append((images.detach(), faces))
-        return super().chips(images, faces)
+    def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
+        self.shown.append((image.detach(), placed(faces, 5)))
+        return super().cut(image, faces, looks)
 
 
 def target(unit="euclidean distance", threshold=0.6, name="toy") -> Watched:
@@ -90,7 +92,7 @@ def plan(**changes) -> Plan:
     """One clean, still look at what is judged against, but for what is asked for."""
     still = {
         "steps": 4, "headroom": 0.2, "similarity": 0.5, "jitter": 0.0, "flips": 0.0,
-        "reference": "nearest", "draws": 0, "looks": 1, "scale": (0.45, 0.6),
+        "reference": "nearest", "draws": 0, "looks": 1, "scale": (0.45, 0.6), "trials": (), "settle": 1.0,
     }  # fmt: skip
     return dataclasses.replace(PLANS["robust", False], **still | changes)
 

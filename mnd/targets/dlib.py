@@ -7,7 +7,7 @@ King, dlib 19.3 (2017), a ResNet of 29 layers after He et al. 2015, arXiv 1512.0
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse
 from .dlib_shape import predictor, rect_from_landmarks
-from .embedding import FaceTarget
+from .embedding import Faces, FaceTarget, placed
 from .looks import DLIB, Look
 from .network import check_images
 from .registry import register
@@ -172,11 +172,20 @@ class DlibTarget(FaceTarget):
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
         return dlib_chip.support(dlib_chip.plans_from_faces(faces))
 
-    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
-        """The chip `(1, 3, 150, 150)` of each look, by our landmarks: dlib's own move by whole pixels."""
-        [usual] = dlib_chip.plans_from_faces(faces)
-        chips = dlib_chip.extract(image, [usual.looked(look) for look in looks]) / 255
-        return [chip[None] for chip in chips]
+    def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
+        """The chip `(1, 3, 150, 150)` of each look."""
+        plans = [dlib_chip.plans_from_faces(placed(faces, look.landmarks))[0].looked(look) for look in looks]
+        return [chip[None] for chip in dlib_chip.extract(image, plans) / 255]
+
+    @torch.no_grad()
+    def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:
+        """Our landmarks moved to where they place the very chips that dlib's own, 5 and 68, place here."""
+        part, points, corner, quarters = _upright(image, faces)
+        plans = self._planned(part, points, (5, 68))
+        return {
+            count: _back(dlib_chip.faces_of(plan), part.shape[2:], corner, quarters).to(faces.dtype)
+            for count, plan in plans.items()
+        }
 
     @torch.no_grad()
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
@@ -184,16 +193,21 @@ class DlibTarget(FaceTarget):
 
         The predictors know upright faces only, so that they see a turned one as it is upright.
         """
-        part, points = _upright(image, faces)
+        part, points, _, _ = _upright(image, faces)
+        usual = self._planned(part, points, {chip.landmarks for look in looks for chip in look.chips})
+
+        def cut(chips: Sequence[Look]) -> list[Tensor]:
+            plans = [usual[look.landmarks].looked(look) for look in chips]
+            return [chip[None] for chip in dlib_chip.extract(part, plans) / 255]
+
+        return self._seen(cut, looks)
+
+    def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, dlib_chip.ChipPlan]:
+        """The chip that dlib's landmarks place, by their number, of an upright face with these of ours."""
         rect = rect_from_landmarks(points.numpy())
         grey = (part[0] * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-        usual = {
-            count: _PLANNED[count](torch.from_numpy(predictor(count)(np.ascontiguousarray(grey), rect)))[0]
-            for count in {look.landmarks for look in looks}
-        }
-        plans = [usual[look.landmarks].looked(look) for look in looks]
-        chips = dlib_chip.extract(part, plans) / 255
-        return self._seen([chip[None] for chip in chips], looks)
+        pixels = np.ascontiguousarray(grey)
+        return {n: _PLANNED[n](torch.from_numpy(predictor(n)(pixels, rect)))[0] for n in counts}
 
     def embed_as_dlib(self, images: Tensor, points: Tensor) -> Tensor:
         """Embeddings `(K, 128)` for `points` `(K, 5, 2)` of dlib's own five-point predictor, as dlib's.
@@ -209,20 +223,34 @@ class DlibTarget(FaceTarget):
 _PLANNED = {5: dlib_chip.plans_from_dlib, 68: dlib_chip.plans_from_68}
 
 
-def _upright(image: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """The part of `image` around a face `(1, 5, 2)`, turned by quarters so that the face is upright in it."""
+def _upright(image: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
+    """The part of `image` around a face `(1, 5, 2)`, turned by quarters so that the face is upright in it.
+
+    Returns:
+        The part, the landmarks in it, its corner in the image, and the quarters.
+    """
     left, top, right, bottom = rect_from_landmarks(faces.numpy())[0].tolist()
     grow = round(AROUND * (right - left + 1))
     height, width = image.shape[2:]
     x0, y0 = (min(max(v - grow, 0), limit - 1) for v, limit in ((left, width), (top, height)))
     x1, y1 = max(x0 + 1, min(right + grow + 1, width)), max(y0 + 1, min(bottom + grow + 1, height))
-    part, points = image[..., y0:y1, x0:x1], faces - torch.tensor([x0, y0], dtype=faces.dtype)
+    corner = torch.tensor([x0, y0], dtype=faces.dtype)
+    part, points = image[..., y0:y1, x0:x1], faces - corner
     across, down = (faces[0, 1] - faces[0, 0]).tolist()
-    for _ in range(round(math.degrees(math.atan2(down, across)) / 90) % 4):  # a quarter to the left each
-        side = part.shape[3]
+    quarters = round(math.degrees(math.atan2(down, across)) / 90) % 4
+    for _ in range(quarters):  # to the left, each
+        points = torch.stack([points[..., 1], part.shape[3] - 1 - points[..., 0]], -1)
         part = part.rot90(1, (2, 3))
-        points = torch.stack([points[..., 1], side - 1 - points[..., 0]], -1)
-    return part, points
+    return part, points, corner, quarters
+
+
+def _back(points: Tensor, size: Sequence[int], corner: Tensor, quarters: int) -> Tensor:
+    """Points of the upright part, whose height and width are `size`, in the image that it was cut from."""
+    height, width = size
+    for _ in range(quarters):  # to the right, each
+        points = torch.stack([height - 1 - points[..., 1], points[..., 0]], -1)
+        height, width = width, height
+    return points + corner
 
 
 @register(CARD, WEIGHTS)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .alignment import check_faces, fit, read, similarity
+from .alignment import TEMPLATES, check_faces, fit, read, similarity
 from .looks import Look
 
 SIZE = 150
@@ -145,6 +145,22 @@ def plans_from_faces(faces: Tensor) -> list[ChipPlan]:
     """The chips of faces whose five landmarks `(K, 5, 2)` are eyes, nose and corners of the mouth."""
     # the template is in pixels of the finished chip, whose corners dlib puts on the corners of the rectangle
     return _plans(fit(faces, "dlib150"), (SIZE - 1) / 2, SIZE - 1, inset=0.0)
+
+
+def faces_of(plan: ChipPlan) -> Tensor:
+    """`(1, 5, 2)`: the landmarks whose chip a plan is: `plans_from_faces` the other way round.
+
+    >>> plan = ChipPlan((10.0, 20.0, 159.0, 169.0), 0.1)
+    >>> [back] = plans_from_faces(faces_of(plan))
+    >>> [round(v, 6) for v in back.rect], round(back.angle, 6)
+    ([10.0, 20.0, 159.0, 169.0], 0.1)
+    """
+    left, top, right, bottom = plan.rect
+    points = torch.tensor(TEMPLATES["dlib150"][1], dtype=torch.float64) - (SIZE - 1) / 2
+    x, y = (points * (right - left) / (SIZE - 1)).T
+    cos, sin = math.cos(plan.angle), math.sin(plan.angle)
+    turned = torch.stack([cos * x - sin * y, sin * x + cos * y], 1)
+    return (turned + torch.tensor([(left + right) / 2, (top + bottom) / 2]))[None]
 
 
 def _plans(matrix: Tensor, centre: float, extent: float, inset: float = 1.0) -> list[ChipPlan]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,12 +12,19 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .looks import LOOKS, USUAL, Look, seen
+from .looks import ALIGNED, LOOKS, USUAL, Look, seen
 from .network import FrozenNetwork, check_images
 from .target import Reference
 
+Faces = Tensor | Mapping[int, Tensor]
+"""Landmarks `(1, 5, 2)` of a face: ours, or by the number of those that place the chip (see `anchors`)."""
 SHARPNESS = 0.05
 """Temperature of the soft nearest reference, as a share of the unit's scale: the choice is ours."""
+
+
+def placed(faces: Faces, count: int) -> Tensor:
+    """The landmarks that place a chip by `count` landmarks."""
+    return faces if isinstance(faces, Tensor) else faces[count]
 
 
 class FaceTarget(FrozenNetwork):
@@ -47,31 +54,38 @@ class FaceTarget(FrozenNetwork):
         """The looks that judge, as the card names them.
 
         Raises:
-            ValueError: the card names one that there is not.
+            ValueError: the card names one that there is not, or leaves out the recogniser's own alignment.
         """
         names = self.card.judged_as or USUAL
         if unknown := [name for name in names if name not in LOOKS]:
             raise ValueError(
                 f"card {self.card.name!r}: judged_as names {', '.join(unknown)}, expected {', '.join(LOOKS)}"
             )
+        if ALIGNED.name not in names:
+            told = f"card {self.card.name!r}: judged_as is {', '.join(names)}"
+            raise ValueError(f"{told}, expected {ALIGNED.name} among them")
         return tuple(LOOKS[name] for name in names)
 
-    def cut(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> list[Tensor]:
+    def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:  # noqa: ARG002
+        """The landmarks `(1, 5, 2)` that place the chips of each kind of look in a clean picture: our own."""
+        return {look.landmarks: faces for look in self.looks}
+
+    def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
         """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
-        usual = fit(faces, self.card.template, self.card.size)
+        usual = fit(placed(faces, 5), self.card.template, self.card.size)
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 
-    def looked(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
+    def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
-        return self._seen(self.cut(image, faces, looks), looks)
+        return self._seen(lambda chips: self.cut(image, faces, chips), looks)
 
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
         """The same as the programs themselves would have it, of 8-bit pictures: what verdicts rest on."""
         with torch.no_grad():
             return self.looked(image, faces, looks)
 
-    def _seen(self, chips: Sequence[Tensor], looks: Sequence[Look]) -> Tensor:
-        batch, rows = seen(chips, looks)
+    def _seen(self, cut: Callable[[Sequence[Look]], Sequence[Tensor]], looks: Sequence[Look]) -> Tensor:
+        batch, rows = seen(cut, looks)
         embeddings = self.embed_chips(batch)
         return torch.stack([embeddings[row].mean(0) for row in rows])
 

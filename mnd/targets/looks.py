@@ -8,12 +8,14 @@ a face that one of them still matches is not protected.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from .alignment import warp
 
 Mirror = Literal["no", "yes", "mean"]
 LEVELS = ("minimum", "robust", "strong")
@@ -43,6 +45,10 @@ class Look:
     """It is a square of the picture: the face is not turned upright."""
     mirror: Mirror = "no"
     """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
+    parts: tuple[Look, ...] = ()
+    """The chips whose mean it is, before the mirror; by default it is one chip."""
+    resampled: bool = False
+    """It is made of the finished usual chip, not of the picture: it is a little smoother."""
     least: str = "minimum"
     """The first of the levels that promise something of it: what lies far from the usual chip costs more."""
 
@@ -63,9 +69,19 @@ class Look:
         return LEVELS.index(self.least) <= LEVELS.index(level)
 
     @property
+    def chips(self) -> tuple[Look, ...]:
+        """The looks whose chips it needs, not mirrored."""
+        return self.parts or (self,)
+
+    @property
     def place(self) -> tuple[object, ...]:
         """What it shares with another look that differs only in the mirror."""
-        return self.landmarks, self.turn, self.zoom, self.shift, self.upright
+        return self.landmarks, self.turn, self.zoom, self.shift, self.upright, self.resampled
+
+    @property
+    def source(self) -> Look:
+        """The look whose chip is cut out of the picture for it."""
+        return Look("usual", landmarks=self.landmarks) if self.resampled else self
 
     def adjusted(self, matrix: Tensor, size: tuple[int, int]) -> Tensor:
         """`(K, 2, 3)`, chip to picture, of this look, where `matrix` is that of the usual chip of `size`.
@@ -90,27 +106,44 @@ class Look:
         return torch.cat([linear, (middle - linear @ centre)[..., None]], 2)
 
 
-def seen(chips: Sequence[Tensor], looks: Sequence[Look]) -> tuple[Tensor, list[list[int]]]:
+def seen(
+    cut: Callable[[Sequence[Look]], Sequence[Tensor]], looks: Sequence[Look]
+) -> tuple[Tensor, list[list[int]]]:
     """What the network has to be shown for some looks, and of which rows each look is the mean.
 
     Args:
-        chips: `(1, 3, h, w)`, a look each, not mirrored.
-        looks: as many.
+        cut: the chip `(1, 3, h, w)` of each of some looks, not mirrored; asked for none twice.
+        looks: which.
 
     Returns:
         `(N, 3, h, w)`, no chip twice, and the rows of each look.
     """
+    sources = {chip.source.place: chip.source for look in looks for chip in look.chips}
+    chips = dict(zip(sources, cut(list(sources.values())), strict=True))
+    for chip in (chip for look in looks for chip in look.chips if chip.resampled):
+        usual = chips[chip.source.place]
+        size = (usual.shape[2], usual.shape[3])
+        chips[chip.place] = warp(usual, chip.adjusted(torch.eye(2, 3, dtype=torch.float64)[None], size), size)
     batch: list[Tensor] = []
     known: dict[tuple[object, ...], int] = {}
-    rows = []
-    for chip, look in zip(chips, looks, strict=True):
-        wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}[look.mirror]
-        for mirrored in wanted:
-            if (look.place, mirrored) not in known:
-                known[look.place, mirrored] = len(batch)
-                batch.append(chip.flip(3) if mirrored else chip)
-        rows.append([known[look.place, mirrored] for mirrored in wanted])
+
+    def row(place: tuple[object, ...], mirrored: bool) -> int:
+        if (place, mirrored) not in known:
+            known[place, mirrored] = len(batch)
+            batch.append(chips[place].flip(3) if mirrored else chips[place])
+        return known[place, mirrored]
+
+    wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}
+    rows = [[row(chip.place, flip) for chip in look.chips for flip in wanted[look.mirror]] for look in looks]
     return torch.cat(batch), rows
+
+
+def _jitters(landmarks: int) -> tuple[Look, ...]:
+    """Two of the crops whose mean dlib takes: as far from the chip as most of them are."""
+    return (
+        Look("one", landmarks=landmarks, turn=2.0, shift=(0.012, 0.006), resampled=True),
+        Look("other", landmarks=landmarks, turn=-2.0, shift=(-0.012, -0.006), zoom=0.98, resampled=True),
+    )
 
 
 ALIGNED = Look("aligned", "the recogniser's own alignment")
@@ -124,16 +157,24 @@ LOOKS: dict[str, Look] = {
         Look("68 points, mean", "the same with num_jitters", landmarks=68, mirror="mean"),
         Look("turned", "jitters", turn=3.0),
         Look("turned back", "jitters", turn=-3.0),
-        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02), least="robust"),
-        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02), least="robust"),
-        Look("padding .20", "another margin", zoom=1.4 / 1.5, least="robust"),
-        Look("padding .30", "another margin", zoom=1.6 / 1.5, least="robust"),
+        Look("shifted", "jitters, other landmarks", shift=(0.02, 0.02), least="strong"),
+        Look("shifted back", "jitters, other landmarks", shift=(-0.02, -0.02), least="strong"),
+        Look("padding .20", "another margin", zoom=1.4 / 1.5, least="strong"),
+        Look("padding .30", "another margin", zoom=1.6 / 1.5, least="strong"),
+        Look(
+            "jitters",
+            "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half mirrored",
+            mirror="mean",
+            parts=_jitters(5),
+        ),
+        Look("68 points, jitters", "the same, model large", mirror="mean", parts=_jitters(68)),
         Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",
+            landmarks=68,
             upright=True,
-            zoom=0.97,
-            shift=(-0.018, 0.0),
+            zoom=0.96,
+            shift=(-0.012, 0.006),
         ),
         Look("box .89", "deepface with dlib's detector", upright=True, zoom=0.89, least="strong"),
         Look("box .80", "deepface with MTCNN", upright=True, zoom=0.8, shift=(0.0, -0.082), least="strong"),
