@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from .files import PhotoError
+from .opening import strict
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -24,9 +27,10 @@ def seen_plainly(data: bytes) -> Pixels:
     """`(H, W, 3)`: what `Image.open` and `ImageOps.exif_transpose` show of a file.
 
     Raises:
-        ValueError, OSError: Pillow cannot read it.
+        PhotoError: Pillow cannot read it.
     """
-    with Image.open(io.BytesIO(data)) as image:
+    # without Pillow's own limit, which is below that of the photos that are read here
+    with strict("picture", "it"), Image.open(io.BytesIO(data)) as image:
         image.load()
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
@@ -53,7 +57,7 @@ def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box
     """
     try:
         seen = seen_plainly(data)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+    except PhotoError as error:
         return f"the saved file cannot be read by a second reader ({error}), expected a picture"
     if seen.shape != clean.shape:
         got, expected = (f"{shape[1]} x {shape[0]}" for shape in (seen.shape, clean.shape))

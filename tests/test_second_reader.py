@@ -75,3 +75,10 @@ def test_a_file_that_cannot_be_read_is_no_proof() -> None:
     assert "cannot be read by a second reader" in disagreement(b"no picture", FACE, made, [BOX])
     buffer = io.BytesIO(save(FACE, "JPEG")[:900])
     assert "cannot be read by a second reader" in disagreement(buffer.getvalue(), FACE, made, [BOX])
+
+
+def test_pictures_of_any_size_that_is_read_are_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow refuses what has more than 179 million pixels, with an error that is no ValueError."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    clean = np.full((8, 8, 3), 90, np.uint8)
+    assert disagreement(save(clean, "PNG"), clean, clean, [(0, 0, 8, 8)]) == ""
