@@ -268,6 +268,7 @@ class Cloaker:
             gain=plan.gain,
             keep=plan.keep,
             ready=plan.ready,
+            patience=plan.patience,
         )
         slopes = None if self.meeting is None else self.meeting.gradients
         result = MND(self.distance, search, slopes)(

@@ -77,6 +77,11 @@ class Plan:
         return max(self.tried, default=0)
 
     @property
+    def patience(self) -> int:
+        """So many more steps where a picture is not accepted, four times at most: about an eighth of all."""
+        return max(1, self.steps // 8)
+
+    @property
     def tried(self) -> tuple[int, ...]:
         """The steps of the trials."""
         return tuple(int(share * self.steps) for share in self.trials)

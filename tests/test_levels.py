@@ -34,15 +34,17 @@ def judges(name: str) -> tuple[Target, Detector]:
     return registry.load(name, offline=True), Detector()
 
 
-def judged(pixels: np.ndarray, clean: np.ndarray) -> float:
-    """dlib's distance of the largest face of a picture from that of the clean one, found anew in both."""
+def judged(pixels: np.ndarray, clean: np.ndarray, level: str = "robust") -> float:
+    """The nearest distance of the largest face of a picture from that of the clean one, found anew in both, by
+    every look that counts at a level."""
     target, detector = judges("dlib")
+    looks = [look for look in target.looks if look.counts(level)]
     known = []
     for picture in (pixels, clean):
         face = detector(picture)[0]
         x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
-        known.append(target.refer(x, torch.from_numpy(face.landmarks.copy())[None]).known[0, 0])
-    return float(torch.linalg.vector_norm(known[0] - known[1]))
+        known.append(target.judged(x, torch.from_numpy(face.landmarks.copy())[None], looks))
+    return float(torch.linalg.vector_norm(known[0] - known[1], dim=1).min())
 
 
 def shared_as(pixels: np.ndarray) -> dict[str, np.ndarray]:
