@@ -18,8 +18,8 @@ from skimage.metrics import structural_similarity
 from mnd import NotProtectedError, cli, cloak, cloaking
 from mnd.channel import CHECKS, VERIFICATION
 from mnd.faces import Detector
-from mnd.levels import PLANS
-from mnd.losses.standard import FLAT, SPREAD
+from mnd.levels import MINIMUM, PLANS
+from mnd.losses.standard import SPREAD
 from mnd.optimizer import Result
 from mnd.photo import Photo
 from mnd.settings import CloakSettings
@@ -424,17 +424,18 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
         "more room": {"headroom": 0.6},
     }.items():
         chosen = CloakSettings(**{"level": "robust"} | options).plan
-        c._search(photo, subjects, photo.pixels.copy(), chosen, 0)
+        c._search(photo, subjects, photo.pixels.copy(), [chosen] * len(subjects), 0)
         heard[name] = tuple(slopes)
     assert len(set(heard.values())) == len(heard)
     more, base = heard["more room"], heard["robust"]
-    assert more[0] - base[0] == pytest.approx(0.6 * (0.6 - ROBUST.headroom), abs=1e-5)
+    rows = len(ROBUST.seen_as)
+    assert more[0] - base[0] == pytest.approx(rows * 0.6 * (0.6 - ROBUST.headroom), abs=1e-5)
     assert more[1] == pytest.approx(base[1], rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("options", "spread"),
-    [({}, SPREAD), ({"level": "robust"}, ROBUST.spread), ({"level": "robust", "spread": 0.5}, 0.5)],
+    [({}, MINIMUM.spread), ({"level": "robust"}, ROBUST.spread), ({"level": "robust", "spread": 0.5}, 0.5)],
 )
 def test_spread_is_that_of_the_distance(options, spread):
     assert cloaker(rho=0.0, **options).distance.spread == spread
@@ -442,7 +443,7 @@ def test_spread_is_that_of_the_distance(options, spread):
 
 @pytest.mark.parametrize(
     ("options", "flat"),
-    [({}, FLAT), ({"level": "robust"}, ROBUST.flat), ({"level": "robust", "flat": 0.5}, 0.5)],
+    [({}, MINIMUM.flat), ({"level": "robust"}, ROBUST.flat), ({"level": "robust", "flat": 0.5}, 0.5)],
 )
 def test_flat_is_that_of_the_distance(options, flat):
     assert cloaker(rho=0.0, **options).distance.flat == flat
