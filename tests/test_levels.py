@@ -35,7 +35,7 @@ def judges(name: str) -> tuple[Target, Detector]:
 
 
 def judged(pixels: np.ndarray, clean: np.ndarray, level: str = "robust") -> float:
-    """The nearest distance of the largest face of a picture from that of the clean one, found anew in both, by
+    """How far the largest face of a picture is from that of the clean one, found anew in both: the nearest of
     every look that counts at a level."""
     target, detector = judges("dlib")
     looks = [look for look in target.looks if look.counts(level)]
