@@ -109,6 +109,8 @@ class FinderSettings:
     """The same where the place is already known."""
     minimum_probability_later: float = 0.97
     """The same of a face that the first look doubted, or that only a turned copy shows."""
+    minimum_probability_beside: float = 0.998
+    """The same of a turned face beside an upright one: people in one photo mostly hold their heads alike."""
     minimum_probability_lit: float = 0.92
     """The same of a face that only another light shows: little is left of it."""
     suspicion: float = 0.8
@@ -137,6 +139,7 @@ class FinderSettings:
             "minimum_probability",
             "minimum_probability_near",
             "minimum_probability_later",
+            "minimum_probability_beside",
             "minimum_probability_lit",
             "suspicion",
             "doubt",
@@ -280,6 +283,9 @@ class Detector:
         # what is turned like a sure face needs no more than an upright one
         alike = [s for s in suspects if s.look == "turned" and s.turn in sides and s.probability >= once]
         faces = _distinct(faces + alike)
+        if any(not face.turn for face in faces):
+            odd = [f for f in faces if f.turn and f.probability < settings.minimum_probability_beside]
+            faces, suspects = [face for face in faces if face not in odd], suspects + odd
         suspects = _distinct([face for face in suspects if face.probability >= settings.suspicion])
         others = [s for s in suspects if all(overlap(s.box, face.box) < SAME_PLACE for face in faces)]
         return Search(tuple(faces), settings.minimum_size * scales[-1], tuple(others), tuple(looks))
