@@ -152,7 +152,7 @@ def told(name: str) -> str:
     """What a number of the plans is by default, in words for the help: by level, with and without a gallery.
 
     >>> told("steps")
-    '40 (minimum, robust), 60 (strong)'
+    '45 (minimum), 40 (robust), 60 (strong)'
     """
     by_value: dict[str, list[str]] = {}
     levels: tuple[Level, ...] = ("minimum", "robust", "strong")

@@ -182,13 +182,13 @@ def all_fooled(record: Record, withstands: Collection[str] = ()) -> bool:
 
 def recognised(record: Record, withstands: Collection[str] = ()) -> int:
     """How often a target still recognises a subject, as saved or after one of the channels named."""
-    told = (t for region in record["regions"] for t in region["targets"].values())
+    told = (t for region in _seen(record) for t in region["targets"].values())
     return sum(len(list(_recognised(t, withstands))) for t in told)
 
 
 def units_recognised(record: Record, withstands: Collection[str] = ()) -> set[str]:
     """The units of the targets that recognise a subject, as saved or after one of the channels named."""
-    told = (t for region in record["regions"] for t in region["targets"].values())
+    told = (t for region in _seen(record) for t in region["targets"].values())
     return {t["unit"] for t in told if any(_recognised(t, withstands))}
 
 
@@ -214,11 +214,16 @@ def still_recognised(record: Record, withstands: Collection[str] = ()) -> str:
     rows = [
         f"{name} at {region['kind']} {region['box']}{after} ({t['unit']} {value:.3f}, "
         f"threshold {t['threshold']:g})"
-        for region in record["regions"]
+        for region in _seen(record)
         for name, t in region["targets"].items()
         for after, value in _recognised(t, withstands)
     ]
     return "still recognised by " + "; ".join(rows)
+
+
+def _seen(record: Record) -> list[Record]:
+    """The regions of which verdicts mean something: a face was seen there, or none is expected."""
+    return [region for region in record["regions"] if region.get("seen", True)]
 
 
 def _recognised(told: Record, withstands: Collection[str]) -> Iterator[tuple[str, float]]:

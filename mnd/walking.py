@@ -139,7 +139,7 @@ def unsupported(name: str) -> str:
 
 
 def is_raw(name: str, head: bytes) -> bool:
-    """Whether a file of this name that begins so is a camera's raw picture.
+    r"""Whether a file of this name that begins so is a camera's raw picture.
 
     Many are TIFF files by their first bytes, and show a small preview to whoever reads them as such.
 

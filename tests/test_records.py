@@ -244,7 +244,7 @@ class TestConclude:
         assert (record["status"], record["protected"], record["error"]) == ("protected", True, None)
 
     def test_not_protected(self):
-        record = judged(entry(True), entry(False) | {"seen": False})
+        record = judged(entry(False) | {"seen": True}, entry(True) | {"seen": False})
         assert (record["status"], record["protected"]) == ("not protected", False)
         assert record["error"]["kind"] == "not-protected"
         record = judged(entry(True), least=0.995)
@@ -258,6 +258,10 @@ class TestConclude:
         assert record["error"]["message"].startswith(
             "a.jpg: changed, not proven: no face was seen in face [5, 6, 7, 8], so no recogniser could be"
         )
+
+    def test_what_is_said_of_a_face_that_nobody_saw_does_not_count(self):
+        record = judged(entry(True) | {"seen": True}, entry(False) | {"seen": False})
+        assert (record["status"], record["protected"]) == ("changed, not proven", False)
 
     def test_failed_until_something_is_known(self):
         record = blank("a.jpg", CloakSettings())
