@@ -277,7 +277,9 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         for name in view.known:
             aside = plan.trials and _kin(LOOKS[name]) not in kinds
             view.rooms[name] = plan.aside * abs(target.card.threshold) if aside else room + first
-        view.reference = Reference(next(iter(view.known.values())), landmarks)
+        mean = next(iter(view.known.values()))[:, -1:]
+        moved = {"nearest": judged.known, "mean": mean, "both": torch.cat([judged.known, mean], 1)}
+        view.reference = Reference(moved[plan.reference], landmarks)
         views.append(view)
     return views
 

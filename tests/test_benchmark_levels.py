@@ -148,14 +148,14 @@ def test_diversity_is_drawn_again_from_its_seed_and_has_a_slope() -> None:
 def test_rivals_stay_in_their_budget_and_fool_whom_they_attack(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     Image.fromarray(data.astronaut()[:256, 96:352]).save(photo)  # type: ignore[no-untyped-call]
-    settings = Case("pgd", "dlib", eps=4, gallery=False).settings(tmp_path, CARD)
+    settings = Case("pgd", "dlib", eps=5, gallery=False).settings(tmp_path, CARD)
     target, detector = registry.load("dlib", offline=True), Detector()
     assert isinstance(target, FaceTarget)
     before = Photo.read(photo)
     for name in rivals.RIVALS:
-        after = before.decode(rivals.attacked(photo, settings, [target], detector, name, 4.0))
+        after = before.decode(rivals.attacked(photo, settings, [target], detector, name, 5.0))
         change = np.abs(after.astype(int) - before.pixels)
-        assert 0 < change.max() <= 4
+        assert 0 < change.max() <= 5
         [subject] = find(before, settings, [target], detector, None)
         assert subject.scores(after, detector)[0] > target.card.threshold
 
