@@ -166,7 +166,7 @@ def _faces(
     subjects = []
     for box, face in _places(photo, settings, detector):
         landmarks = marks(face) if face is not None else torch.from_numpy(_upright(box))[None]
-        own = tuple(t.known(photo.tensor().to(_device(t)), landmarks) for t in targets)
+        own = tuple(_known(photo, landmarks, targets))
         where = face.box if face is not None and not settings.whole else box
         turn = face.turn if face is not None else 0
         subjects.append(Subject("face", where, landmarks, targets, own, face is not None, turn))
@@ -243,19 +243,25 @@ class Gallery:
         Raises:
             PhotoError: a photo cannot be read.
         """
-        files, faces = [], []
+        seen: dict[Path, list[Tensor]] = {}
+        faces: list[list[Reference]] = []
+        alone: dict[Path, list[Reference]] = {}
         for path in photos:
             photo = Photo.read(path)
-            known = [
-                [t.known(photo.tensor().to(_device(t)), marks(face)) for t in targets]
-                for face in detector(photo.pixels)
-            ]
-            if known:
-                files.append(path)
-                faces.append(known)
-        rows = [known[which] for known, which in zip(faces, _shared(targets, faces), strict=True)]
+            if found := [marks(face) for face in detector(photo.pixels)]:
+                seen[path] = found
+                if len(found) == 1:  # nobody to choose from, and no second look at the photo
+                    alone[path] = _known(photo, found[0], targets)
+                    faces.append(alone[path][:1])
+                else:
+                    image = photo.tensor().to(_device(targets[0]))
+                    faces.append([targets[0].refer(image, face) for face in found])
+        rows = [
+            alone[path] if path in alone else _known(Photo.read(path), seen[path][which], targets)
+            for path, which in zip(seen, _shared(targets[0], faces), strict=True)
+        ]
         columns = zip(*rows, strict=True)
-        return Gallery(tuple(targets), tuple(Reference.person(column) for column in columns), tuple(files))
+        return Gallery(tuple(targets), tuple(Reference.person(column) for column in columns), tuple(seen))
 
     def likeness(self, subject: Subject) -> tuple[float, ...]:
         """What each target says of a clean face and the photos of the gallery, in its unit."""
@@ -291,20 +297,24 @@ class Gallery:
         return replace(subject, judged=judged)
 
 
-def _shared(targets: Sequence[FaceTarget], photos: Sequence[Sequence[Sequence[Reference]]]) -> list[int]:
-    """Which face of each photo (largest first, a reference a target) most other photos show, too."""
+def _shared(target: FaceTarget, photos: Sequence[Sequence[Reference]]) -> list[int]:
+    """Which face of each photo (largest first) most other photos show, too, as the target sees it."""
+    everybody = [Reference.person(faces).known for faces in photos]
 
-    def others(mine: int, face: Sequence[Reference]) -> int:
-        seen = 0
-        for place, faces in enumerate(photos):
-            known = Reference.person([other[0] for other in faces])
-            seen += place != mine and float(targets[0].compare(face[0].known[:, 0], known.known)) > 0
-        return seen
+    def others(mine: int, face: Reference) -> int:
+        margins = (target.compare(face.known[:, 0], known) for known in everybody)
+        return sum(place != mine and float(margin) > 0 for place, margin in enumerate(margins))
 
     return [
         0 if len(faces) == 1 else max(range(len(faces)), key=lambda i: (others(place, faces[i]), -i))
         for place, faces in enumerate(photos)
     ]
+
+
+def _known(photo: Photo, face: Tensor, targets: Sequence[FaceTarget]) -> list[Reference]:
+    """What each target knows of a face of a clean photo."""
+    image = photo.tensor()
+    return [target.known(image.to(_device(target)), face) for target in targets]
 
 
 def marks(face: Face) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -122,7 +124,10 @@ def load_trunk(name: str, pretrained: bool = True) -> Trunk:
     """
     if name not in NAMES:
         raise ValueError(f"trunk is {name!r}, expected one of {', '.join(NAMES)}")
-    trunk = _torchvision(name, pretrained) if name in CUTS else _lite0(pretrained)
+    if name in CUTS:
+        trunk = _torchvision(name, pretrained)
+    else:
+        trunk = copy.deepcopy(_trained()) if pretrained else _lite0(pretrained)
     return trunk.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
 
@@ -168,6 +173,12 @@ def _found(name: str, file: WeightsFile) -> None:
             f" them from {file.url}; the trunk {NAMES[0]!r} needs no download"
         )
     read_state(path)
+
+
+@cache
+def _trained() -> Trunk:
+    """Read once: a run that measures needs several of them, each of which may be moved or tuned."""
+    return _lite0(pretrained=True)
 
 
 def _lite0(pretrained: bool) -> Trunk:
