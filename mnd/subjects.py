@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .channel import Pixels, to_tensor
 from .faces import Detector, Face, FaceError, overlap, parse_box, select
+from .files import PhotoError
 from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
@@ -209,6 +210,8 @@ class Gallery:
     files: tuple[Path, ...]
     passed: tuple[str, ...] = ()
     """A line on each photo that was passed over, and why."""
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
+    """Those of them that are no photos that can be read, and why."""
 
     @staticmethod
     def read(
@@ -226,28 +229,30 @@ class Gallery:
             raise ValueError(
                 f"gallery {folder}: there is no such folder, expected one with photos of the person"
             )
-        there = photos(folder, leave_out, read=True)
+        there = photos(folder, leave_out)
         gallery = Gallery.of(there.files, targets, detector)
+        passed = (*there.passed, *gallery.passed)
         if not gallery.files:
-            raise none_left(folder, there, "photo with a face")
-        faceless = (f"{path}: no face found" for path in there.files if path not in gallery.files)
-        return replace(gallery, passed=(*there.passed, *faceless))
+            raise none_left(folder, replace(there, passed=passed), "photo with a face")
+        return replace(gallery, passed=passed)
 
     @staticmethod
     def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
-        """These photos; those without a face are left out, and where none is left there are no references.
+        """These photos; those that cannot be read or show no face are passed over, and may be all of them.
 
         Of several faces in a photo the person is the one that most other photos show, too, as the first
         target sees it; where they do not tell, the largest.
-
-        Raises:
-            PhotoError: a photo cannot be read.
         """
+        unreadable: dict[Path, str] = {}
         seen: dict[Path, list[Tensor]] = {}
         faces: list[list[Reference]] = []
         alone: dict[Path, list[Reference]] = {}
         for path in photos:
-            photo = Photo.read(path)
+            try:
+                photo = Photo.read(path)
+            except PhotoError as error:
+                unreadable[path] = str(error)
+                continue
             if found := [marks(face) for face in detector(photo.pixels)]:
                 seen[path] = found
                 if len(found) == 1:  # nobody to choose from, and no second look at the photo
@@ -260,8 +265,9 @@ class Gallery:
             alone[path] if path in alone else _known(Photo.read(path), seen[path][which], targets)
             for path, which in zip(seen, _shared(targets[0], faces), strict=True)
         ]
-        columns = zip(*rows, strict=True)
-        return Gallery(tuple(targets), tuple(Reference.person(column) for column in columns), tuple(seen))
+        references = tuple(Reference.person(column) for column in zip(*rows, strict=True))
+        passed = (unreadable.get(path, f"{path}: no face found") for path in photos if path not in seen)
+        return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable)
 
     def likeness(self, subject: Subject) -> tuple[float, ...]:
         """What each target says of a clean face and the photos of the gallery, in its unit."""

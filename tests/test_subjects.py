@@ -242,5 +242,5 @@ class TestGallery:
         gallery = Gallery.read(self.folder(tmp_path, a=FACE, b=NO_FACE), [dlib], detector)
         assert [path.name for path in gallery.files] == ["a.png"]
         assert [line.rpartition("/")[2] for line in gallery.passed] == [
-            "bad.png: the file has 0 bytes, expected a photo", "b.png: no face found",
+            "b.png: no face found", "bad.png: the file has 0 bytes, expected a photo",
         ]  # fmt: skip

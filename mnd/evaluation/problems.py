@@ -163,13 +163,15 @@ class Bench:
         self.name = "+".join(t.card.name for t in self.targets)
         self.detector = Detector(self.device)
         self._galleries: dict[tuple[object, ...], Gallery] = {}
+        self.unreadable: dict[str, str] = {}
+        """Photos of galleries that were passed over, and why."""
         self.pictures = (self._people if self.faces else self._labelled)()[: settings.limit]
 
     def case(self, picture: Picture) -> Case | None:
         """The case of a picture; None where it shows no face, or its gallery has none.
 
         Raises:
-            PhotoError: a file cannot be read.
+            PhotoError: the picture cannot be read.
         """
         photo = Photo.read(picture.path)
         pixels = photo.pixels
@@ -199,6 +201,8 @@ class Bench:
         everybody = cast(Sequence[FaceTarget], [*self.targets, *self.judges])
         if picture.gallery not in self._galleries:
             self._galleries[picture.gallery] = Gallery.of(picture.gallery, everybody, self.detector)
+            for path, why in self._galleries[picture.gallery].unreadable.items():
+                self.unreadable[path.relative_to(self.settings.data).as_posix()] = why
         gallery = self._galleries[picture.gallery]
         if not gallery.files or not self.detector(photo.pixels):
             return None

@@ -113,6 +113,7 @@ class Evaluation:
             for attack in self.attacks:
                 if (bench.name, picture.name, attack.name) not in self.lines:
                     self._append(self._line(bench, case, attack))
+        self.unreadable |= bench.unreadable
         self.progress(f"{bench.name}: pictures", len(bench.pictures), len(bench.pictures))
 
     # one line ---------------------------------------------------------------------------------------------

@@ -181,6 +181,14 @@ LOOKS: dict[str, Look] = {
         Look(
             "box 1.00", "deepface with OpenCV, its default", upright=True, shift=(0.0, -0.087), least="strong"
         ),
+        Look(
+            "box 1.10",
+            "the same where OpenCV's box is large",
+            upright=True,
+            zoom=1.1,
+            shift=(0.0, -0.08),
+            least="strong",
+        ),
     )
 }
 """By name, see `TargetCard.judged_as`."""

@@ -17,6 +17,7 @@ from mnd import attacks
 from mnd.attacks.attack import Attack
 from mnd.channel import to_tensor
 from mnd.evaluation import run
+from mnd.evaluation.data import people
 from mnd.evaluation.problems import Bench, cropped
 from mnd.evaluation.results import RESULTS, RUN
 from mnd.evaluation.run import Evaluation
@@ -181,6 +182,18 @@ def test_an_unreadable_picture_stops_nothing(classes, tmp_path):
     evaluation = Evaluation(settings(data, attacks=("mnd",)), tmp_path / "out")
     assert [line["picture"] for line in evaluation.run()] == [photo.name]
     assert "001_broken.jpg" in json.loads((tmp_path / "out" / RUN).read_text())["unreadable"]
+
+
+def test_an_unreadable_photo_of_a_gallery_stops_nothing(faces, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(faces, data)
+    (data / "eileen" / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
+    # the gallery is three of the four: of this seed the broken one, too
+    seed = next(n for n in range(50) if people(data, 0.75, n)[0].path.name != "broken.jpg")
+    asked = settings(data, "dlib", attacks=("fgsm",), known=0.75, seed=seed)
+    (line,) = Evaluation(asked, tmp_path / "out").run()
+    assert line["counted"]
+    assert list(json.loads((tmp_path / "out" / RUN).read_text())["unreadable"]) == ["eileen/broken.jpg"]
 
 
 def test_nothing_that_is_recognised(tmp_path):
