@@ -126,12 +126,12 @@ TRIALS = (0.45, 0.75)
 MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
-    aside=-0.05, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.0,
+    aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.0,
     withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.05,
+    reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
     level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip

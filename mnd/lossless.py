@@ -28,6 +28,8 @@ _PNG_PICTURE = {b"PLTE", b"tRNS", b"hIST", b"sPLT", b"eXIf", b"acTL", b"fcTL", b
 _PNG_LAYOUT = {b"sBIT", b"bKGD"}
 """Chunks that are true only while the kind of pixels (grey, colour, palette, depth) is the same."""
 _PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+_KEYWORD = 79
+"""Bytes of a keyword at most, as PNG has it."""
 _PNG_XMP = b"XML:com.adobe.xmp"
 
 
@@ -174,12 +176,15 @@ def _unpacked(data: bytes) -> bytes | None:
 
 
 def _texts(chunk: bytes, body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keyword and text of a chunk; nothing where it cannot be unpacked."""
-    keyword, _, rest = body.partition(b"\0")
+    """Keyword and text of a chunk; nothing where it has none, or it cannot be unpacked."""
+    keyword, ends, rest = body.partition(b"\0")
     packed = chunk == b"zTXt" or (chunk == b"iTXt" and rest[:1] == b"\1")
     text = rest[1:] if chunk == b"zTXt" else rest
-    if chunk == b"iTXt":
-        text = rest[2:].split(b"\0", 2)[-1]
+    if chunk == b"iTXt":  # two flags, a language and the keyword in it come before the text
+        *before, text = rest[2:].split(b"\0", 2)
+        ends = ends if len(before) == 2 else b""
+    if not ends or len(keyword) > _KEYWORD:
+        return
     unpacked = _unpacked(text) if packed else text
     if unpacked is not None:
         yield keyword, unpacked

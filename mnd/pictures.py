@@ -13,6 +13,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator
 from html import unescape
+from itertools import groupby
 
 import numpy as np
 
@@ -35,7 +36,9 @@ _START = re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+|\xff\x0a|BM", re.DOTALL)
 _STREAM = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08")
 """Deflated data: zlib, gzip."""
 
-_BREAKS = re.compile(r"(?:\s|(?<!\\)\\++[nrt]|(?<!\\)\\++u000[9aAdD]|%0[9aAdD]|[\"']\s*+[,+]\s*+[\"'])+")
+_BREAKS = re.compile(
+    r"(?:\s|<[^<>]{1,40}>|(?<!\\)\\++[nrt]|(?<!\\)\\++u000[9aAdD]|%0[9aAdD]|[\"']\s*+[,+]\s*+[\"'])+"
+)
 """What stands between the lines of a run, as XML, JSON, addresses and programs write it."""
 _ESCAPED = re.compile(r"(?<!\\)\\++u00([2-7][0-9a-fA-F])|%(2[bBfF]|3[dD])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\n-]+")
@@ -216,13 +219,17 @@ def _hex_runs(text: str) -> Iterator[list[bytes]]:
 
 
 def _number_runs(text: str) -> Iterator[list[bytes]]:
-    """Lists of more than 256 numbers up to 255, as bytes; tables that rise or fall are no pictures."""
+    """Rows of more than 256 numbers up to 255, as bytes; tables that rise or fall are no pictures."""
     for match in _PIXELS.finditer(text):
         words = re.findall(r"[0-9A-Fa-fx]+", match[0])
         base = 10 if all(word.isdigit() for word in words) else 16
-        values = [int(word, base) for word in words]
-        if max(values) <= 255 and sorted(values) not in (values, values[::-1]):
-            yield [bytes(values)]
+        numbers = (int(word, base) for word in words)
+        for small, run in groupby(
+            numbers, lambda number: number <= 255
+        ):  # one number too large hides no picture
+            values = list(run) if small else []
+            if len(values) > SMALL and sorted(values) not in (values, values[::-1]):
+                yield [bytes(values)]
 
 
 def _starts_unpacked(data: bytes) -> bool:

@@ -26,6 +26,8 @@ class CloakSettings:
 
     >>> CloakSettings(targets=("dlib",)).level
     'minimum'
+    >>> CloakSettings(targets="dlib").targets
+    ('dlib',)
     """
 
     targets: tuple[str, ...] = ()
@@ -83,6 +85,8 @@ class CloakSettings:
     """Never download weights."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.targets, str):  # else its letters would be the names
+            object.__setattr__(self, "targets", (self.targets,))
         if self.level not in get_args(Level):
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):

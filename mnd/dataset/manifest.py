@@ -75,8 +75,9 @@ def shortened(line: Line) -> Line:
         line = line | {"input": shown(name), "input_digest": digest(name).hex()}
     if output is not None and len(output) > LONGEST:
         line = line | {"output": shown(output)}
-    if error and len(error.get("message") or "") > LONGEST:
-        line = line | {"error": error | {"message": _cut(error["message"], name)}}
+    if error:  # every text of it: a line by somebody else may have others
+        long = {key for key, text in error.items() if isinstance(text, str) and len(text) > LONGEST}
+        line = line | {"error": error | {key: _cut(error[key], name) for key in long}}
     if gallery := line.get("gallery"):
         line = line | {"gallery": {key: value for key, value in gallery.items() if key != "passed"}}
     return line

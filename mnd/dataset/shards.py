@@ -156,6 +156,8 @@ def _infos(shard: Shard) -> Iterator[tarfile.TarInfo]:
                 file.seek(start)
                 with tarfile.open(fileobj=file, mode="r:") as tar:
                     while (info := tar.next()) is not None:
+                        if info.size < 0:
+                            raise tarfile.ReadError(f"a member of {info.size} bytes")
                         yield info
                         _forget(tar)
                     start = _next_archive(file, tar.offset, shard.name)
@@ -253,7 +255,9 @@ class Stored:
     def __init__(self, shard: str, out: Path) -> None:
         infos = _infos(Shard(shard, str(out))) if out.is_file() else iter(())
         self._path = out
-        self._spans = {f"{shard}/{info.name}": (info.offset_data, info.size) for info in infos}
+        # a link or folder of the name of a picture says nothing of the picture
+        files = (info for info in infos if info.isreg())
+        self._spans = {f"{shard}/{info.name}": (info.offset_data, info.size) for info in files}
 
     def get(self, name: str) -> bytes | None:
         """The bytes of a picture, None where there is no such picture."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -46,7 +47,7 @@ class Look:
     mirror: Mirror = "no"
     """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
     parts: tuple[Look, ...] = ()
-    """The chips whose mean it is, before the mirror; by default it is one chip."""
+    """The chips whose mean it is, each mirrored or not as it says itself; by default it is one chip."""
     resampled: bool = False
     """It is made of the finished usual chip, not of the picture: it is a little smoother."""
     least: str = "minimum"
@@ -134,15 +135,21 @@ def seen(
         return known[place, mirrored]
 
     wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}
-    rows = [[row(chip.place, flip) for chip in look.chips for flip in wanted[look.mirror]] for look in looks]
+    rows = [[row(chip.place, flip) for chip in look.chips for flip in wanted[chip.mirror]] for look in looks]
     return torch.cat(batch), rows
 
 
 def _jitters(landmarks: int) -> tuple[Look, ...]:
-    """Two of the crops whose mean dlib takes: as far from the chip as most of them are."""
+    """Four of the crops whose mean dlib takes, half of them mirrored: as far from the chip as most are.
+
+    No two are alike, as none of dlib's are: a cloak learns the crops that it is tried on.
+    """
+    near = partial(Look, landmarks=landmarks, resampled=True)
     return (
-        Look("one", landmarks=landmarks, turn=2.0, shift=(0.012, 0.006), resampled=True),
-        Look("other", landmarks=landmarks, turn=-2.0, shift=(-0.012, -0.006), zoom=0.98, resampled=True),
+        near("one", turn=2.0, shift=(0.012, 0.006)),
+        near("other", turn=-2.0, shift=(-0.012, -0.006), zoom=0.98),
+        near("third", turn=1.5, shift=(-0.008, 0.012), mirror="yes"),
+        near("fourth", turn=-1.5, shift=(0.008, -0.012), zoom=0.98, mirror="yes"),
     )
 
 

@@ -43,7 +43,7 @@ def odd_object(rng: random.Random, value: dict[str, Any], more: tuple[str, ...] 
     """The object with some values of another kind, missing, or too many."""
     value = dict(value)
     for _ in range(rng.randint(1, 2)):
-        name, what = rng.choice([*value, *more]), rng.random()
+        name, what = rng.choice([*value, *more] or ["a"]), rng.random()
         if what < 0.15:
             value.pop(name, None)
         elif what < 0.25:

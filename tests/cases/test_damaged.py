@@ -8,6 +8,7 @@ import json
 import struct
 import tarfile
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,12 @@ from planted import FORMS, SMALL, traces
 from mnd.dataset.items import Shard
 from mnd.dataset.manifest import Manifest, ManifestError, latest, read_manifest, shortened
 from mnd.dataset.reporting import write_report
-from mnd.dataset.shards import contents
+from mnd.dataset.shards import Stored, contents
 from mnd.directories import first_directory
 from mnd.exif import clean_exif
 from mnd.icc import clean_icc
 from mnd.noted import Noted
-from mnd.photo import Photo
+from mnd.photo import Photo, PhotoError
 from mnd.pictures import text_hides
 from mnd.targets.cards import read_card
 from mnd.xmp import clean_xmp
@@ -191,6 +192,60 @@ def test_no_long_word_stands_in_a_message(tmp_path: Path) -> None:
     secret = base64.b64encode(FORMS["jpeg"][:600]).decode()
     told = shortened({"input": secret, "error": {"kind": "x", "message": f"({secret[3:]}) is no path"}})
     assert len(told["error"]["message"]) < 250
+
+
+def test_a_text_of_another_key_is_cut_like_a_message() -> None:
+    secret = base64.b64encode(FORMS["jpeg"][:900]).decode()
+    told = shortened({"input": "a.jpg", "error": {"kind": "x", "mess\u00e4ge": secret}})
+    assert max(map(len, told["error"].values())) < 250
+
+
+def test_one_number_too_large_hides_no_picture() -> None:
+    numbers = list(FORMS["raw"])
+    numbers[len(numbers) // 2] = 999
+    assert text_hides(str(numbers))
+    assert not text_hides(str([300 + n for n in range(400)] + list(range(200))))
+
+
+def test_tags_between_the_lines_of_a_run_hide_no_picture() -> None:
+    digits = FORMS["raw"].hex()
+    assert text_hides("".join(f"<rdf:li>{digits[at : at + 76]}</rdf:li>" for at in range(0, len(digits), 76)))
+    assert not text_hides("<p>a caption</p><br/>" * 99)
+
+
+@pytest.mark.parametrize("ends", [b"", b"\0", b"\0\0\0en\0"], ids=["nowhere", "early", "in its language"])
+def test_a_png_text_without_its_parts_does_not_stay(tmp_path: Path, ends: bytes) -> None:
+    """A keyword that did not end took the whole packet with it, which then was a name and no text."""
+    rows = base64.b64encode(FORMS["jpeg"]).decode()
+    packet = "".join(f"<li>{rows[at : at + 60]}</li>" for at in range(0, len(rows), 60)).encode()
+    body = b"XML:com.adobe" + ends + packet
+    chunk = struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    data = save(SMALL, "PNG")
+    path = tmp_path / "a.png"
+    path.write_bytes(data[:33] + chunk + data[33:])
+    photo = Photo.read(path)
+    out = photo.encode(255 - photo.pixels)
+    assert b"iTXt" not in out
+    assert len(photo.removed) == 1
+
+
+def test_a_member_of_a_negative_size_is_no_member(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("1.jpg")
+    info.size = -(1 << 70)
+    path = tmp_path / "a.tar"
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(PhotoError, match="no whole tar file"):
+        contents(Shard("a.tar", str(path)))
+
+
+def test_a_link_of_the_name_of_a_picture_is_not_the_picture(tmp_path: Path) -> None:
+    path, data = tmp_path / "a.tar", save(SMALL, "JPEG")
+    with tarfile.open(path, "w") as tar:
+        picture, link = tarfile.TarInfo("1.jpg"), tarfile.TarInfo("1.jpg")
+        picture.size, link.type, link.linkname = len(data), tarfile.SYMTYPE, "2.jpg"
+        tar.addfile(picture, io.BytesIO(data))
+        tar.addfile(link)
+    assert Stored("a.tar", path).get("a.tar/1.jpg") == data
 
 
 def test_a_member_with_a_picture_inside_is_told(tmp_path: Path) -> None:
