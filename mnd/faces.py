@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
-LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed", "ranked")
+LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed", "ranked", "grey")
 """At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
 or a turned one; then, each only when nothing was found: at tiles at full scale, in three other lights."""
 BRIGHT = LIGHTS[2:]
@@ -255,7 +255,8 @@ class Detector:
             "close": (close, WAYS[:1]),
             "equalised": (whole + fine, WAYS[4:8]),
             "dimmed": (whole + fine, WAYS[8:12]),
-            "ranked": (whole + fine, WAYS[12:]),
+            "ranked": (whole + fine, WAYS[12:16]),
+            "grey": (whole + fine, WAYS[16:]),
         }
         once, later = settings.minimum_probability, settings.minimum_probability_later
         lit = settings.minimum_probability_lit
@@ -266,6 +267,8 @@ class Detector:
             wanted = not faces or name in ("first", "tiles")
             if name == "turned":  # where one face is turned, others may be
                 wanted |= settings.every_turn or any(face.turn for face in faces)
+            if name in BRIGHT:  # what was found may be a spot beside a face that is white
+                wanted |= all(face.probability < settings.minimum_probability_beside for face in faces)
             if not places or not wanted:
                 continue
             looks.append(name)

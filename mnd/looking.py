@@ -20,12 +20,14 @@ Box = tuple[float, float, float, float]
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
-LIGHTS = ("own", "equalised", "dimmed", "ranked")
-"""The photo's own; one in which each colour has all levels equally often, for what is dark; and two in which
-the brightest levels are apart and not quite white, for what is overexposed: by a power, and, in grey, by how
-much of the picture is darker."""
+LIGHTS = ("own", "equalised", "dimmed", "ranked", "grey")
+"""The photo's own; one in which each colour has all levels equally often, for what is dark; and three in
+which the brightest levels are apart, for what is overexposed: by a power and not quite white, in grey by how
+much of the picture is darker, and in grey by a power."""
 POWER, DIM = 16.0, 0.7
 """Of the dimmed light: a level of 1 becomes `DIM`, others fall by this power."""
+GREY = 6.0
+"""The power of the grey light: a colour that is not clipped still counts where the others are."""
 WHITE = 0.9
 """Of the ranked light: what its brightest level becomes."""
 CLIPPED = 249.5 / 255
@@ -109,6 +111,9 @@ def lit(part: Patch, light: str) -> Patch:
         return part._replace(image=_from_shares(DIM * _shares(part) ** POWER))
     if light == "ranked":
         return part._replace(image=_from_shares(WHITE * _ranks(_shares(part)).expand_as(part.image)))
+    if light == "grey":
+        grey = _shares(part).mean(1, keepdim=True) ** GREY
+        return part._replace(image=_from_shares(grey.expand_as(part.image)))
     return part
 
 
