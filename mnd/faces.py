@@ -268,7 +268,8 @@ class Detector:
             if name == "turned":  # where one face is turned, others may be
                 wanted |= settings.every_turn or any(face.turn for face in faces)
             if name in BRIGHT:  # what was found may be a spot beside a face that is white
-                wanted |= all(face.probability < settings.minimum_probability_beside for face in faces)
+                sure = settings.minimum_probability_beside
+                wanted |= all(face.probability < sure and face.look not in BRIGHT for face in faces)
             if not places or not wanted:
                 continue
             looks.append(name)

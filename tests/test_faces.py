@@ -153,7 +153,7 @@ def test_no_face_offers_the_other_ways() -> None:
 
 def test_no_face_says_what_was_searched(detector: Detector) -> None:
     search = detector.search(np.full((100, 120, 3), 128, np.uint8))
-    assert search.looks == ("first", "turned", "equalised", "dimmed", "ranked")
+    assert search.looks == ("first", "turned", "equalised", "dimmed", "ranked", "grey")
     text = str(FaceError.none_found((120, 100), search))
     for word in ("20 pixels or more", "turned", "equalised", "dimmed", "--box", "--whole"):
         assert word in text
@@ -528,3 +528,30 @@ def test_memory_of_twelve_megapixels(tmp_path, faces: list[tuple[int, int, int, 
     count, grown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert count == len(faces)
     assert grown < 400
+
+
+def test_the_grey_light_is_a_power_of_the_mean_colour() -> None:
+    pixels = np.full((4, 4, 3), (255, 255, 0), np.uint8)
+    part = looking.patch(pixels, (0, 0, 4, 4), 4, torch.device("cpu"))
+    shares = (looking.lit(part, "grey").image * 128 + 127.5) / 255
+    assert shares.shape == (1, 3, 4, 4)
+    assert torch.allclose(shares, torch.full_like(shares, (2 / 3) ** 6), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("probability", "looks"), [(0.97, ("first", "dimmed", "ranked", "grey")), (0.999, ("first",))]
+)
+def test_a_doubtful_find_in_an_overexposed_photo_is_looked_past(
+    monkeypatch, detector: Detector, probability: float, looks: tuple[str, ...]
+) -> None:
+    """A spot of .97 beside a face that is white was all that was found."""
+    marks = np.array([[20, 20], [30, 20], [25, 25], [21, 30], [29, 30]], np.float32)
+    spot = Face((15.0, 15.0, 35.0, 35.0), marks, probability, 0, "first")
+
+    def seen(self, pixels, part, way, smallest, least, look):
+        return [(probability, spot)] if look == "first" else []
+
+    monkeypatch.setattr(Detector, "_seen", seen)
+    search = detector.search(np.full((200, 200, 3), 255, np.uint8))
+    assert search.looks == looks
+    assert search.faces == (spot,)
