@@ -28,6 +28,9 @@ FIRST = 0.1
 """Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
 NEARLY = 0.01
 """By how much a trial may miss the head-room, as a share of the threshold."""
+DRAWN = 0.02
+"""How much more is asked of a look that stands for crops which a program draws anew, as a share of the
+threshold: the program's own value, of other crops, is that much below it."""
 LEAST = 0.002
 """What it must have in any case: the file is verified once more, with the face found anew."""
 MOST = 0.6
@@ -194,7 +197,10 @@ class _FaceView(_View):
         target, scale = self.target, self.target.card.threshold
         counting = [look for look in target.looks if look.counts(self.plan.level)]
         behind = [self._judged(arrival, counting) for arrival in arrivals.values()]
-        worst = {look: max(told[look.name] for told in behind) for look in counting}
+        worst = {
+            look: max(told[look.name] for told in behind) + (DRAWN * scale if look.drawn else 0.0)
+            for look in counting
+        }
         for looks in self.looks:
             read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:

@@ -75,6 +75,11 @@ class Look:
         return self.parts or (self,)
 
     @property
+    def drawn(self) -> bool:
+        """Whether it stands for crops that a program draws anew each time."""
+        return bool(self.parts)
+
+    @property
     def place(self) -> tuple[object, ...]:
         """What it shares with another look that differs only in the mirror."""
         return self.landmarks, self.turn, self.zoom, self.shift, self.upright, self.resampled
