@@ -154,7 +154,7 @@ class TestOutOfReach:
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
         monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            c = cloaker(level=level, steps=20, headroom=0.05, draws=0, jitter=0.0, spread=SPREAD)
+            c = cloaker(level=level, steps=20, headroom=0.1, draws=0, jitter=0.0, spread=SPREAD)
             folder = tmp_path / level
             folder.mkdir()
             record = c.photo(write(folder / "a.png", FACE))

@@ -150,12 +150,12 @@ class TestSeen:
         assert len({chip.numpy().tobytes() for chip in batch}) == len(batch)
         wanted = {"no": (False,), "yes": (True,), "mean": (False, True)}
         distinct = {
-            (chip.place, flip) for look in asked for chip in look.chips for flip in wanted[look.mirror]
+            (chip.place, flip) for look in asked for chip in look.chips for flip in wanted[chip.mirror]
         }
         assert len(batch) == len(distinct)
         assert sorted(set(itertools.chain(*rows))) == list(range(len(batch)))
         for look, own in zip(asked, rows, strict=True):
-            parts = [(self.chip(chip)[0], flip) for chip in look.chips for flip in wanted[look.mirror]]
+            parts = [(self.chip(chip)[0], flip) for chip in look.chips for flip in wanted[chip.mirror]]
             want = [chip.flip(2) if flip else chip for chip, flip in parts]
             assert torch.equal(batch[own], torch.stack(want))
 
