@@ -267,6 +267,8 @@ class Detector:
             wanted = not faces or name in ("first", "tiles")
             if name == "turned":  # where one face is turned, others may be
                 wanted |= settings.every_turn or any(face.turn for face in faces)
+                # a spot in a photo that lies on its side may be all that was found
+                wanted |= all(face.probability < settings.minimum_probability_beside for face in faces)
             if name in BRIGHT:  # what was found may be a spot beside a face that is white
                 sure = settings.minimum_probability_beside
                 wanted |= all(face.probability < sure and face.look not in BRIGHT for face in faces)

@@ -539,12 +539,12 @@ def test_the_grey_light_is_a_power_of_the_mean_colour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "looks"), [(0.97, ("first", "dimmed", "ranked", "grey")), (0.999, ("first",))]
+    ("probability", "looks"), [(0.97, ("first", "turned", "dimmed", "ranked", "grey")), (0.999, ("first",))]
 )
-def test_a_doubtful_find_in_an_overexposed_photo_is_looked_past(
+def test_a_doubtful_find_is_looked_past(
     monkeypatch, detector: Detector, probability: float, looks: tuple[str, ...]
 ) -> None:
-    """A spot of .97 beside a face that is white was all that was found."""
+    """A spot was all that was found, beside a face that is white, and in a photo that lay on its side."""
     marks = np.array([[20, 20], [30, 20], [25, 25], [21, 30], [29, 30]], np.float32)
     spot = Face((15.0, 15.0, 35.0, 35.0), marks, probability, 0, "first")
 
