@@ -17,7 +17,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install --quiet --no-compile pillow==13.0.0 opencv-python-headless==4.14.0.94 numpy
+"$dir/venv/bin/pip" install --quiet --no-compile pillow==13.0.0 opencv-python-headless==4.14.0.94 numpy==2.4.6
 "$dir/venv/bin/python" - <<'PY'
 import io
 

@@ -45,8 +45,9 @@ __all__ = [
 
 ADVICE = "say where it is with --box X0,Y0,X1,Y1 (pixels), or change the whole picture with --whole"
 LOOKS = ("first", "tiles", "turned", "close", "equalised", "dimmed", "ranked", "grey")
-"""At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found
-or a turned one; then, each only when nothing was found: at tiles at full scale, in three other lights."""
+"""At a copy of the whole photo; at less reduced tiles of a large one; at both turned, when no face was found,
+doubtful ones alone, or a turned one; then, each only when nothing was found: at tiles at full scale, in four
+other lights, of which those for what is overexposed also when doubtful ones alone were found."""
 BRIGHT = LIGHTS[2:]
 """The lights that are for what is overexposed, and only looked at where something is."""
 NAMED = 3
@@ -110,7 +111,8 @@ class FinderSettings:
     minimum_probability_later: float = 0.97
     """The same of a face that the first look doubted, or that only a turned copy shows."""
     minimum_probability_beside: float = 0.998
-    """The same of a turned face beside an upright one: people in one photo mostly hold their heads alike."""
+    """The same of a turned face beside an upright one: people in one photo mostly hold their heads alike.
+    Where all that the photo's own light shows is below it, a face on its side or a white one may be there."""
     minimum_probability_lit: float = 0.92
     """The same of a face that only another light shows: little is left of it."""
     suspicion: float = 0.8
@@ -267,9 +269,7 @@ class Detector:
             wanted = not faces or name in ("first", "tiles")
             if name == "turned":  # where one face is turned, others may be
                 wanted |= settings.every_turn or any(face.turn for face in faces)
-                # a spot in a photo that lies on its side may be all that was found
-                wanted |= all(face.probability < settings.minimum_probability_beside for face in faces)
-            if name in BRIGHT:  # what was found may be a spot beside a face that is white
+            if name in ("turned", *BRIGHT):  # all that was found may be a spot beside the face
                 sure = settings.minimum_probability_beside
                 wanted |= all(face.probability < sure and face.look not in BRIGHT for face in faces)
             if not places or not wanted:

@@ -28,7 +28,7 @@ FIRST = 0.1
 """Head-room of a search until its first trial, beyond the plan's, as a share of the threshold."""
 NEARLY = 0.01
 """By how much a trial may miss the head-room, as a share of the threshold."""
-DRAWN = 0.02
+SAMPLED = 0.02
 """How much more is asked of a look that stands for crops which a program draws anew, as a share of the
 threshold: the program's own value, of other crops, is that much below it."""
 LEAST = 0.002
@@ -198,7 +198,7 @@ class _FaceView(_View):
         counting = [look for look in target.looks if look.counts(self.plan.level)]
         behind = [self._judged(arrival, counting) for arrival in arrivals.values()]
         worst = {
-            look: max(told[look.name] for told in behind) + (DRAWN * scale if look.drawn else 0.0)
+            look: max(told[look.name] for told in behind) + (SAMPLED * scale if look.sampled else 0.0)
             for look in counting
         }
         for looks in self.looks:
@@ -256,7 +256,7 @@ def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _kin(look: Look) -> tuple[bool, bool]:
     """Looks that need head-room together: those with a mirror image, and those of a detector's box."""
-    return look.mirror != "no", look.upright and look.least == "strong"
+    return look.mirrored, look.upright and look.least == "strong"
 
 
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:

@@ -156,7 +156,7 @@ def _infos(shard: Shard) -> Iterator[tarfile.TarInfo]:
                 file.seek(start)
                 with tarfile.open(fileobj=file, mode="r:") as tar:
                     while (info := tar.next()) is not None:
-                        if info.size < 0:
+                        if not 0 <= info.size < 1 << 62:  # no file has that: seek and read would refuse it
                             raise tarfile.ReadError(f"a member of {info.size} bytes")
                         yield info
                         _forget(tar)

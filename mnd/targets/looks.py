@@ -45,7 +45,8 @@ class Look:
     upright: bool = False
     """It is a square of the picture: the face is not turned upright."""
     mirror: Mirror = "no"
-    """yes: the chip's mirror image; mean: the mean of the embeddings of both."""
+    """yes: the chip's mirror image; mean: the mean of the embeddings of both. Of a look with parts each part
+    has its own."""
     parts: tuple[Look, ...] = ()
     """The chips whose mean it is, each mirrored or not as it says itself; by default it is one chip."""
     resampled: bool = False
@@ -71,11 +72,16 @@ class Look:
 
     @property
     def chips(self) -> tuple[Look, ...]:
-        """The looks whose chips it needs, not mirrored."""
+        """The looks whose mean it is: its parts, or itself."""
         return self.parts or (self,)
 
     @property
-    def drawn(self) -> bool:
+    def mirrored(self) -> bool:
+        """Whether it shows a mirror image, alone or beside the face as it is."""
+        return any(chip.mirror != "no" for chip in self.chips)
+
+    @property
+    def sampled(self) -> bool:
         """Whether it stands for crops that a program draws anew each time."""
         return bool(self.parts)
 
@@ -176,10 +182,9 @@ LOOKS: dict[str, Look] = {
         Look(
             "jitters",
             "num_jitters of face_recognition: turned by up to 3 degrees, moved by up to 2 %, half mirrored",
-            mirror="mean",
             parts=_jitters(5),
         ),
-        Look("68 points, jitters", "the same, model large", mirror="mean", parts=_jitters(68)),
+        Look("68 points, jitters", "the same, model large", parts=_jitters(68)),
         Look(
             "upright",
             "face-api in browsers, Nextcloud Recognize",

@@ -81,8 +81,8 @@ def _turned(photo: Path, degrees: int, there: bool = False) -> Path:
         return photo
     to = photo if there else photo.with_name(f"{photo.stem}.{degrees}{photo.suffix}")
     with Image.open(photo) as image:
-        upright = image.convert("RGB").rotate(degrees, expand=True)
-    upright.save(to)
+        turned = image.convert("RGB").rotate(degrees, expand=True)
+    turned.save(to)
     return to
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -251,9 +252,11 @@ class Tars:
         out = made.read_bytes()
         if out.count(NEW) < len(kept):
             return Verdict("unlike", "a picture was not replaced")
-        # a later member of the name of a picture, which is no picture itself, is what a reader gets
-        if any(stored.get(member.name) is None for member in kept):
-            return Verdict("unlike", "a picture is not found")
+        # a later file of the name of a picture, which is no picture itself, is what a reader gets
+        with tarfile.open(path, ignore_zeros=True) as tar:
+            names = Counter(f"{shard.name}/{info.name}" for info in tar if info.isreg())
+        if any(stored.get(member.name) != NEW for member in kept if names[member.name] == 1):
+            return Verdict("unlike", "another picture is found")
         if not found.left and any(form in out for form in (FORMS["jpeg"], FORMS["png"], FORMS["webp"])):
             return Verdict("leak", "a picture that is neither replaced nor told")
         return ACCEPTED

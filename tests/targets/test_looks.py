@@ -159,6 +159,14 @@ class TestSeen:
             want = [chip.flip(2) if flip else chip for chip, flip in parts]
             assert torch.equal(batch[own], torch.stack(want))
 
+    @pytest.mark.parametrize("name", ["jitters", "68 points, jitters"])
+    def test_jitters_are_crops_that_all_differ_half_of_them_mirrored(self, name):
+        parts = LOOKS[name].parts
+        assert len({part.place for part in parts}) == len(parts)
+        assert sum(part.mirror == "yes" for part in parts) * 2 == len(parts)
+        assert LOOKS[name].mirrored
+        assert not LOOKS["aligned"].mirrored
+
     def test_looks_that_differ_in_the_mirror_alone_share_their_chips(self):
         asked = [LOOKS[name] for name in ("aligned", "mirrored", "mean", "68 points", "68 points, mean")]
         batch, _ = seen(lambda of: [self.chip(look) for look in of], asked)
