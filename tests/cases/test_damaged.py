@@ -229,9 +229,10 @@ def test_a_png_text_without_its_parts_does_not_stay(tmp_path: Path, ends: bytes)
     assert len(photo.removed) == 1
 
 
-def test_a_member_of_a_negative_size_is_no_member(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [-(1 << 70), 1 << 70])
+def test_a_member_of_a_size_that_no_file_has_is_no_member(tmp_path: Path, size: int) -> None:
     info = tarfile.TarInfo("1.jpg")
-    info.size = -(1 << 70)
+    info.size = size
     path = tmp_path / "a.tar"
     path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
     with pytest.raises(PhotoError, match="no whole tar file"):
