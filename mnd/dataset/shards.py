@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..disks import sync
-from ..files import PhotoError
+from ..files import PhotoError, shown
 from ..pictures import starts_picture
 from ..walking import hidden
 from .items import Item, Shard
@@ -29,7 +29,9 @@ _HOLDERS: dict[str, tuple[tuple[str, ...], tuple[bytes, ...]]] = {
 }  # fmt: skip
 """What can have faces in it, by what it is called: suffixes, and the bytes that such files begin with."""
 _BASE64 = (b"/9j/", b"iVBORw0KGgo", b"data:image", b"UklGR")
-_TEXT, _BLOCK = 1 << 20, 1 << 20
+_BLOCK = 1 << 20
+_SIGN = 32
+"""Bytes that the longest sign of a picture has at most."""
 _LITTLE = 300
 """Bytes: a small face needs more."""
 
@@ -102,14 +104,14 @@ def contents(shard: Shard, wants: Wants = everything) -> Contents:
     try:
         with open(shard.path, "rb") as file:
             for number, info in enumerate(_infos(shard)):
-                if not info.isreg():
+                if not _is_file(info):
                     continue
                 base = info.name.rsplit("/", 1)[-1]
                 is_picture = _is_picture(info, file)
                 if not is_picture:
                     kind = _may_show_faces(info, file)
                 elif hidden(base):
-                    kind = "" if base.startswith("._") else "hidden picture"
+                    kind = _of_a_hidden_picture(info, file)
                 elif wants(info.name):
                     found.pictures.append(
                         Member(f"{shard.name}/{info.name}", number, info.offset_data, info.size)
@@ -124,6 +126,18 @@ def contents(shard: Shard, wants: Wants = everything) -> Contents:
     return found
 
 
+def _is_file(info: tarfile.TarInfo) -> bool:
+    """A file, or of a type that nobody knows: POSIX has readers take that for a file."""
+    return info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+
+
+def _of_a_hidden_picture(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
+    """`._a.jpg` is what macOS notes beside a.jpg, so that only its bytes tell whether a picture is in it."""
+    if info.name.rsplit("/", 1)[-1].startswith("._") and not looks_like_picture(_head(info, file, 16)):
+        return _may_show_faces(info, file)
+    return "hidden picture"
+
+
 def _is_picture(info: tarfile.TarInfo, file: io.BufferedReader) -> bool:
     return is_named_picture(info.name) or (info.size > 0 and looks_like_picture(_head(info, file, 16)))
 
@@ -136,10 +150,21 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
             return kind
     if info.size <= _LITTLE:
         return ""
-    start = _head(info, file, _TEXT)
-    if any(sign in start for sign in _BASE64):
-        return "text with pictures in it"
-    return "file with a picture in it" if starts_picture(start) else ""
+    for block in _blocks(info, file):
+        if any(sign in block for sign in _BASE64):
+            return "text with pictures in it"
+        if starts_picture(block):
+            return "file with a picture in it"
+    return ""
+
+
+def _blocks(info: tarfile.TarInfo, file: io.BufferedReader) -> Iterator[bytes]:
+    """All bytes of a member; each block begins with the end of the one before, where a sign may be cut."""
+    file.seek(info.offset_data)
+    left, last = info.size, b""
+    while left > 0 and (block := file.read(min(_BLOCK, left))):
+        yield last + block
+        left, last = left - len(block), block[-_SIGN:]
 
 
 def _head(info: tarfile.TarInfo, file: io.BufferedReader, size: int) -> bytes:
@@ -158,6 +183,9 @@ def _infos(shard: Shard) -> Iterator[tarfile.TarInfo]:
                     while (info := tar.next()) is not None:
                         if not 0 <= info.size < 1 << 62:  # no file has that: seek and read would refuse it
                             raise tarfile.ReadError(f"a member of {info.size} bytes")
+                        if info.issparse():  # its bytes do not lie in one piece
+                            why = "is stored with holes: pack the tar without --sparse"
+                            raise PhotoError("unsupported", f"{shard.name}: {shown(info.name)} {why}")
                         yield info
                         _forget(tar)
                     start = _next_archive(file, tar.offset, shard.name)
@@ -233,7 +261,7 @@ def _copy(
     info = copy.copy(info)
     if picture is None:
         source.seek(info.offset_data)
-        tar.addfile(info, source if info.isreg() else None)
+        tar.addfile(info, source if _is_file(info) else None)
     else:
         data = replaced(picture)
         if data is None:
@@ -256,7 +284,7 @@ class Stored:
         infos = _infos(Shard(shard, str(out))) if out.is_file() else iter(())
         self._path = out
         # a link or folder of the name of a picture says nothing of the picture
-        files = (info for info in infos if info.isreg())
+        files = (info for info in infos if _is_file(info))
         self._spans = {f"{shard}/{info.name}": (info.offset_data, info.size) for info in files}
 
     def get(self, name: str) -> bytes | None:

@@ -12,6 +12,9 @@ from dataset import tiny
 from dataset.test_protect import files, lines, told
 
 from mnd.dataset import engines
+from mnd.dataset.items import Shard
+from mnd.dataset.shards import Stored, assemble, contents
+from mnd.photo import PhotoError
 
 EXTRA = {"a note.txt": b"hello", "empty": b""}
 
@@ -173,3 +176,53 @@ def test_a_strange_file_under_the_name_of_a_shard_stays(protect, shards: Path, d
     assert (dst / "train/0.tar").read_bytes() == b"somebody's"
     assert protect(shards, dst, retry=True, overwrite=True).done
     assert len(read_shard(dst / "train/0.tar")) == 9
+
+
+def packed(path: Path, *files: tuple[str, bytes, bytes]) -> Shard:
+    """A tar of files of a name, a type and bytes."""
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        for name, kind, data in files:
+            info = tarfile.TarInfo(name)
+            info.size, info.type = len(data), kind
+            tar.addfile(info, io.BytesIO(data))
+    return Shard(path.name, str(path))
+
+
+def test_a_member_of_an_unknown_type_is_a_file(tmp_path: Path):
+    """POSIX has readers take it for one; its bytes must not get lost."""
+    picture, other = tiny.picture(0), b"2" * 700
+    shard = packed(
+        tmp_path / "0.tar", ("a.png", b"/", picture), ("b", b"/", other), ("c.png", b"0", picture)
+    )
+    assert [member.name for member in contents(shard).pictures] == ["0.tar/a.png", "0.tar/c.png"]
+    made = assemble(shard, tmp_path, lambda member: b"new" if member.number == 0 else picture)
+    stored = Stored("0.tar", made)
+    assert [stored.get(f"0.tar/{name}") for name in ("a.png", "b", "c.png")] == [b"new", other, picture]
+
+
+@pytest.mark.parametrize(
+    "name, before, kind",
+    [
+        ("._a.jpg", b"", "hidden picture"),
+        ("._a.jpg", b"\0\5\x16\7" + bytes(90), "file with a picture in it"),
+        (".a.jpg", b"\0\5\x16\7" + bytes(90), "hidden picture"),
+        ("a.dat", bytes(3 << 20), "file with a picture in it"),
+        ("a.dat", bytes((1 << 20) - 4), "file with a picture in it"),
+        ("a.dat", b"x" * ((1 << 20) - 4) + b"/9j/", "text with pictures in it"),
+    ],
+)
+def test_what_is_copied_with_a_picture_in_it_is_told(tmp_path: Path, name: str, before: bytes, kind: str):
+    found = contents(packed(tmp_path / "0.tar", (name, b"0", before + tiny.picture(0))))
+    assert (found.pictures, found.left) == ([], {kind: [f"0.tar/{name}"]})
+
+
+def test_what_macos_notes_beside_a_picture_is_none(tmp_path: Path):
+    found = contents(packed(tmp_path / "0.tar", ("._a.jpg", b"0", b"\0\5\x16\7" + bytes(4000))))
+    assert (found.pictures, found.left) == ([], {})
+
+
+def test_a_member_with_holes_is_refused_by_name(tmp_path: Path):
+    shard = packed(tmp_path / "0.tar", ("a.png", tarfile.GNUTYPE_SPARSE, b""))
+    with pytest.raises(PhotoError, match="0.tar: a.png is stored with holes") as caught:
+        contents(shard)
+    assert caught.value.kind == "unsupported"
