@@ -254,7 +254,8 @@ class Tars:
             return Verdict("unlike", "a picture was not replaced")
         # a later file of the name of a picture, which is no picture itself, is what a reader gets
         with tarfile.open(path, ignore_zeros=True) as tar:
-            names = Counter(f"{shard.name}/{info.name}" for info in tar if info.isreg() or info.type not in tarfile.SUPPORTED_TYPES)
+            files = (info for info in tar if info.isreg() or info.type not in tarfile.SUPPORTED_TYPES)
+            names = Counter(f"{shard.name}/{info.name}" for info in files)
         if any(stored.get(member.name) != NEW for member in kept if names[member.name] == 1):
             return Verdict("unlike", "another picture is found")
         if not found.left and any(form in out for form in (FORMS["jpeg"], FORMS["png"], FORMS["webp"])):

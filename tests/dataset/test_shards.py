@@ -191,9 +191,7 @@ def packed(path: Path, *files: tuple[str, bytes, bytes]) -> Shard:
 def test_a_member_of_an_unknown_type_is_a_file(tmp_path: Path):
     """POSIX has readers take it for one; its bytes must not get lost."""
     picture, other = tiny.picture(0), b"2" * 700
-    shard = packed(
-        tmp_path / "0.tar", ("a.png", b"/", picture), ("b", b"/", other), ("c.png", b"0", picture)
-    )
+    shard = packed(tmp_path / "0.tar", ("a.png", b"/", picture), ("b", b"/", other), ("c.png", b"0", picture))
     assert [member.name for member in contents(shard).pictures] == ["0.tar/a.png", "0.tar/c.png"]
     made = assemble(shard, tmp_path, lambda member: b"new" if member.number == 0 else picture)
     stored = Stored("0.tar", made)
@@ -201,7 +199,7 @@ def test_a_member_of_an_unknown_type_is_a_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "name, before, kind",
+    ("name", "before", "kind"),
     [
         ("._a.jpg", b"", "hidden picture"),
         ("._a.jpg", b"\0\5\x16\7" + bytes(90), "file with a picture in it"),
@@ -223,6 +221,6 @@ def test_what_macos_notes_beside_a_picture_is_none(tmp_path: Path):
 
 def test_a_member_with_holes_is_refused_by_name(tmp_path: Path):
     shard = packed(tmp_path / "0.tar", ("a.png", tarfile.GNUTYPE_SPARSE, b""))
-    with pytest.raises(PhotoError, match="0.tar: a.png is stored with holes") as caught:
+    with pytest.raises(PhotoError, match=r"0\.tar: a\.png is stored with holes") as caught:
         contents(shard)
     assert caught.value.kind == "unsupported"
