@@ -59,6 +59,8 @@ PROMISING = 0.8
 """Probability from which on, at one of the four turns, what the first look doubts is measured."""
 HOPELESS = 0.9
 """Probability below which one look at it upside down is enough: a face then the right way up has more."""
+SAME_FACE = 0.5
+"""Intersection over union from which on two looks see the same face."""
 SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
 
@@ -115,6 +117,9 @@ class FinderSettings:
     Where all that the photo's own light shows is below it, a face on its side or a white one may be there."""
     minimum_probability_lit: float = 0.92
     """The same of a face that only another light shows: little is left of it."""
+    minimum_probability_agreed: float = 0.99
+    """The same of a face that several lights for what is overexposed show, none of them for sure: one minus
+    the product of what each leaves open."""
     suspicion: float = 0.8
     """The same of what is no face yet, but is told."""
     doubt: float = 0.1
@@ -143,6 +148,7 @@ class FinderSettings:
             "minimum_probability_later",
             "minimum_probability_beside",
             "minimum_probability_lit",
+            "minimum_probability_agreed",
             "suspicion",
             "doubt",
         ):
@@ -288,7 +294,8 @@ class Detector:
         sides = {face.turn for face in faces if face.look == "turned"}
         # what is turned like a sure face needs no more than an upright one
         alike = [s for s in suspects if s.look == "turned" and s.turn in sides and s.probability >= once]
-        faces = _distinct(faces + alike)
+        agreed = _agreed([s for s in suspects if s.look in BRIGHT], settings.minimum_probability_agreed)
+        faces = _distinct(faces + alike + agreed)
         if any(not face.turn for face in faces):
             odd = [f for f in faces if f.turn and f.probability < settings.minimum_probability_beside]
             faces, suspects = [face for face in faces if face not in odd], suspects + odd
@@ -394,6 +401,17 @@ def _face(found: Measured, size: tuple[int, int], look: str) -> Face | None:
         return None
     landmarks = (found.landmarks - 0.5).cpu().numpy().astype(np.float32)
     return Face(box, landmarks, float(found.probability), turn, look)
+
+
+def _agreed(suspects: Sequence[Face], least: float) -> list[Face]:
+    """What several looks suspect at one place, the surest of each place: 1 - prod(1 - p) is at least `least`."""
+    agreed = []
+    for face in suspects:
+        there = [s for s in suspects if overlap(s.box, face.box) >= SAME_FACE]
+        surest = [max(s.probability for s in there if s.look == look) for look in {s.look for s in there}]
+        if len(surest) > 1 and 1 - math.prod(1 - p for p in surest) >= least:
+            agreed.append(max(there, key=lambda s: s.probability))
+    return agreed
 
 
 def _distinct(faces: Sequence[Face]) -> list[Face]:

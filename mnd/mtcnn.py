@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PYRAMID = 0.709
 THRESHOLDS = (0.6, 0.7)
 """Of the first and the second network; the third's is the caller's."""
-LENIENT = (0.3, 0.3)
+LENIENT = (0.2, 0.2)
 """The same in a picture of which hardly anything is left."""
 CELLS = 48
 """Pixels a side of the third network's input."""

@@ -81,6 +81,15 @@ def test_a_sitting_is_the_first_photo_four_of_a_gallery_and_four_held_back(data)
     assert [path.stem for path in sitting.held] == ["A_6", "A_7", "A_8", "A_9"]
 
 
+def test_more_photos_of_a_person_have_the_same_gallery(data):
+    found = sittings(str(data), limit=1, first=2)
+    assert list(found) == ["A_0", "A_1"]
+    assert found["A_1"].photo.stem == "A_1"
+    assert found["A_1"].known == found["A_0"].known
+    with pytest.raises(ValueError, match="got 3 photos of each person, expected 1 to 2"):
+        sittings(str(data), first=3)
+
+
 def test_gallery_and_held_back_never_overlap(data):
     (data / "A" / "A_9.jpg").unlink()
     with pytest.raises(ValueError, match="has 9 photos, expected at least 10"):

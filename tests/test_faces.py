@@ -555,3 +555,29 @@ def test_a_doubtful_find_is_looked_past(
     search = detector.search(np.full((200, 200, 3), 255, np.uint8))
     assert search.looks == looks
     assert search.faces == (spot,)
+
+
+@pytest.mark.parametrize(
+    ("shown", "probability"),
+    [
+        ({"dimmed": 0.91, "ranked": 0.8, "grey": 0.7}, 0.91),
+        ({"dimmed": 0.91, "ranked": 0.8}, None),  # .982 is too little
+        ({"dimmed": 0.919}, None),  # one look alone agrees with nobody
+        ({"equalised": 0.91, "dimmed": 0.8, "ranked": 0.7}, None),  # dark and overexposed at once is neither
+    ],
+)
+def test_what_several_lights_suspect_at_one_place_is_a_face(
+    monkeypatch, detector: Detector, shown: dict[str, float], probability: float | None
+) -> None:
+    marks = np.array([[20, 20], [30, 20], [25, 25], [21, 30], [29, 30]], np.float32)
+
+    def seen(self, pixels, part, way, smallest, least, look):
+        if look not in shown or way.turn:
+            return []
+        shift = 2.0 * len(look) % 5  # they do not see it at quite the same place
+        return [(0.9, Face((15.0 + shift, 15.0, 35.0 + shift, 35.0), marks, shown[look], way.turn, look))]
+
+    monkeypatch.setattr(Detector, "_seen", seen)
+    search = detector.search(np.full((200, 200, 3), 255, np.uint8))
+    assert [face.probability for face in search.faces] == ([] if probability is None else [probability])
+    assert bool(search.suspects) == (probability is None)

@@ -33,6 +33,24 @@ from mnd.targets.target import Reference
 from mnd.views import LOGIT, SHARPNESS, Views, mirrored
 
 
+@pytest.mark.parametrize(
+    ("beyond", "accepted"), [((0.20, 0.20), False), ((0.20, 0.222), True), ((0.18, 0.222), False)]
+)
+def test_more_is_asked_of_a_look_that_a_program_draws_anew(beyond, accepted):
+    """Its own crops are others: the head-room of .2 of the threshold becomes .22."""
+    t = target()
+    t.card = dataclasses.replace(t.card, judged_as=("aligned", "jitters"))
+    t.opinion = lambda image, reference, looks: {
+        look.name: 0.6 * (1 + share) for look, share in zip(looks, beyond, strict=True)
+    }
+    judged = dataclasses.replace(subject(t).judged[0], views=torch.zeros(2, 1, 12))
+    who = dataclasses.replace(subject(t), judged=(judged,))
+    watching = seen(
+        [who], plan(level="minimum", alone=1.0, trials=(0.5,), seen_as=(("aligned",), ("jitters",)))
+    )
+    assert watching.accept(noise(2)) == accepted
+
+
 class TestStill:
     """Without a draw or a mirror: the target's own margin, where the face was shaken to."""
 

@@ -98,7 +98,7 @@ def _gallery(task: Task) -> Path:
 
 def tasks(args: argparse.Namespace) -> list[Task]:
     """What is not done yet, one level after the other."""
-    people = sittings(args.data, args.step, args.limit).values()
+    people = sittings(args.data, args.step, args.limit, args.first).values()
     kinds = itertools.product(
         args.levels.split(","), args.galleries.split(","), args.formats.split(","),
         map(int, args.turned.split(",")), people,
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--target", default="dlib", help="the recogniser that is attacked")
     parser.add_argument("--step", type=int, default=1, help="2: every second person of each folder")
     parser.add_argument("--limit", type=int, help="so many people at most")
+    parser.add_argument("--first", type=int, default=1, help="so many photos of each person, 2 at most")
     parser.add_argument("--processes", type=int, default=1)
     args = parser.parse_args()
     if args.turned != "0" and args.formats != "png":

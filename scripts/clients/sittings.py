@@ -30,19 +30,22 @@ class Sitting(NamedTuple):
     """Nobody who cloaks sees these."""
 
 
-def sittings(data: str, step: int = 1, limit: int | None = None) -> dict[str, Sitting]:
-    """The first photo of everybody, by its name without suffix.
+def sittings(data: str, step: int = 1, limit: int | None = None, first: int = 1) -> dict[str, Sitting]:
+    """The first photos of everybody, by their names without suffix.
 
     Args:
         data: folders of photos, one folder a person in each, separated by commas; a name alone stands for a
             folder of the data beside the project.
         step: 2 takes every second person of a folder, and so on.
         limit: so many people at most.
+        first: so many photos of each.
 
     Raises:
-        ValueError: somebody has too few photos.
+        ValueError: somebody has too few photos, or more are asked for than no gallery has.
     """
-    found = {}
+    if not 1 <= first <= PROTECTED:
+        raise ValueError(f"got {first} photos of each person, expected 1 to {PROTECTED}: the rest are others")
+    found: dict[str, list[Sitting]] = {}
     for name in data.split(","):
         folder = Path(name) if "/" in name else DATA / "faces" / name
         for person in [p for p in sorted(folder.iterdir()) if p.is_dir()][::step]:
@@ -52,8 +55,8 @@ def sittings(data: str, step: int = 1, limit: int | None = None) -> dict[str, Si
                     f"{person} has {len(photos)} photos, expected at least {PROTECTED + 2 * GALLERY}"
                 )
             known, held = photos[PROTECTED : PROTECTED + GALLERY], photos[-GALLERY:]
-            found[photos[0].stem] = Sitting(photos[0], known, held)
-    return dict(list(found.items())[:limit])
+            found[person.name] = [Sitting(photo, known, held) for photo in photos[:first]]
+    return {sitting.photo.stem: sitting for each in list(found.values())[:limit] for sitting in each}
 
 
 def source(photo: Path, folder: Path, suffix: str) -> Path:

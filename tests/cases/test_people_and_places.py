@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import types
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mnd.dataset.protector import Protector
 from mnd.optimizer import Result
 from mnd.records import blank
 from mnd.settings import CloakSettings
+from mnd.weights import sha256_of
 
 
 def command(*words: object) -> int:
@@ -56,6 +58,31 @@ def test_1_what_was_only_coded_again_is_recognised(tmp_path, gallery, capsys):
     assert record["status"] == "not protected"
     assert record["gallery"] == {"photos": 1, "passed": [], "faces": 1, "person": 0}
     assert record["regions"][0]["person"] is False
+
+
+@pytest.mark.slow
+def test_1_a_verification_asks_for_the_person_of_the_gallery_too(tmp_path, gallery, capsys):
+    """A data set of somebody else: counted when it is made, when it is verified and on the page."""
+    (tmp_path / "in").mkdir()
+    path = write(tmp_path / "in" / "a.png", FACE)
+    ask = ("protect", tmp_path / "in", tmp_path / "out", "--gallery", gallery, "--workers", "1")
+    assert command(*ask) == 0
+    nobody = "1 photos without the person of the gallery"
+    assert nobody in capsys.readouterr().out
+    assert command(*ask, "--verify") == 0
+    assert nobody in capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 show nobody who is the person of the gallery" in page
+
+    # a result that is only as far from the gallery as the photo was, under a manifest that knows its sum
+    manifest, made = tmp_path / "out" / "manifest.jsonl", tmp_path / "out" / "a.png"
+    known = sha256_of(made)
+    shutil.copy(path, made)
+    manifest.write_text(manifest.read_text().replace(known, sha256_of(made)))
+    assert command(*ask, "--verify") == 1
+    line = [json.loads(line) for line in manifest.read_text().splitlines()][-1]
+    assert line["error"]["kind"] == "not-protected"
+    assert line["gallery"]["person"] == 0
 
 
 # 2: a face that is turned, and places without one -----------------------------------------------------------

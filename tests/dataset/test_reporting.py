@@ -275,6 +275,16 @@ def test_a_broken_manifest_is_refused(tmp_path: Path):
         write_report(dst)
 
 
+def test_photos_without_the_person_of_the_gallery_are_counted():
+    found = Tally()
+    for place, person in enumerate((0, 1, 0, None)):
+        gallery = None if person is None else {"photos": 4, "passed": [], "faces": 2, "person": person}
+        found.add(place, record(f"{place}.png", gallery=gallery))
+    assert found.strangers == 2
+    text = "2 show nobody who is the person of the gallery, and are judged against themselves alone."
+    assert text in sentences(found)
+
+
 def test_a_gallery_is_not_named(tmp_path: Path):
     header = {
         "mnd_manifest": 1, "source": "photos", "versions": {"torch": "2"},
