@@ -404,7 +404,7 @@ def _face(found: Measured, size: tuple[int, int], look: str) -> Face | None:
 
 
 def _agreed(suspects: Sequence[Face], least: float) -> list[Face]:
-    """What several looks suspect at one place, the surest of each place: 1 - prod(1 - p) is at least `least`."""
+    """The surest of what several looks suspect at one place, where 1 - prod(1 - p) is at least `least`."""
     agreed = []
     for face in suspects:
         there = [s for s in suspects if overlap(s.box, face.box) >= SAME_FACE]
