@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import losses, targets
+    from .base.files import PhotoError
     from .checking import Checker, check
     from .cloaking import Cloaker, NotProtectedError, cloak
     from .dataset.protect import Protection, Summary, protect
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces import Detector, Face, FaceError
-    from .files import PhotoError
     from .optimizer import MND, Result, SearchSettings
     from .photo import Photo
     from .settings import CloakSettings

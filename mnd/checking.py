@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .channel import VERIFICATION, Pixels, resized
+from .base.types import Pixels
+from .channel import VERIFICATION, resized
 from .cloaking import Cloaker
 from .faces import FaceError
 from .photo import Photo

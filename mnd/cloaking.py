@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from . import kinds
 from .areas import area_of, groups, support
-from .channel import CHECKS, Pixels, shared_colours, through, to_pixels, to_tensor
+from .base.files import PhotoError, cloaked_path, write_checked
+from .base.runtime import pick_device
+from .base.types import Pixels, Progress
+from .channel import CHECKS, shared_colours, through, to_pixels, to_tensor
 from .faces import Detector
-from .files import PhotoError, cloaked_path, write_checked
 from .levels import Plan
 from .lockstep import Meeting
 from .losses.standard import standard
@@ -44,9 +45,6 @@ from .targets.embedding import FaceTarget
 from .targets.network import FrozenNetwork
 from .targets.target import Target
 from .views import Views
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room."""
@@ -280,23 +278,6 @@ class Cloaker:
             accept=views.accept,
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
-
-
-def pick_device(name: str) -> str:
-    """The device that `auto` stands for, or the one asked for.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there[name]:
-        names = ", ".join(kind for kind, ready in there.items() if ready)
-        raise ValueError(
-            f"device is {name!r}, which this machine does not have, expected one of auto, {names}"
-        )
-    return name
 
 
 def cloak(

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .files import PhotoError, write_atomic
-from .page import Pixels, Row, before_after_strip, difference_picture, page
+from .base.files import PhotoError, write_atomic
+from .base.types import Pixels
+from .page import Row, before_after_strip, difference_picture, page
 from .photo import Photo
 
 NAME = "astronaut"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .looking import Box
+from .base.types import Edges
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
@@ -29,7 +29,7 @@ class Face:
         look: which look found it, one of `mnd.faces.LOOKS`.
     """
 
-    box: Box
+    box: Edges
     landmarks: npt.NDArray[np.float32]
     probability: float
     turn: int = 0
@@ -73,7 +73,7 @@ def select(faces: Sequence[Face], which: str) -> list[Face]:
     return [faces[number] for number in numbers]
 
 
-def parse_box(box: str | Sequence[float], size: tuple[int, int]) -> Box:
+def parse_box(box: str | Sequence[float], size: tuple[int, int]) -> Edges:
     """`X0,Y0,X1,Y1` or four numbers as a box inside a photo of `size` (width, height) pixels.
 
     Raises:
@@ -100,7 +100,7 @@ def parse_box(box: str | Sequence[float], size: tuple[int, int]) -> Box:
     return x0, y0, x1, y1
 
 
-def overlap(a: Box, b: Box) -> float:
+def overlap(a: Edges, b: Edges) -> float:
     """Intersection over union."""
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0.0, wide) * max(0.0, high)

@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .base.types import Edges, Pixels
 from .face import SMALLEST_BOX, Face, overlap, parse_box, select
 from .looking import (
     LIGHTS,
     TURNS,
     WAYS,
-    Box,
     Patch,
-    Pixels,
     Way,
     in_photo,
     overexposed,
@@ -32,7 +31,6 @@ from .mtcnn_nets import Nets, load
 
 __all__ = [
     "SAME_PLACE",
-    "Box",
     "Detector",
     "Face",
     "FaceError",
@@ -204,7 +202,7 @@ def _checked(pixels: Pixels) -> Pixels:
 class _Place(NamedTuple):
     """A part of the photo, and the longer side of the copy in which it is searched."""
 
-    box: Box
+    box: Edges
     longest: float
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .channel import Pixels, to_pixels, to_tensor
+from .base.types import Pixels
+from .channel import to_pixels, to_tensor
 from .photo import Photo
 
 

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from .channel import Pixels, to_tensor
+from .base.types import Pixels
+from .channel import to_tensor
 from .losses.local import tiles
 from .losses.lpips import LPIPS
 from .losses.rlpips import RLPIPS

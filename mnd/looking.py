@@ -9,14 +9,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-Pixels = npt.NDArray[np.uint8]
-Box = tuple[float, float, float, float]
+from .base.types import Edges, Pixels
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
@@ -54,7 +52,7 @@ class Patch(NamedTuple):
     turn: int = 0
 
 
-def patch(pixels: Pixels, box: Box, wanted: float, device: torch.device) -> Patch:
+def patch(pixels: Pixels, box: Edges, wanted: float, device: torch.device) -> Patch:
     """The part of the photo in `box`, cut at the border; reduced if the box is longer than `wanted`.
 
     >>> part = patch(np.zeros((60, 80, 3), np.uint8), (40, 20, 120, 60), 40, torch.device("cpu"))
@@ -187,7 +185,7 @@ def reductions(coarse: float, fine: float) -> list[float]:
     return [coarse * (fine / coarse) ** (i / steps) for i in range(steps + 1)]
 
 
-def tiles(width: int, height: int, side: int, overlap: int) -> list[Box]:
+def tiles(width: int, height: int, side: int, overlap: int) -> list[Edges]:
     """Boxes of at most `side` that cover a photo, evenly spread, neighbours sharing `overlap` or more.
 
     >>> tiles(100, 30, 60, 20)

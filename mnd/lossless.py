@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .encoding import Pixels
+from .base.files import PhotoError
+from .base.types import Pixels
 from .exif import clean_exif, exif_orientation
-from .files import PhotoError
 from .icc import clean_icc
 from .noted import Noted
 from .pictures import TEXT_LIMIT, block_hides, starts_picture, text_block_hides

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .looking import LIGHTS, Patch, Pixels, lit, patch
-from .looking import Box as Box
+from .base.types import Pixels
+from .looking import LIGHTS, Patch, lit, patch
 from .mtcnn_nets import Nets, nms, roi_align
 
 if TYPE_CHECKING:

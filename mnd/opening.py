@@ -23,8 +23,8 @@ from PIL import (
 )
 
 from . import encoding
-from .encoding import Pixels
-from .files import PhotoError
+from .base.files import PhotoError
+from .base.types import Pixels
 
 _EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
 _OTHERS = {

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from .base.types import Box, Pixels
 
-Pixels = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 """`(x0, y0, x1, y1)`, the last two not included."""
 
 TURNS = {

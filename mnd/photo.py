@@ -21,11 +21,12 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from . import encoding, lossless, tiff
-from .encoding import Encoding, Pixels
-from .files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
+from .base.files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
+from .base.types import Box, Pixels
+from .encoding import Encoding
 from .noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
-from .orientation import Box, colour_groups, stored_box, turn, unturn, window
+from .orientation import colour_groups, stored_box, turn, unturn, window
 from .segments import check_jpeg
 
 if TYPE_CHECKING:

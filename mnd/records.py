@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from .channel import CHECKS, VERIFICATION, Pixels
+from .base.files import PhotoError
+from .base.types import Pixels
+from .channel import CHECKS, VERIFICATION
 from .faces import Detector, FaceError
-from .files import PhotoError
 from .levels import Level
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject

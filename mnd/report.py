@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .base.files import write_atomic
+from .base.html import pairs, render, text
 from .evaluation.curves import curve
 from .evaluation.results import MEASURES, RESULTS, RUN, Row, attack_order, by_target, read_results, read_run
 from .evaluation.summary import Summary, summarise, write_summary
-from .files import write_atomic
 from .report_facts import Verdict, sentences, verdicts
-from .report_page import pairs, render, text
 from .report_pictures import Example, examples
 from .report_plots import Plots, slugs, write_plots
 from .report_tables import (

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from .base.html import data_uri
+from .base.types import Pixels
 from .evaluation.results import MEASURES, OURS, Measure, Row, attack_order
-from .page import PAGE_WIDTH, Pixels, difference_picture
-from .report_page import data_uri
+from .page import PAGE_WIDTH, difference_picture
 from .report_tables import Titles, number
 
 BUDGET = 12_000_000

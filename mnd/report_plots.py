@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from .base.files import write_atomic
 from .evaluation.plots import COLOURS, GRID, INK, OURS_COLOUR, SOFT, curve_plot, means_plot
 from .evaluation.results import Measure
 from .evaluation.summary import Summary
-from .files import write_atomic
 from .report_tables import Curves, Titles, known_measures, ranked
 
 FOLDER = "plots"

@@ -10,14 +10,11 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from .files import PhotoError
+from .base.files import PhotoError
+from .base.types import Box, Pixels
 from .opening import strict
-
-Pixels = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 
 ALLOWED = 3.0
 """Decibels that the second reader's picture may be worse than what was made."""

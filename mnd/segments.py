@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .base.files import PhotoError
 from .exif import clean_exif, exif_orientation, only_orientation
-from .files import PhotoError
 from .icc import clean_icc
 from .iptc import clean_photoshop
 from .noted import Noted

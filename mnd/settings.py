@@ -6,13 +6,12 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from .base.runtime import Device
+from .base.types import Edges
 from .levels import PLANS, Level, Plan, Reference
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Box = tuple[float, float, float, float]
-"""X0, Y0, X1, Y1 in pixels."""
 RHO = 2000.0
 """Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
 
@@ -40,7 +39,7 @@ class CloakSettings:
     """Folder with other photos of the person: cloak against those, not against this one photo alone."""
     faces: str = "all"
     """Which faces to cloak of those found: all, largest, none, or their numbers (largest first): 0,2."""
-    box: tuple[float, float, float, float] | tuple[Box, ...] | None = None
+    box: tuple[float, float, float, float] | tuple[Edges, ...] | None = None
     """Where a face is, X0,Y0,X1,Y1 in pixels, that is not found by itself; several times for several. Faces
     that are found are cloaked, too, unless faces is none."""
     whole: bool = False
@@ -120,7 +119,7 @@ class CloakSettings:
         return cls(**options | {"gallery": None if gallery is None else Path(gallery)})
 
     @property
-    def boxes(self) -> tuple[Box, ...]:
+    def boxes(self) -> tuple[Edges, ...]:
         """The places that were named, none or several.
 
         Raises:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .channel import Pixels, to_tensor
+from .base.files import PhotoError
+from .base.types import Edges, Pixels
+from .channel import to_tensor
 from .faces import Detector, Face, FaceError, overlap, parse_box, select
-from .files import PhotoError
-from .mtcnn import Box
 from .photo import Photo
 from .settings import CloakSettings
 from .targets.embedding import FaceTarget
@@ -48,7 +48,7 @@ class Subject:
     """One thing to be protected: a face or a whole picture, its targets, and what they know of it."""
 
     kind: Literal["face", "whole"]
-    box: Box
+    box: Edges
     landmarks: Tensor | None
     """`(1, 5, 2)` in pixels of the photo; None where no target asks for them."""
     targets: tuple[Target, ...]
@@ -174,7 +174,7 @@ def _faces(
     return subjects if gallery is None else [gallery.judging(subject) for subject in subjects]
 
 
-def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterator[tuple[Box, Face | None]]:
+def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterator[tuple[Edges, Face | None]]:
     """Where faces are, found or said, and the face that is seen there."""
     height, width = photo.pixels.shape[:2]
     if settings.whole:
@@ -328,7 +328,7 @@ def marks(face: Face) -> Tensor:
     return torch.from_numpy(face.landmarks.copy())[None]
 
 
-def _upright(box: Box) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _upright(box: Edges) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     x0, y0, x1, y1 = box
     corner = np.array([x0, y0], dtype=np.float32)
     size = np.array([x1 - x0, y1 - y0], dtype=np.float32)

@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from PIL import Image
 
+from .base.files import PhotoError
 from .directories import (
     EXIF_IFD,
     GPS_IFD,
@@ -23,7 +24,6 @@ from .directories import (
     written,
 )
 from .exif import XMP_TAG, kept_value
-from .files import PhotoError
 from .lossless import Lossless
 from .noted import Noted
 from .xmp import clean_xmp

@@ -23,10 +23,10 @@ from judging import DATA, Dlib, Judge, Unseen, Values, differences, means, read,
 from level_plans import ATTACKED, HELD_OUT, RECOGNISERS, Case, cases, chosen
 from people import Sitting, people
 
+from mnd.base.files import write_atomic
 from mnd.channel import VERIFICATION
 from mnd.cloaking import Cloaker
 from mnd.faces import Detector
-from mnd.files import write_atomic
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 

@@ -55,7 +55,7 @@ from numpy.random import Generator
 from panel import JUDGES, TAU, Panel, Values, check_judges
 from PIL import Image
 
-from mnd.files import PhotoError
+from mnd.base.files import PhotoError
 from mnd.photo import FORMATS, Photo
 
 SUBSETS = ("traditional", "cnn", "mix")

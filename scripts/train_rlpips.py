@@ -42,12 +42,11 @@ from stopping import Interrupted, Stop
 from torch import Tensor
 from twoafc import Batch, TwoAFC, fingerprint, score
 
-from mnd.files import write_atomic
+from mnd.base.files import sha256_of, write_atomic
 from mnd.losses.images import check_choice
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
 from mnd.losses.trunks import NAMES, load_trunk
-from mnd.weights import sha256_of
 
 RADII = {"linf": 4 / 255, "l2": 1.5}
 """The paper's, in units of [0, 1]."""

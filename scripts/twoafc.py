@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mnd.weights import sha256_of
+from mnd.base.files import sha256_of
 
 PICTURES = ("ref", "p0", "p1")
 FOLDERS = (*PICTURES, "judge")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mnd import cli, terminal
+from mnd.base.weights import OfflineError
 from mnd.settings import CloakSettings
-from mnd.weights import OfflineError
 
 
 def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dlib_judge import SAME, descriptors, distances
 from PIL import Image
 
 from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
-from mnd.cloaking import pick_device
+from mnd.base.runtime import pick_device
 from mnd.optimizer import Result
 from mnd.photo import Photo
 
@@ -124,7 +124,7 @@ def test_what_is_judged_is_the_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("seen", [b"other"])
 def test_a_file_that_is_not_what_was_written_does_not_stay(tmp_path, monkeypatch, seen):
-    monkeypatch.setattr("mnd.files.read_bytes", lambda path, limit: seen)
+    monkeypatch.setattr("mnd.base.files.read_bytes", lambda path, limit: seen)
     path = write(tmp_path / "a.png", FACE)
     record = cloaker(steps=10).photo(path)
     assert record["error"]["kind"] == "unwritable"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from photo_helpers import FACE, changed, save
 
-from mnd.files import read_bytes
+from mnd.base.files import read_bytes
 from mnd.photo import Photo, PhotoError, cloaked_path, write_atomic
 
 

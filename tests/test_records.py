@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from mnd.base.files import PhotoError
 from mnd.faces import FaceError
-from mnd.files import PhotoError
 from mnd.records import (
     TROUBLE,
     all_fooled,

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mnd import weights
-from mnd.weights import OfflineError, WeightsFile, load_state, packaged, read_state
+from mnd.base import weights
+from mnd.base.weights import OfflineError, WeightsFile, load_state, packaged, read_state
 
 DATA = b"weights " * 1000
 SUM = hashlib.sha256(DATA).hexdigest()

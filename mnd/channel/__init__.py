@@ -6,10 +6,11 @@ one picture through Pillow. The differentiable ones (`round_image`, `jpeg_image`
 `Channel` says what may happen, and draws from it.
 """
 
+from ..base.types import Pixels
 from .colour import shared_colours
 from .draws import MESSENGER, PRESETS, SOCIAL, THUMBNAIL, Channel, Draw
 from .jpeg_model import jpeg_image, tables
-from .pixels import Pixels, straight_through, through, to_pixels, to_tensor
+from .pixels import straight_through, through, to_pixels, to_tensor
 from .real import (
     CHECKS,
     VERIFICATION,

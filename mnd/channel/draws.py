@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..base.types import Pixels
 from . import real as reals
 from .jpeg_model import FACTORS, jpeg_image, tables
-from .pixels import Pixels
 from .real import Filter, Subsampling
 from .resize_model import KERNELS, resize_image
 from .rounding import Slope, check_slope, round_image

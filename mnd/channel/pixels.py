@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Pixels = npt.NDArray[np.uint8]
+from ..base.types import Pixels
 
 
 class _Straight(torch.autograd.Function):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from .pixels import Pixels
+from ..base.types import Pixels
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 """The resolution of the colours of a JPEG: full, half across, half across and down."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ..files import cloaked_path
+from ..base.files import cloaked_path
 from ..settings import CloakSettings
 from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from cyclopts import App, Parameter
 
 from .. import __version__
-from ..disks import DiskWarning
-from ..finite import finite
+from ..base.disks import DiskWarning
+from ..base.jsonlines import finite
 from ..settings import CloakSettings
 
 Record = dict[str, Any]

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from ..base.jsonlines import finite
+from ..base.runtime import Device
 from ..evaluation.settings import EvaluationSettings, Form
-from ..finite import finite
-from ..settings import Device
 from .common import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names
 

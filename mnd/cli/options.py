@@ -12,8 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
+from ..base.runtime import Device
 from ..levels import Level, Plan, Reference, told
-from ..settings import CloakSettings, Device
+from ..settings import CloakSettings
 from .common import UsageError
 
 DEFAULT = CloakSettings()

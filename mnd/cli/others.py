@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..finite import finite
+from ..base.jsonlines import finite
 from .common import DONE, FAILED, NotReadyError, app, failed_record, loaded, tell
 from .options import DEFAULT, AsJson, Gallery, Offline, OnDevice, Targets, cloak_settings, split_names
 
@@ -74,8 +74,8 @@ def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path()) -> int:
         out: The folder to write to; the working folder by default.
     """
     from .. import terminal
+    from ..base.files import PhotoError
     from ..demo import demo as run
-    from ..files import PhotoError
 
     meter = terminal.Meter()
     try:

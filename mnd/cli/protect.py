@@ -98,7 +98,7 @@ def protect(
 def _run(run: Protection, meter: Meter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
     from .. import terminal
-    from ..weights import OfflineError
+    from ..base.weights import OfflineError
 
     status: int | None = None
     try:

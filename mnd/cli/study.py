@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from ..finite import finite
+from ..base.jsonlines import finite
 from ..study.settings import StudySettings
 from .common import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names

@@ -8,8 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..files import PhotoError
-from ..weights import sha256_of
+from ..base.files import PhotoError, sha256_of
 from .items import Item, Stat
 from .manifest import Line
 from .outputs import PARTS, Places

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..files import PhotoError
+from ..base.files import PhotoError
 from ..walking import suffixes
 from .lists import opened
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..files import shown
+from ..base.files import shown
+from ..base.runtime import versions
+from ..base.types import Progress
 from ..settings import CloakSettings
-from ..versions import versions
 from ..walking import Photos, none_left, photos
 from .manifest import FORMAT, Line
 from .settings import ProtectSettings
 
-Progress = Callable[[str, int, int], None]
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")
 _PLAIN = ("level", "faces", "box", "whole", "seed", "keep_best", "rho")
 """Settings that a plan does not have; the others say where to compute, not what."""
@@ -30,8 +29,8 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
         FileNotFoundError: weights are not on this machine and may not be downloaded.
         ConnectionError: the download failed.
     """
+    from ..base.files import sha256_of
     from ..targets import registry
-    from ..weights import sha256_of
 
     names = settings.targets or tuple(registry.default_names())
     if not names:
@@ -96,7 +95,7 @@ def _chunk(cloak: CloakSettings, settings: ProtectSettings) -> dict[str, int]:
     """How many faces networks see at once, where that is not what they do on such a device in any case."""
     if not settings.side_by_side or cloak.device not in ("cpu", "auto"):
         return {}
-    from ..cloaking import pick_device
+    from ..base.runtime import pick_device
     from ..lockstep import CHUNK
 
     return {"chunk": CHUNK} if pick_device(cloak.device) == "cpu" else {}
@@ -116,6 +115,6 @@ def known_by(gallery: Path) -> Photos:
 
 def _sums(gallery: Path, people: Photos) -> list[list[str]]:
     """Names and sums of photos: of these alone, so that a system file beside them changes nothing."""
-    from ..weights import sha256_of
+    from ..base.files import sha256_of
 
     return [[path.relative_to(gallery).as_posix(), sha256_of(path)] for path in people.files]

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import Kind, PhotoError, read_bytes
+from ..base.files import Kind, PhotoError, read_bytes
 from ..walking import is_raw
 
 LARGEST = 8 * 200_000_000 + (64 << 20)

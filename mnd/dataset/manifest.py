@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..disks import can_lock, sync
-from ..files import LONGEST, shown
-from ..finite import finite
+from ..base.disks import can_lock, sync
+from ..base.files import LONGEST, shown
+from ..base.jsonlines import finite
 from .lines import is_line
 from .outputs import digest
 

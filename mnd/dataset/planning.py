@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..files import PhotoError
-from ..weights import sha256_of
+from ..base.files import PhotoError, sha256_of
 from .items import Item, Other, Refused, Shard, Stat
 from .manifest import Index, Line, shortened
 from .outputs import Claims, is_reserved, shard_of

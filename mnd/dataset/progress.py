@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from ..finite import finite
+from ..base.jsonlines import finite
 from ..terminal import console, outcome, printable
 
 EVERY = 30.0

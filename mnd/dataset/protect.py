@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..disks import DiskWarning
-from ..files import shown, try_folder
+from ..base.disks import DiskWarning
+from ..base.files import shown, try_folder
 from ..settings import CloakSettings
 from ..verdict import without_person
 from ..walking import Kind, called, counted, said

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import disks
-from ..files import PhotoError, check_name, read_bytes, write_checked
+from ..base import disks
+from ..base.files import PhotoError, check_name, read_bytes, write_checked
 from ..settings import CloakSettings
 from .items import LARGEST, Item, Stat
 from .outputs import Places
@@ -93,7 +93,8 @@ class Protector:
     def __init__(self, job: ProtectJob) -> None:
         import torch
 
-        from ..cloaking import Cloaker, pick_device
+        from ..base.runtime import pick_device
+        from ..cloaking import Cloaker
         from ..lockstep import Meeting
 
         disks.silence()  # the parent has said what the disk cannot do

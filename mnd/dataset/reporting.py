@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..files import write_atomic
-from ..report_page import pairs, render
+from ..base.files import write_atomic
+from ..base.html import pairs, render
 from ..verdict import without_person
 from ..walking import said as in_words
 from .manifest import Index, Line, manifests

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disks import sync
-from ..files import PhotoError, shown
+from ..base.disks import sync
+from ..base.files import PhotoError, shown
 from ..pictures import starts_picture
 from ..walking import hidden
 from .items import Item, Shard

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..files import PhotoError, read_bytes
+from ..base.files import PhotoError, read_bytes
 from ..settings import CloakSettings
 from .items import LARGEST, Item, Refused, Shard, Stat
 from .planning import Planner, Task

@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..files import PhotoError, read_bytes
-from ..page import Pixels, difference_gain, difference_picture
+from ..base.files import PhotoError, read_bytes
+from ..base.html import data_uri
+from ..base.types import Pixels
+from ..page import difference_gain, difference_picture
 from ..photo import Photo
-from ..report_page import data_uri
 from .items import LARGEST, Item, Shard
 from .manifest import Line
 from .shards import Stored, members

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..channel import Pixels, to_tensor
+from ..base.types import Pixels
+from ..channel import to_tensor
 from ..learned import learned_distances
 from ..losses.elpips import ELPIPS
 from ..losses.lpips import LPIPS

@@ -15,8 +15,9 @@ from torch import Tensor
 from ..areas import Area, area_of
 from ..attacks.problem import Margin as MarginOf
 from ..attacks.problem import Problem
-from ..channel import Pixels, straight_through, to_pixels, to_tensor
-from ..cloaking import pick_device
+from ..base.runtime import pick_device
+from ..base.types import Pixels
+from ..channel import straight_through, to_pixels, to_tensor
 from ..faces import Detector
 from ..photo import Photo
 from ..settings import CloakSettings

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,20 +15,21 @@ from typing import Any
 from .. import attacks
 from ..attacks.attack import Attack
 from ..attacks.problem import Counted
-from ..channel import Pixels, to_pixels
-from ..disks import sync
-from ..files import PhotoError, write_atomic
-from ..finite import finite
+from ..base import runtime
+from ..base.disks import sync
+from ..base.files import PhotoError, write_atomic
+from ..base.jsonlines import finite
+from ..base.runtime import versions
+from ..base.types import Pixels, Progress
+from ..channel import to_pixels
 from ..targets import registry
-from ..versions import versions
-from . import machine, saving
+from . import saving
 from .measures import brief, measures
 from .problems import Bench, Case, Verdict
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
 
 Line = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 Key = tuple[str, str, str]
 """Target, picture and attack of a line."""
 
@@ -165,7 +166,7 @@ class Evaluation:
         self, bench: Bench, case: Case, attack: Attack, setting: float, path: str
     ) -> tuple[Pixels, Line]:
         """What the saved file shows, and what it cost to make it."""
-        problem, peak = Counted(case.problem(bench.device)), machine.Peak(bench.device)
+        problem, peak = Counted(case.problem(bench.device)), runtime.Peak(bench.device)
         peak.start()
         start = time.perf_counter()
         image = attack.run(problem, setting, self.settings.seed)
@@ -230,8 +231,8 @@ class Evaluation:
         told = {
             "settings": self.settings.as_json(),
             "command": self.command,
-            "versions": versions(*machine.PACKAGES),
-            "hardware": machine.hardware(device),
+            "versions": versions(*runtime.PACKAGES),
+            "hardware": runtime.hardware(device),
             "targets": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.targets},
             "judges": {t.card.name: asdict(t.card) for bench in self.benches for t in bench.judges},
             "attacks": self.told | {a.name: {name: getattr(a, name) for name in _TOLD} for a in self.attacks},

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..channel import Pixels, half, jpeg, jpeg75, webp
-from ..files import write_atomic
+from ..base.files import write_atomic
+from ..base.types import Pixels
+from ..channel import half, jpeg, jpeg75, webp
 from .settings import Form
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}

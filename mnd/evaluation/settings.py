@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..settings import Device
+from ..base.runtime import Device
 
 Form = Literal["png", "jpeg", "webp"]
 FREE = ("attacks", "limit", "device", "offline")

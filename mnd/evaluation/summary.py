@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..files import write_atomic
+from ..base.files import write_atomic
 from .results import COSTS, MEASURES, OURS, Row, by_target
 
 RESAMPLES = 2000

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..weights import read_state
+from ..base.weights import read_state
 from .trunks import Trunk
 
 SLICE = "net.slice"

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..weights import packaged
+from ..base.weights import packaged
 from .images import Distance, check_images, check_like
 from .linear import check_linear, read_checkpoint
 from .trunks import Trunk, load_trunk

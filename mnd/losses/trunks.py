@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..weights import LITE0, WeightsFile, load_state, read_state, torchvision_file
+from ..base.weights import LITE0, WeightsFile, load_state, read_state, torchvision_file
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS's own shift and scale, of pictures in [-1, 1]."""

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-Pixels = npt.NDArray[np.uint8]
+from ..base.types import Pixels
+
 Window = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels."""
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..files import LONGEST, shown
-from ..weights import WeightsFile, load_state, read_state
+from ..base.files import LONGEST, shown
+from ..base.weights import WeightsFile, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .classifier import Classifier, Preprocess

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..weights import WeightsFile
+from ..base.weights import WeightsFile
 from . import dlib_chip
 from .card import TargetCard
 from .dlib_file import FormatError, Layer, Network, parse

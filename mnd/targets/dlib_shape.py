@@ -13,7 +13,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from ..weights import WeightsFile
+from ..base.types import Pixels
+from ..base.weights import WeightsFile
 from .dlib_shape_cache import obtain
 from .dlib_shape_file import Forests
 
@@ -43,7 +44,6 @@ is -.04 and a mirrored face must get the mirrored rectangle, 0."""
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.integer]
-Pixels = npt.NDArray[np.uint8]
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights import WeightsFile, home
+from ..base.weights import WeightsFile, home
 from .dlib_file import FormatError
 from .dlib_shape_file import Forests, parse
 
@@ -23,7 +23,7 @@ NAMES = ("leaves", *sorted(f.name for f in fields(Forests) if f.name != "leaves"
 
 
 def obtain(weights: WeightsFile) -> Forests:
-    """A predictor, out of the user's cache folder (`mnd.weights.home`) where it is whole there.
+    """A predictor, out of the user's cache folder (`mnd.base.weights.home`) where it is whole there.
 
     Otherwise it is read from dlib's file and kept; a folder that cannot be written is no error.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..weights import LITE0, load_state, read_state
+from ..base.weights import LITE0, load_state, read_state
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .registry import register

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..weights import WeightsFile, load_state, read_state
+from ..base.weights import WeightsFile, load_state, read_state
 from .card import TargetCard
 from .embedding import FaceTarget
 from .registry import register

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from ..weights import Progress, WeightsFile
+from ..base.types import Progress
+from ..base.weights import WeightsFile
 from .card import TargetCard
 from .target import Target
 

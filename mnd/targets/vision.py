@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..weights import read_state, torchvision_file
+from ..base.weights import read_state, torchvision_file
 from .card import TargetCard
 from .classifier import Classifier, Interpolation, Preprocess
 from .registry import Entry, nearest, register_family

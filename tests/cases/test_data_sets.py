@@ -208,7 +208,7 @@ def test_the_sum_of_a_plain_gallery_is_that_of_earlier_versions(tmp_path: Path):
 
 
 def identity_sum(path: Path) -> str:
-    from mnd.weights import sha256_of
+    from mnd.base.files import sha256_of
 
     return sha256_of(path)
 

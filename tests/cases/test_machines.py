@@ -16,9 +16,10 @@ from dataset.test_protect import told
 from rich.console import Console
 from rich.text import Text
 
-from mnd import cli, disks, terminal
-from mnd.disks import DiskWarning
-from mnd.files import PhotoError, check_free, try_folder, write_atomic
+from mnd import cli, terminal
+from mnd.base import disks
+from mnd.base.disks import DiskWarning
+from mnd.base.files import PhotoError, check_free, try_folder, write_atomic
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +156,7 @@ def test_a_user_without_a_home(arguments: tuple[str, ...]):
 
 
 def test_weights_without_a_home_say_what_is_missing(monkeypatch):
-    from mnd import weights
+    from mnd.base import weights
 
     monkeypatch.setattr(weights, "home", lambda: Path("~nobody-of-this-name/x").expanduser())
     file = weights.WeightsFile("a.pth", url="https://example.org/a.pth")

@@ -15,12 +15,12 @@ from dlib_judge import SAME, distances
 from PIL import Image
 
 from mnd import check, cli, cloaking
+from mnd.base.files import sha256_of
 from mnd.dataset.items import Item
 from mnd.dataset.protector import Protector
 from mnd.optimizer import Result
 from mnd.records import blank
 from mnd.settings import CloakSettings
-from mnd.weights import sha256_of
 
 
 def command(*words: object) -> int:

@@ -229,7 +229,7 @@ def test_the_sum_of_the_settings_knows_of_chunks_where_they_change_results(
     assert told(batch=2)[0] != told()[0]
     assert (told(batch=2)[1], told()[1]) == (lockstep.CHUNK, None)
     # on a GPU there are chunks in any case
-    monkeypatch.setattr("mnd.cloaking.pick_device", lambda name: "cuda" if name == "auto" else name)
+    monkeypatch.setattr("mnd.base.runtime.pick_device", lambda name: "cuda" if name == "auto" else name)
     assert told(batch=2) == told() == told(batch=8, device="cuda")
 
 
@@ -237,7 +237,7 @@ def test_on_a_gpu_there_is_a_meeting_in_any_case(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, card: str, items: list[Item]
 ):
     """As far as that can be seen without one: what is said to be on it is on the CPU."""
-    monkeypatch.setattr("mnd.cloaking.pick_device", lambda name: "cuda")
+    monkeypatch.setattr("mnd.base.runtime.pick_device", lambda name: "cuda")
     made: dict[str, Any] = {}
 
     class Spy:

@@ -98,7 +98,7 @@ def test_the_smallest_picture_is_the_smallest_that_reaches_the_last_tap(trunk, e
 def test_the_folded_trunk_computes_what_the_network_computes():
     from efficientnet_lite_pytorch import EfficientNet
 
-    from mnd.weights import LITE0, read_state
+    from mnd.base.weights import LITE0, read_state
 
     net = EfficientNet.from_name("efficientnet-lite0").eval()
     net.load_state_dict(read_state(LITE0.obtain(offline=True)))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from mnd.base.weights import packaged
 from mnd.targets import dlib_chip, registry
 from mnd.targets.dlib import WEIGHTS, DlibTarget, build, load
 from mnd.targets.dlib_file import FormatError, Network, parse
-from mnd.weights import packaged
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnd.base.weights import WeightsFile
 from mnd.targets import dlib_shape_cache
 from mnd.targets.dlib_file import FormatError
 from mnd.targets.dlib_shape import FILES, Predictor
 from mnd.targets.dlib_shape_file import Forests, parse
-from mnd.weights import WeightsFile
 
 NAMES = dlib_shape_cache.NAMES
 

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from mnd.base.files import sha256_of
 from mnd.targets import ensemble, registry
 from mnd.targets.mobilefacenet import MobileFaceNet
 from mnd.targets.target import Target
-from mnd.weights import sha256_of
 
 FIELDS = {
     "name": "mine",

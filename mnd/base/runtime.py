@@ -1,22 +1,58 @@
-"""The machine and the versions that figures belong to, and how much memory something took at most."""
+"""What figures and results depend on beside the settings: versions, the device, the machine, its memory."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import platform
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
-
+Device = Literal["auto", "cpu", "cuda", "mps"]
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "scikit-image", "pillow", "foolbox", "ssimulacra2")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
+def versions(*packages: str) -> dict[str, str | None]:
+    """Of Python and of `packages`; None for one that is not installed.
+
+    >>> sorted(versions("torch"))
+    ['python', 'torch']
+    """
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def pick_device(name: str) -> str:
+    """The device that `auto` stands for, or the one asked for.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    if not there[name]:
+        names = ", ".join(kind for kind, ready in there.items() if ready)
+        raise ValueError(
+            f"device is {name!r}, which this machine does not have, expected one of auto, {names}"
+        )
+    return name
+
+
 def hardware(device: str) -> dict[str, Any]:
     """Processor, threads, memory and GPU."""
+    import torch
+
     gpu = torch.cuda.get_device_name() if device == "cuda" else "MPS" if device == "mps" else None
     return {
         "cpu": _processor(),
@@ -52,6 +88,8 @@ class Peak:
     def start(self) -> None:
         """Forget what was before."""
         if self.device == "cuda":
+            import torch
+
             torch.cuda.reset_peak_memory_stats()
             return
         try:
@@ -64,6 +102,8 @@ class Peak:
     def megabytes(self) -> float | None:
         """As far as it is known."""
         if self.device == "cuda":
+            import torch
+
             return torch.cuda.max_memory_allocated() / 1e6
         mark = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.M) if self.known else None
         return int(mark.group(1)) * 1024 / 1e6 if mark else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -304,3 +305,19 @@ def _unwritten(path: Path, error: OSError, size: int) -> PhotoError:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return _no_folder(path)
     return PhotoError("unwritable", f"{path}: cannot be written ({error.strerror or error})")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, expected: str | None) -> None:
+    """Refuse a file whose sha256 does not begin with `expected` (`None`: nothing is known of it).
+
+    Raises:
+        ValueError: it is another file; the message has both sums.
+    """
+    if expected is not None and not (got := sha256_of(path)).startswith(expected.lower()):
+        raise ValueError(f"{path}: sha256 is {got}, expected {expected}: the file is damaged or another one")

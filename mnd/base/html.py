@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .page import Pixels
+from .types import Pixels
 
 
 def asset(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -17,10 +16,10 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-BLOCK = 1 << 20
+from .files import check_sha256
+from .types import Progress
 
-Progress = Callable[[str, int, int], None]
-"""Called as `progress(file name, bytes done, bytes in all)` while a file is downloaded; all = 0: unknown."""
+BLOCK = 1 << 20
 
 
 class OfflineError(FileNotFoundError):
@@ -60,22 +59,6 @@ def packaged(package: str, file: str) -> Path | None:
         for path in Path(folder).rglob(file):
             return path
     return None
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def check_sha256(path: Path, expected: str | None) -> None:
-    """Refuse a file whose sha256 does not begin with `expected` (`None`: nothing is known of it).
-
-    Raises:
-        ValueError: it is another file; the message has both sums.
-    """
-    if expected is not None and not (got := sha256_of(path)).startswith(expected.lower()):
-        raise ValueError(f"{path}: sha256 is {got}, expected {expected}: the file is damaged or another one")
 
 
 @dataclass(frozen=True, slots=True)
