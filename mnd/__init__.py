@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .evaluation.settings import EvaluationSettings
     from .faces import Detector, Face, FaceError
     from .optimizer import MND, Result, SearchSettings
-    from .photo import Photo
+    from .photo.photo import Photo
     from .settings import CloakSettings
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from .base.types import Pixels
 from .channel import VERIFICATION, resized
 from .cloaking import Cloaker
 from .faces import FaceError
-from .photo import Photo
+from .photo.photo import Photo
 from .quality import quality
 from .records import TROUBLE, Record, conclude, failed, gallery_record, regions
 from .settings import CloakSettings

@@ -23,7 +23,8 @@ from .levels import Plan
 from .lockstep import Meeting
 from .losses.standard import standard
 from .optimizer import MND, SearchSettings
-from .photo import Photo
+from .photo.photo import Photo
+from .photo.second_reader import disagreement
 from .quality import quality
 from .records import (
     TROUBLE,
@@ -37,7 +38,6 @@ from .records import (
     too_visible,
     units_recognised,
 )
-from .second_reader import disagreement
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject, find
 from .targets import registry

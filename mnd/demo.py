@@ -14,7 +14,7 @@ from PIL import Image
 from .base.files import PhotoError, write_atomic
 from .base.types import Pixels
 from .page import Row, before_after_strip, difference_picture, page
-from .photo import Photo
+from .photo.photo import Photo
 
 NAME = "astronaut"
 

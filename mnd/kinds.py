@@ -11,7 +11,7 @@ from PIL import Image
 
 from .base.types import Pixels
 from .channel import to_pixels, to_tensor
-from .photo import Photo
+from .photo.photo import Photo
 
 
 def opened(picture: Any) -> tuple[Photo, Callable[[Pixels], Any]]:

@@ -15,13 +15,13 @@ from .base.files import PhotoError
 from .base.types import Edges, Pixels
 from .channel import to_tensor
 from .faces import Detector, Face, FaceError, overlap, parse_box, select
-from .photo import Photo
+from .photo.photo import Photo
+from .photo.walking import none_left, photos, suffixes
 from .settings import CloakSettings
 from .targets.embedding import FaceTarget
 from .targets.ensemble import Margin
 from .targets.looks import Look
 from .targets.target import Reference, Target
-from .walking import none_left, photos, suffixes
 
 SUFFIXES = suffixes()
 SAME_FACE = 0.3
@@ -219,8 +219,8 @@ class Gallery:
     ) -> Gallery:
         """Every photo below `folder` but the one to be cloaked; whose face in each is the person's says `of`.
 
-        Files are looked for as `mnd.walking` does; photos that cannot be read, or show no face, are passed
-        over, and `passed` says so.
+        Files are looked for as `mnd.photo.walking` does; photos that cannot be read, or show no face, are
+        passed over, and `passed` says so.
 
         Raises:
             ValueError: no folder, or no photo with a face in it.

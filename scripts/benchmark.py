@@ -39,7 +39,7 @@ from mnd.faces import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer import MND
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import RHO, CloakSettings
 from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry

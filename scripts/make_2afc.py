@@ -56,7 +56,7 @@ from panel import JUDGES, TAU, Panel, Values, check_judges
 from PIL import Image
 
 from mnd.base.files import PhotoError
-from mnd.photo import FORMATS, Photo
+from mnd.photo.photo import FORMATS, Photo
 
 SUBSETS = ("traditional", "cnn", "mix")
 SPLITS = ("train", "val")

@@ -30,7 +30,7 @@ from mnd.dataset.items import Item
 from mnd.dataset.manifest import Manifest
 from mnd.dataset.protect import Protection, Silence, Summary
 from mnd.dataset.settings import ProtectSettings
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 
 DIGITS = {"workers": 0, "a second": 3, "by one worker": 2, "with start a second": 3, "done": 0,

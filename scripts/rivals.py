@@ -16,7 +16,7 @@ from mnd.areas import area_of, groups
 from mnd.attacks.problem import Margin, Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.faces import Detector
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import Gallery, Subject, find
 from mnd.targets.embedding import FaceTarget

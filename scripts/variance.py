@@ -14,7 +14,7 @@ from torch import Tensor
 from mnd.channel import Channel, Draw, to_tensor
 from mnd.faces import Detector
 from mnd.levels import ROBUST
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 from skimage import data as skdata
 
-from mnd.lossless import png_chunks
-from mnd.photo import Photo
+from mnd.photo.lossless import png_chunks
+from mnd.photo.photo import Photo
 
 FACE = skdata.astronaut()[:203, 120:357]
 GREY = skdata.camera()[:90, :131]

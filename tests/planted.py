@@ -14,9 +14,9 @@ import numpy as np
 from photo_helpers import FACE, ICC, add_chunks, save, segment
 from PIL import Image
 
-from mnd.directories import Field, written
-from mnd.lossless import png_chunks
-from mnd.profiles import written_profile
+from mnd.photo.lossless import png_chunks
+from mnd.photo.metadata.directories import Field, written
+from mnd.photo.metadata.profiles import written_profile
 
 SMALL = FACE[20:84, 70:134]
 THUMBNAIL = np.asarray(Image.fromarray(SMALL).resize((40, 40)))

@@ -28,7 +28,7 @@ from levels import Bench, Lines, summary
 
 from mnd.faces import Detector
 from mnd.levels import PLANS
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.subjects import find
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget

@@ -11,7 +11,7 @@ from skimage import data
 
 from mnd import Checker, Cloaker, CloakSettings, Detector, check
 from mnd.channel import VERIFICATION
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.subjects import find
 from mnd.targets import registry
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnd import NotProtectedError, areas, cloak, cloaking
 from mnd.optimizer import Result
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 
 
 @pytest.fixture(scope="module")

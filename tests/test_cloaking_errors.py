@@ -17,7 +17,7 @@ from PIL import Image
 from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
 from mnd.base.runtime import pick_device
 from mnd.optimizer import Result
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 
 
 class Idle:

@@ -13,7 +13,7 @@ from photo_helpers import FACE, save
 from PIL import Image
 from planted import ALL
 
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 
 pytestmark = pytest.mark.skipif(
     shutil.which("exiftool") is None, reason="needs exiftool, which is not installed"

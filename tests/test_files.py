@@ -15,7 +15,7 @@ import pytest
 from photo_helpers import FACE, changed, save
 
 from mnd.base.files import read_bytes
-from mnd.photo import Photo, PhotoError, cloaked_path, write_atomic
+from mnd.photo.photo import Photo, PhotoError, cloaked_path, write_atomic
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_an_interrupt_leaves_nothing(photo: Photo, tmp_path: Path, monkeypatch: 
 
 
 def test_torch_is_not_imported() -> None:
-    code = "import mnd.photo, sys; sys.exit('torch' in sys.modules)"
+    code = "import mnd.photo.photo, sys; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode
         == 0

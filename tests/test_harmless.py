@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from planted import FORMS, NAMESPACES, RAW
 
-from mnd.noted import Noted
-from mnd.pictures import text_block_hides, text_hides
-from mnd.xmp import clean_xmp
+from mnd.photo.metadata.noted import Noted
+from mnd.photo.metadata.pictures import text_block_hides, text_hides
+from mnd.photo.metadata.xmp import clean_xmp
 
 RANDOM = np.random.default_rng(0)
 

@@ -21,7 +21,7 @@ from mnd.faces import Detector
 from mnd.levels import MINIMUM, PLANS
 from mnd.losses.standard import SPREAD
 from mnd.optimizer import Result
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.target import Target

@@ -25,9 +25,9 @@ from photo_helpers import (
 )
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from mnd import exif, pictures, xmp
-from mnd.lossless import png_chunks
-from mnd.photo import Photo
+from mnd.photo.lossless import png_chunks
+from mnd.photo.metadata import exif, pictures, xmp
+from mnd.photo.photo import Photo
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from photo_helpers import FACE, png, save, with_alpha
 from PIL import Image, ImageFile
 
-from mnd.photo import Photo, PhotoError
+from mnd.photo.photo import Photo, PhotoError
 
 
 def sixteen_bit_png() -> bytes:

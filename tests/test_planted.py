@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted import ALL, BINARY, FORMS, TEXT, Planted, texts, traces, unfolded
 
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 
 _CAPTIONS = st.text(
     st.characters(categories=["L", "Nd", "Po", "Zs"], exclude_characters="<>&\"'\0", max_codepoint=0xFFFD),

@@ -9,8 +9,8 @@ import pytest
 from photo_helpers import FACE, changed, save
 from PIL import Image
 
-from mnd.photo import Photo
-from mnd.second_reader import disagreement
+from mnd.photo.photo import Photo
+from mnd.photo.second_reader import disagreement
 
 BOX = (60, 40, 160, 140)
 

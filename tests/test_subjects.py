@@ -12,7 +12,7 @@ from skimage import data
 
 from mnd.channel import half
 from mnd.faces import Detector, FaceError
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import UPRIGHT, Gallery, find
 from mnd.targets import registry

@@ -68,7 +68,7 @@ def _destinations(photos: Sequence[Path], out: str | None) -> list[Path]:
     if out is None or len(photos) == 1:
         # a folder such as `.` has no name to change; it is refused when its turn comes
         return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
-    from ..walking import suffixes, unsupported
+    from ..photo.walking import suffixes, unsupported
 
     folder = Path(out)
     of_a_photo = folder.name.lower().endswith(suffixes()) or unsupported(folder.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.files import PhotoError
-from ..walking import suffixes
+from ..photo.walking import suffixes
 from .lists import opened
 
 _BATCH = 16
@@ -30,8 +30,8 @@ def name_of(stem: str, number: int, name: str, head: bytes) -> str:
 
 
 def _suffix(head: bytes) -> str:
-    from ..opening import format_of
-    from ..photo import FORMATS
+    from ..photo.opening import format_of
+    from ..photo.photo import FORMATS
 
     try:
         return FORMATS[format_of(head, "")][0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.files import Kind, PhotoError, read_bytes
-from ..walking import is_raw
+from ..photo.walking import is_raw
 
 LARGEST = 8 * 200_000_000 + (64 << 20)
 """Bytes of a file that can be a photo; larger ones are not read."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..base.disks import sync
 from ..base.files import PhotoError, shown
-from ..pictures import starts_picture
-from ..walking import hidden
+from ..photo.metadata.pictures import starts_picture
+from ..photo.walking import hidden
 from .items import Item, Shard
 from .outputs import PARTS
 from .sources import is_named_picture, looks_like_picture

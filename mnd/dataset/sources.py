@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from .. import walking
+from ..photo import walking
 from . import held, lists
 from .items import Found, Item, Other, Refused, Shard
 from .lists import LISTS
@@ -108,7 +108,7 @@ class Chosen:
 
 
 class Folder:
-    """Every file below a folder, in the order of `mnd.walking.walk`."""
+    """Every file below a folder, in the order of `mnd.photo.walking.walk`."""
 
     def __init__(self, root: Path, dst: Path) -> None:
         self.root = root

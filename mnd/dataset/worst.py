@@ -19,7 +19,7 @@ from ..base.files import PhotoError, read_bytes
 from ..base.html import data_uri
 from ..base.types import Pixels
 from ..page import difference_gain, difference_picture
-from ..photo import Photo
+from ..photo.photo import Photo
 from .items import LARGEST, Item, Shard
 from .manifest import Line
 from .shards import Stored, members

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from .. import walking
+from ..photo import walking
 
 
 @dataclass(frozen=True, slots=True)

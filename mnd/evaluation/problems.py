@@ -19,7 +19,7 @@ from ..base.runtime import pick_device
 from ..base.types import Pixels
 from ..channel import straight_through, to_pixels, to_tensor
 from ..faces import Detector
-from ..photo import Photo
+from ..photo.photo import Photo
 from ..settings import CloakSettings
 from ..subjects import Gallery, Subject, find
 from ..targets import registry

@@ -22,15 +22,15 @@ import planted
 from photo_helpers import ICC, save
 from planted import BINARY, FORMS, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts
 
-from mnd.exif import clean_exif, exif_orientation
-from mnd.icc import clean_icc
-from mnd.iptc import clean_iptc, clean_photoshop
-from mnd.noted import Noted
-from mnd.photo import Photo, PhotoError
-from mnd.profiles import clean_profile
-from mnd.second_reader import disagreement
-from mnd.segments import read_segments
-from mnd.xmp import clean_xmp
+from mnd.photo.metadata.exif import clean_exif, exif_orientation
+from mnd.photo.metadata.icc import clean_icc
+from mnd.photo.metadata.iptc import clean_iptc, clean_photoshop
+from mnd.photo.metadata.noted import Noted
+from mnd.photo.metadata.profiles import clean_profile
+from mnd.photo.metadata.xmp import clean_xmp
+from mnd.photo.photo import Photo, PhotoError
+from mnd.photo.second_reader import disagreement
+from mnd.photo.segments import read_segments
 
 PIXELS = 1_000_000
 """Larger pictures are refused, so that a damaged size does not cost seconds."""

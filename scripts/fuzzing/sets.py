@@ -18,7 +18,7 @@ from mnd.dataset.items import Item, Refused, Shard
 from mnd.dataset.manifest import Index, Manifest, ManifestError, headers, latest, read_manifest, shortened
 from mnd.dataset.shards import Stored, assemble, contents
 from mnd.dataset.sources import Paths
-from mnd.photo import PhotoError
+from mnd.photo.photo import PhotoError
 from mnd.targets.cards import entry, read_card
 
 from . import mutations

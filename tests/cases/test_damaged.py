@@ -20,14 +20,14 @@ from mnd.dataset.items import Shard
 from mnd.dataset.manifest import Manifest, ManifestError, latest, read_manifest, shortened
 from mnd.dataset.reporting import write_report
 from mnd.dataset.shards import Stored, contents
-from mnd.directories import first_directory
-from mnd.exif import clean_exif
-from mnd.icc import clean_icc
-from mnd.noted import Noted
-from mnd.photo import Photo, PhotoError
-from mnd.pictures import text_hides
+from mnd.photo.metadata.directories import first_directory
+from mnd.photo.metadata.exif import clean_exif
+from mnd.photo.metadata.icc import clean_icc
+from mnd.photo.metadata.noted import Noted
+from mnd.photo.metadata.pictures import text_hides
+from mnd.photo.metadata.xmp import clean_xmp
+from mnd.photo.photo import Photo, PhotoError
 from mnd.targets.cards import read_card
-from mnd.xmp import clean_xmp
 
 CARD = {
     "name": "own", "kind": "face", "unit": "cosine similarity", "threshold": 0.3, "size": [112, 112],

@@ -20,8 +20,8 @@ from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path
 from mnd.dataset.settings import ProtectSettings
 from mnd.dataset.sources import source
+from mnd.photo.walking import photos
 from mnd.settings import CloakSettings
-from mnd.walking import photos
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 

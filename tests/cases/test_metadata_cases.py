@@ -17,9 +17,9 @@ from photo_helpers import FACE, pillow_sees, save, segment
 from PIL import Image
 from planted import FORMS, NAMESPACES, XAP, Planted, texts, traces, unfolded
 
-from mnd.directories import Field, first_directory, written
-from mnd.exif import clean_exif
-from mnd.photo import Photo, PhotoError
+from mnd.photo.metadata.directories import Field, first_directory, written
+from mnd.photo.metadata.exif import clean_exif
+from mnd.photo.photo import Photo, PhotoError
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 SQUARE = FACE[:200, :200]

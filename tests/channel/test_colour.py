@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mnd.channel import jpeg_image, shared_colours, through, to_pixels, to_tensor
-from mnd.photo import Photo
+from mnd.photo.photo import Photo
 
 SIDE = 70
 

@@ -14,7 +14,7 @@ from dataset.test_protect import files, lines, told
 from mnd.dataset import engines
 from mnd.dataset.items import Shard
 from mnd.dataset.shards import Stored, assemble, contents
-from mnd.photo import PhotoError
+from mnd.photo.photo import PhotoError
 
 EXTRA = {"a note.txt": b"hello", "empty": b""}
 

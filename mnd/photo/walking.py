@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .base.files import PhotoError
+from ..base.files import PhotoError
 
 Kind = Literal["photo", "unsupported", "tar", "other", "hidden", "unreadable"]
 UNSUPPORTED = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base.types import Box, Pixels
+from ..base.types import Box, Pixels
 
 """`(x0, y0, x1, y1)`, the last two not included."""
 

@@ -7,13 +7,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .base.files import PhotoError
-from .exif import clean_exif, exif_orientation, only_orientation
-from .icc import clean_icc
-from .iptc import clean_photoshop
-from .noted import Noted
-from .pictures import block_hides, text_block_hides
-from .xmp import clean_xmp
+from ..base.files import PhotoError
+from .metadata.exif import clean_exif, exif_orientation, only_orientation
+from .metadata.icc import clean_icc
+from .metadata.iptc import clean_photoshop
+from .metadata.noted import Noted
+from .metadata.pictures import block_hides, text_block_hides
+from .metadata.xmp import clean_xmp
 
 _EXIF, _XMP, _EXTENDED = (
     b"Exif\0\0",

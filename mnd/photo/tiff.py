@@ -9,8 +9,9 @@ from itertools import accumulate
 
 from PIL import Image
 
-from .base.files import PhotoError
-from .directories import (
+from ..base.files import PhotoError
+from .lossless import Lossless
+from .metadata.directories import (
     EXIF_IFD,
     GPS_IFD,
     INTEROP_IFD,
@@ -23,10 +24,9 @@ from .directories import (
     reordered,
     written,
 )
-from .exif import XMP_TAG, kept_value
-from .lossless import Lossless
-from .noted import Noted
-from .xmp import clean_xmp
+from .metadata.exif import XMP_TAG, kept_value
+from .metadata.noted import Noted
+from .metadata.xmp import clean_xmp
 
 _COMPRESSION = {
     1: "raw",

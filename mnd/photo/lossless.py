@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .base.files import PhotoError
-from .base.types import Pixels
-from .exif import clean_exif, exif_orientation
-from .icc import clean_icc
-from .noted import Noted
-from .pictures import TEXT_LIMIT, block_hides, starts_picture, text_block_hides
-from .profiles import clean_profile, is_profile, profile_exif
-from .xmp import clean_xmp
+from ..base.files import PhotoError
+from ..base.types import Pixels
+from .metadata.exif import clean_exif, exif_orientation
+from .metadata.icc import clean_icc
+from .metadata.noted import Noted
+from .metadata.pictures import TEXT_LIMIT, block_hides, starts_picture, text_block_hides
+from .metadata.profiles import clean_profile, is_profile, profile_exif
+from .metadata.xmp import clean_xmp
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tIME"}

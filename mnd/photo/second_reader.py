@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from .base.files import PhotoError
-from .base.types import Box, Pixels
+from ..base.files import PhotoError
+from ..base.types import Box, Pixels
 from .opening import strict
 
 ALLOWED = 3.0

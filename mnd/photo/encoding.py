@@ -15,13 +15,13 @@ from typing import Protocol
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
-from .base.files import PhotoError
-from .base.types import Pixels
-from .exif import clean_exif, exif_orientation
-from .icc import clean_icc
-from .noted import Noted
+from ..base.files import PhotoError
+from ..base.types import Pixels
+from .metadata.exif import clean_exif, exif_orientation
+from .metadata.icc import clean_icc
+from .metadata.noted import Noted
+from .metadata.xmp import clean_xmp
 from .segments import read_segments
-from .xmp import clean_xmp
 
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""

@@ -22,9 +22,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from ..base.files import PhotoError
+from ..base.types import Pixels
 from . import encoding
-from .base.files import PhotoError
-from .base.types import Pixels
 
 _EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
 _OTHERS = {

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFile
 
+from ..base.files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
+from ..base.types import Box, Pixels
 from . import encoding, lossless, tiff
-from .base.files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
-from .base.types import Box, Pixels
 from .encoding import Encoding
-from .noted import Names, Noted
+from .metadata.noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import colour_groups, stored_box, turn, unturn, window
 from .segments import check_jpeg
