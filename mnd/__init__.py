@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .dataset.settings import ProtectSettings
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
-    from .faces import Detector, Face, FaceError
+    from .faces.detector import Detector, Face, FaceError
     from .optimizer import MND, Result, SearchSettings
     from .photo.photo import Photo
     from .settings import CloakSettings

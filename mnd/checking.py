@@ -11,7 +11,7 @@ from typing import Any
 from .base.types import Pixels
 from .channel import VERIFICATION, resized
 from .cloaking import Cloaker
-from .faces import FaceError
+from .faces.detector import FaceError
 from .photo.photo import Photo
 from .quality import quality
 from .records import TROUBLE, Record, conclude, failed, gallery_record, regions

@@ -18,7 +18,7 @@ from .base.files import PhotoError, cloaked_path, write_checked
 from .base.runtime import pick_device
 from .base.types import Pixels, Progress
 from .channel import CHECKS, shared_colours, through, to_pixels, to_tensor
-from .faces import Detector
+from .faces.detector import Detector
 from .levels import Plan
 from .lockstep import Meeting
 from .losses.standard import standard

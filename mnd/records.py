@@ -11,7 +11,7 @@ import torch
 from .base.files import PhotoError
 from .base.types import Pixels
 from .channel import CHECKS, VERIFICATION
-from .faces import Detector, FaceError
+from .faces.detector import Detector, FaceError
 from .levels import Level
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject

@@ -14,7 +14,7 @@ from torch import Tensor
 from .base.files import PhotoError
 from .base.types import Edges, Pixels
 from .channel import to_tensor
-from .faces import Detector, Face, FaceError, overlap, parse_box, select
+from .faces.detector import Detector, Face, FaceError, overlap, parse_box, select
 from .photo.photo import Photo
 from .photo.walking import none_left, photos, suffixes
 from .settings import CloakSettings

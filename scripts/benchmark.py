@@ -35,7 +35,7 @@ from mnd.evaluation.results import MEASURES, RESULTS, read_results
 from mnd.evaluation.run import evaluate
 from mnd.evaluation.settings import EvaluationSettings
 from mnd.evaluation.summary import summarise
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer import MND

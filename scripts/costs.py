@@ -25,7 +25,7 @@ from torch import Tensor
 from mnd.areas import PAD
 from mnd.channel import to_tensor
 from mnd.cloaking import Cloaker
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer import MND, SearchSettings

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from mnd.channel import to_tensor
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.targets import dlib_chip, registry
 from mnd.targets.dlib import DlibTarget
 from mnd.targets.dlib_shape import predictor, rect_from_landmarks

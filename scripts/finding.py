@@ -14,7 +14,7 @@ import numpy as np
 from judging import DATA, Pixels, Values, read
 from PIL import Image
 
-from mnd.faces import Detector, Face, Search
+from mnd.faces.detector import Detector, Face, Search
 
 PEOPLE = ("lfw38", "lfw10")
 TURNED = (45, 90, 135, 180, 270)

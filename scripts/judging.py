@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from mnd.channel import to_tensor
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.quality import butteraugli, psnr, quality, ssimulacra2
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget

@@ -9,7 +9,7 @@ import numpy as np
 from judging import Values, read
 
 from mnd.evaluation.results import RESULTS, read_results
-from mnd.faces import Detector, Face
+from mnd.faces.detector import Detector, Face
 
 PART = "faces"
 """The folder, in `--out`, of the evaluation whose results are looked at."""

@@ -15,7 +15,7 @@ from mnd import attacks
 from mnd.areas import area_of, groups
 from mnd.attacks.problem import Margin, Problem
 from mnd.channel import to_pixels, to_tensor
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import Gallery, Subject, find

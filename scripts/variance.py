@@ -12,7 +12,7 @@ from people import people
 from torch import Tensor
 
 from mnd.channel import Channel, Draw, to_tensor
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.levels import ROBUST
 from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings

@@ -26,7 +26,7 @@ from judging import table
 from level_plans import ATTACKED, EPS, Case, cases, chosen
 from levels import Bench, Lines, summary
 
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.levels import PLANS
 from mnd.photo.photo import Photo
 from mnd.subjects import find

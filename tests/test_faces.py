@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnd import looking
-from mnd.faces import Detector, Face, FaceError, FinderSettings, overlap, parse_box, select
-from mnd.looking import TURNS, WAYS, Way, in_photo, patch, tiles
+from mnd.faces import looking
+from mnd.faces.detector import Detector, Face, FaceError, FinderSettings, overlap, parse_box, select
+from mnd.faces.looking import TURNS, WAYS, Way, in_photo, patch, tiles
 
 Pixels = np.ndarray
 

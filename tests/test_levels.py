@@ -17,7 +17,7 @@ from skimage.metrics import structural_similarity
 
 from mnd import NotProtectedError, cli, cloak, cloaking
 from mnd.channel import CHECKS, VERIFICATION
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.levels import MINIMUM, PLANS
 from mnd.losses.standard import SPREAD
 from mnd.optimizer import Result

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mnd.base.files import PhotoError
-from mnd.faces import FaceError
+from mnd.faces.detector import FaceError
 from mnd.records import (
     TROUBLE,
     all_fooled,

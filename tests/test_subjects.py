@@ -11,7 +11,7 @@ from PIL import Image
 from skimage import data
 
 from mnd.channel import half
-from mnd.faces import Detector, FaceError
+from mnd.faces.detector import Detector, FaceError
 from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.subjects import UPRIGHT, Gallery, find

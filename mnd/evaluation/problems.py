@@ -18,7 +18,7 @@ from ..attacks.problem import Problem
 from ..base.runtime import pick_device
 from ..base.types import Pixels
 from ..channel import straight_through, to_pixels, to_tensor
-from ..faces import Detector
+from ..faces.detector import Detector
 from ..photo.photo import Photo
 from ..settings import CloakSettings
 from ..subjects import Gallery, Subject, find

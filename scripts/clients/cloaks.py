@@ -22,7 +22,7 @@ from PIL import Image
 from sittings import FORMATS, sittings, source
 
 from mnd.cloaking import Cloaker
-from mnd.faces import FaceError
+from mnd.faces.detector import FaceError
 from mnd.levels import Level
 from mnd.settings import CloakSettings
 

@@ -17,7 +17,7 @@ from asking import Asked
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from judging import differences, means, read, table
 
-from mnd.faces import Detector
+from mnd.faces.detector import Detector
 from mnd.quality import psnr
 
 Values = dict[str, float]

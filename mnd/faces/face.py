@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .base.types import Edges
+from ..base.types import Edges
 
 SMALLEST_BOX = 10
 """Pixels: below this a box holds no face that a recogniser could use."""
@@ -26,7 +26,7 @@ class Face:
         probability: of the last network of the cascade, 0..1.
         turn: degrees counter-clockwise by which the photo has to be turned for the face to be about upright:
             0, 90, 180 or 270. The order of the landmarks is that of the turned picture.
-        look: which look found it, one of `mnd.faces.LOOKS`.
+        look: which look found it, one of `mnd.faces.detector.LOOKS`.
     """
 
     box: Edges

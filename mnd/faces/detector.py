@@ -12,20 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base.types import Edges, Pixels
+from ..base.types import Edges, Pixels
 from .face import SMALLEST_BOX, Face, overlap, parse_box, select
-from .looking import (
-    LIGHTS,
-    TURNS,
-    WAYS,
-    Patch,
-    Way,
-    in_photo,
-    overexposed,
-    patch,
-    reductions,
-    tiles,
-)
+from .looking import LIGHTS, TURNS, WAYS, Patch, Way, in_photo, overexposed, patch, reductions, tiles
 from .mtcnn import LENIENT, THRESHOLDS, Measured, cascade, distinct, doubted, measure, slant, upside_down
 from .mtcnn_nets import Nets, load
 

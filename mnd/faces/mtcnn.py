@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base.types import Pixels
+from ..base.types import Pixels
 from .looking import LIGHTS, Patch, lit, patch
 from .mtcnn_nets import Nets, nms, roi_align
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from .base.types import Edges, Pixels
+from ..base.types import Edges, Pixels
 
 TURNS = (0, 90, 180, 270)
 """Degrees counter-clockwise; what lies between, up to 45 degrees to each side, is found at its neighbour."""
