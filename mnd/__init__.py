@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces.detector import Detector, Face, FaceError
-    from .optimizer import MND, Result, SearchSettings
+    from .optimizer.mnd import MND, Result, SearchSettings
     from .photo.photo import Photo
     from .settings import CloakSettings
 

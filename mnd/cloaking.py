@@ -20,9 +20,9 @@ from .base.types import Pixels, Progress
 from .channel import CHECKS, shared_colours, through, to_pixels, to_tensor
 from .faces.detector import Detector
 from .levels import Plan
-from .lockstep import Meeting
 from .losses.standard import standard
-from .optimizer import MND, SearchSettings
+from .optimizer.batching import Meeting
+from .optimizer.mnd import MND, SearchSettings
 from .photo.photo import Photo
 from .photo.second_reader import disagreement
 from .quality import quality
@@ -68,7 +68,7 @@ class Cloaker:
     Args:
         settings: see `CloakSettings`.
         progress: called during loading and searching.
-        meeting: where the searches of several threads ask the networks together; see `mnd.lockstep`.
+        meeting: where the searches of several threads ask the networks together; see `mnd.optimizer.batching`.
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.

@@ -38,7 +38,7 @@ from mnd.evaluation.summary import summarise
 from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
-from mnd.optimizer import MND
+from mnd.optimizer.mnd import MND
 from mnd.photo.photo import Photo
 from mnd.settings import RHO, CloakSettings
 from mnd.subjects import Gallery, Subject, find

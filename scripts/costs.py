@@ -28,7 +28,7 @@ from mnd.cloaking import Cloaker
 from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
-from mnd.optimizer import MND, SearchSettings
+from mnd.optimizer.mnd import MND, SearchSettings
 from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget

@@ -15,7 +15,7 @@ from dlib_judge import SAME, distances
 from PIL import Image
 
 from mnd import NotProtectedError, areas, cloak, cloaking
-from mnd.optimizer import Result
+from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
 
 

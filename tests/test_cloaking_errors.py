@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
 from mnd.base.runtime import pick_device
-from mnd.optimizer import Result
+from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
 
 

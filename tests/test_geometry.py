@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnd.geometry import HOLD, Geometry, Pulls
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
+from mnd.optimizer.geometry import HOLD, Geometry, Pulls
 
 
 def picture(seed: int = 0) -> torch.Tensor:

@@ -20,7 +20,7 @@ from mnd.channel import CHECKS, VERIFICATION
 from mnd.faces.detector import Detector
 from mnd.levels import MINIMUM, PLANS
 from mnd.losses.standard import SPREAD
-from mnd.optimizer import Result
+from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
 from mnd.settings import CloakSettings
 from mnd.targets import registry

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnd.lockstep import Meeting
-from mnd.optimizer import MND, SearchSettings, gradients
+from mnd.optimizer.batching import Meeting
+from mnd.optimizer.mnd import MND, SearchSettings, gradients
 
 LONG = 60.0
 """Seconds that nothing in here takes."""

@@ -16,7 +16,7 @@ from mnd import MND, SearchSettings
 from mnd.losses import ssim
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
-from mnd.optimizer import gradients
+from mnd.optimizer.mnd import gradients
 
 BOUND = 1.10
 SHAPES = [(1, 8, 8), (3, 16, 12), (5, 24, 24)]

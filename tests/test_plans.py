@@ -11,7 +11,7 @@ import pytest
 
 from mnd.channel import VERIFICATION
 from mnd.levels import PLANS, Level, Plan, told
-from mnd.optimizer import SearchSettings
+from mnd.optimizer.mnd import SearchSettings
 from mnd.settings import CloakSettings
 from mnd.targets.looks import LOOKS
 

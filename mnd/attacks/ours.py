@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..losses.composite import Composite
 from ..losses.standard import FLAT, SPREAD, WEIGHTS, standard
-from ..optimizer import MND, SearchSettings
+from ..optimizer.mnd import MND, SearchSettings
 from ..settings import RHO
 from .attack import HEADROOMS, Attack
 from .problem import Margin, Problem

@@ -96,7 +96,7 @@ def _chunk(cloak: CloakSettings, settings: ProtectSettings) -> dict[str, int]:
     if not settings.side_by_side or cloak.device not in ("cpu", "auto"):
         return {}
     from ..base.runtime import pick_device
-    from ..lockstep import CHUNK
+    from ..optimizer.batching import CHUNK
 
     return {"chunk": CHUNK} if pick_device(cloak.device) == "cpu" else {}
 

@@ -25,7 +25,7 @@ from .settings import NoFace
 
 if TYPE_CHECKING:
     from ..cloaking import Cloaker
-    from ..lockstep import Meeting
+    from ..optimizer.batching import Meeting
 
 Record = dict[str, Any]
 DOUBTS = ("no-face", "suspected-face", "not-proven")
@@ -77,7 +77,7 @@ class Protector:
     """Protects photos, those of a batch side by side; nothing that one of them does stops the others.
 
     The bytes of a result depend on the photo and the settings alone: every sum is made by one thread, and in
-    company networks are asked as `mnd.lockstep` does, so that nobody can tell who else was there.
+    company networks are asked as `mnd.optimizer.batching` does, so that nobody can tell who else was there.
 
     Args:
         job: the settings, and where results go.
@@ -95,7 +95,7 @@ class Protector:
 
         from ..base.runtime import pick_device
         from ..cloaking import Cloaker
-        from ..lockstep import Meeting
+        from ..optimizer.batching import Meeting
 
         disks.silence()  # the parent has said what the disk cannot do
         torch.set_num_threads(1)

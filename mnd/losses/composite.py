@@ -57,7 +57,7 @@ class Composite(Distance):
         structure: default `SSIM(border="reflect")`, which leaves no cheap place at the edge.
         gradient: default `Gradient()`.
         learned: a `Distance`, or any function of `(x, y)` that gives `(B,)`; exactly when `rho > 0`.
-        spread: c of the geometry in which a search moves (see `mnd.geometry`): 0 concentrates the change
+        spread: c of the geometry in which a search moves (see `mnd.optimizer.geometry`): 0 concentrates the change
             where it pays most, more spreads it, which the eye likes better than the mean square error does.
         flat: its other power: how much more the same change counts where the distance is steep.
 

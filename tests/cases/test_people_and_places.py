@@ -18,7 +18,7 @@ from mnd import check, cli, cloaking
 from mnd.base.files import sha256_of
 from mnd.dataset.items import Item
 from mnd.dataset.protector import Protector
-from mnd.optimizer import Result
+from mnd.optimizer.mnd import Result
 from mnd.records import blank
 from mnd.settings import CloakSettings
 

@@ -23,13 +23,14 @@ from dataset.test_protect import bytes_of, files, lines
 from PIL import Image
 from skimage import data
 
-from mnd import Cloaker, lockstep, views
+from mnd import Cloaker, views
 from mnd.dataset import engines, identity
 from mnd.dataset.engines import local
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path, read_manifest
 from mnd.dataset.protector import DiskFullError, ProtectJob, Protector
 from mnd.dataset.settings import ProtectSettings, both_settings
+from mnd.optimizer import batching
 from mnd.settings import CloakSettings
 
 PHOTOS = 8
@@ -96,14 +97,14 @@ def test_without_the_setting_a_batch_is_what_it_was(protector, items: list[Item]
 def test_photos_side_by_side_cost_the_calls_of_one(
     protector, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ):
-    forward, calls = lockstep._forward, [0, 0]
+    forward, calls = batching._forward, [0, 0]
 
     def counted(net: Any, pictures: list[Any], chunk: int) -> list[Any]:
         calls[0] += 1
         calls[1] += len(pictures)
         return forward(net, pictures, chunk)
 
-    monkeypatch.setattr(lockstep, "_forward", counted)
+    monkeypatch.setattr(batching, "_forward", counted)
     worker = protector(keep_best=True)
     worker(items[:1])
     attempts, calls[:] = calls[0] // tiny.OPTIONS["steps"], [0, 0]
@@ -227,7 +228,7 @@ def test_the_sum_of_the_settings_knows_of_chunks_where_they_change_results(
     assert told(batch=2) == told(batch=8, workers=3) == told(batch=256, device="cpu")
     assert told() == told(batch=1) == told(device="cpu")
     assert told(batch=2)[0] != told()[0]
-    assert (told(batch=2)[1], told()[1]) == (lockstep.CHUNK, None)
+    assert (told(batch=2)[1], told()[1]) == (batching.CHUNK, None)
     # on a GPU there are chunks in any case
     monkeypatch.setattr("mnd.base.runtime.pick_device", lambda name: "cuda" if name == "auto" else name)
     assert told(batch=2) == told() == told(batch=8, device="cuda")
@@ -247,7 +248,7 @@ def test_on_a_gpu_there_is_a_meeting_in_any_case(
 
     monkeypatch.setattr("mnd.cloaking.Cloaker", Spy)
     ProtectJob(CloakSettings(targets=(card,)), "copy", tmp_path, tmp_path, "0")()
-    assert made["meeting"].chunk == lockstep.CHUNK_ON_GPU
+    assert made["meeting"].chunk == batching.CHUNK_ON_GPU
 
 
 # the engine -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .optimizer import gradients, looked_at
+from .mnd import gradients, looked_at
 
 CHUNK, CHUNK_ON_GPU = 4, 16
 """Pictures in a forward. A core gains nothing from more, and loses where there are fewer; a GPU has room."""
@@ -95,7 +95,7 @@ class Meeting:
         return _Shared(net, self)
 
     def gradients(self, rows: Sequence[Tensor], y: Tensor) -> Tensor:
-        """`mnd.optimizer.gradients`, of the rows of all who wait for them."""
+        """`mnd.optimizer.mnd.gradients`, of the rows of all who wait for them."""
         answer: Tensor = self._ask(_slopes, None, (rows, y))
         return answer
 

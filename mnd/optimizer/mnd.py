@@ -9,10 +9,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from ..losses.composite import Composite
+from ..losses.curvature import Curved, Metric, stiffness
+from ..losses.images import Distance, check_images
 from .geometry import Geometry, Pulls, per_image
-from .losses.composite import Composite
-from .losses.curvature import Curved, Metric, stiffness
-from .losses.images import Distance, check_images
 
 SAMPLE = 400_000
 """So many values of a picture are enough to solve for the multipliers."""

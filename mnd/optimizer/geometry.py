@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .losses.curvature import Metric, curvature_of
-from .losses.images import blur, gaussian
+from ..losses.curvature import Metric, curvature_of
+from ..losses.images import blur, gaussian
 
 SIGMA = 1.0
 """What lies within about so many pixels is seen together."""
