@@ -12,8 +12,8 @@ from .base.types import Pixels
 from .channel import VERIFICATION, resized
 from .cloaking import Cloaker
 from .faces.detector import FaceError
+from .metrics.fidelity import quality
 from .photo.photo import Photo
-from .quality import quality
 from .records import TROUBLE, Record, conclude, failed, gallery_record, regions
 from .settings import CloakSettings
 from .subjects import Subject, find, marks

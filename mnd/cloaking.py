@@ -21,11 +21,11 @@ from .channel import CHECKS, shared_colours, through, to_pixels, to_tensor
 from .faces.detector import Detector
 from .levels import Plan
 from .losses.standard import standard
+from .metrics.fidelity import quality
 from .optimizer.batching import Meeting
 from .optimizer.mnd import MND, SearchSettings
 from .photo.photo import Photo
 from .photo.second_reader import disagreement
-from .quality import quality
 from .records import (
     TROUBLE,
     all_fooled,

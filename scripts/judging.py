@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mnd.channel import to_tensor
 from mnd.faces.detector import Detector
-from mnd.quality import butteraugli, psnr, quality, ssimulacra2
+from mnd.metrics.fidelity import butteraugli, psnr, quality, ssimulacra2
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 

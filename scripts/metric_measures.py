@@ -19,7 +19,7 @@ from mnd.channel import to_pixels
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.images import Distance
 from mnd.losses.structure import SSIM
-from mnd.quality import ssimulacra2
+from mnd.metrics.fidelity import ssimulacra2
 
 Move = Literal["x0", "x1", "both", "preferred", "ref"]
 """What an attack moves of a triplet; `preferred` is the one that the raters find nearer, pushed away."""

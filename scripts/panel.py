@@ -70,7 +70,7 @@ def _ciede2000() -> Measure:
 
 def _ssimulacra2() -> Measure:
     """What is missing from a score of 100."""
-    from mnd.quality import ssimulacra2
+    from mnd.metrics.fidelity import ssimulacra2
 
     return lambda x, y: np.array([max(0.0, 100 - ssimulacra2(a, b)) for a, b in zip(x, y, strict=True)])
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mnd.channel import to_tensor
-from mnd.learned import learned_distances
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
-from mnd.quality import quality
+from mnd.metrics.fidelity import quality
+from mnd.metrics.learned import learned_distances
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_values_are_those_of_the_metrics_and_are_named(pair):
 
 def test_pieces_of_a_large_region_give_about_the_whole(pair, monkeypatch):
     whole = [d.value for d in learned_distances(*pair)]
-    monkeypatch.setattr("mnd.learned.TILE", 100)
+    monkeypatch.setattr("mnd.metrics.learned.TILE", 100)
     pieces = [d.value for d in learned_distances(*pair)]
     assert pieces != whole
     assert pieces == pytest.approx(whole, rel=0.2), "borders of pieces count, and so many are rare"

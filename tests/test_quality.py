@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-import mnd.quality
+import mnd.metrics.fidelity
 from mnd.losses import above_jnd
-from mnd.quality import Quality, butteraugli, psnr, quality, ssimulacra2
+from mnd.metrics.fidelity import Quality, butteraugli, psnr, quality, ssimulacra2
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_strips_change_nothing(photo, cloaked, strip, monkeypatch):
     for other in (cloaked, everywhere):
         whole = quality(photo, other)
         with monkeypatch.context() as patch:
-            patch.setattr(mnd.quality, "STRIP", strip)
+            patch.setattr(mnd.metrics.fidelity, "STRIP", strip)
             parts = quality(photo, other)
         assert parts.psnr == whole.psnr
         assert parts.above_jnd == whole.above_jnd

@@ -11,11 +11,11 @@ import torch
 
 from ..base.types import Pixels
 from ..channel import to_tensor
-from ..learned import learned_distances
 from ..losses.elpips import ELPIPS
 from ..losses.lpips import LPIPS
 from ..losses.structure import MSSSIM
-from ..quality import butteraugli, psnr, quality, ssimulacra2
+from ..metrics.fidelity import butteraugli, psnr, quality, ssimulacra2
+from ..metrics.learned import learned_distances
 
 Values = dict[str, float | None]
 LARGEST = 1 << 20

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from judging import differences, means, read, table
 
 from mnd.faces.detector import Detector
-from mnd.quality import psnr
+from mnd.metrics.fidelity import psnr
 
 Values = dict[str, float]
 NAMES = {

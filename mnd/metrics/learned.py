@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import torch
 
-from .base.types import Pixels
-from .channel import to_tensor
-from .losses.local import tiles
-from .losses.lpips import LPIPS
-from .losses.rlpips import RLPIPS
+from ..base.types import Pixels
+from ..channel import to_tensor
+from ..losses.local import tiles
+from ..losses.lpips import LPIPS
+from ..losses.rlpips import RLPIPS
 
 TILE = 256
 """Sides of the pieces in which a large region is looked at."""

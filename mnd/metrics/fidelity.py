@@ -176,7 +176,7 @@ def _ssim(original: Pixels, cloaked: Pixels) -> float | None:
         return 1.0
     import torch
 
-    from .losses.structure import ssim
+    from ..losses.structure import ssim
 
     left, top, right, bottom = changed
     # windows by their first pixel
@@ -200,7 +200,7 @@ def _above_jnd(original: Pixels, cloaked: Pixels) -> float:
         return 0.0
     import torch
 
-    from .losses.jnd import exceeds
+    from ..losses.jnd import exceeds
 
     left, top, right, bottom = changed
     height, width = original.shape[:2]
