@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import losses, targets
     from .base.files import PhotoError
-    from .checking import Checker, check
-    from .cloaking import Cloaker, NotProtectedError, cloak
+    from .cloaking.checker import Checker, check
+    from .cloaking.cloaker import Cloaker, NotProtectedError, cloak
+    from .cloaking.settings import CloakSettings
     from .dataset.protect import Protection, Summary, protect
     from .dataset.settings import ProtectSettings
     from .evaluation.run import evaluate
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .faces.detector import Detector, Face, FaceError
     from .optimizer.mnd import MND, Result, SearchSettings
     from .photo.photo import Photo
-    from .settings import CloakSettings
 
 __version__ = "0.1.0"
 

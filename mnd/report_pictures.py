@@ -12,8 +12,8 @@ from PIL import Image
 
 from .base.html import data_uri
 from .base.types import Pixels
+from .cloaking.page import PAGE_WIDTH, difference_picture
 from .evaluation.results import MEASURES, OURS, Measure, Row, attack_order
-from .page import PAGE_WIDTH, difference_picture
 from .report_tables import Titles, number
 
 BUDGET = 12_000_000

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from .verdict import without_person
+from .cloaking.record import without_person
 
 if TYPE_CHECKING:
     from .dataset.protect import Summary

@@ -29,7 +29,9 @@ from torch import Tensor
 from mnd import attacks as anchors
 from mnd.attacks.problem import Problem
 from mnd.channel import to_pixels, to_tensor
-from mnd.cloaking import Cloaker
+from mnd.cloaking.cloaker import Cloaker
+from mnd.cloaking.settings import RHO, CloakSettings
+from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.evaluation.problems import cropped
 from mnd.evaluation.results import MEASURES, RESULTS, read_results
 from mnd.evaluation.run import evaluate
@@ -40,8 +42,6 @@ from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer.mnd import MND
 from mnd.photo.photo import Photo
-from mnd.settings import RHO, CloakSettings
-from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry
 from mnd.targets.classifier import Classifier
 from mnd.targets.embedding import FaceTarget

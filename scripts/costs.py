@@ -22,14 +22,14 @@ from people import people
 from PIL import Image
 from torch import Tensor
 
-from mnd.areas import PAD
 from mnd.channel import to_tensor
-from mnd.cloaking import Cloaker
+from mnd.cloaking.cloaker import Cloaker
+from mnd.cloaking.crops import PAD
+from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer.mnd import MND, SearchSettings
-from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 

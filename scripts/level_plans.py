@@ -10,8 +10,8 @@ from typing import Any
 
 from rivals import RIVALS
 
-from mnd.levels import Level
-from mnd.settings import CloakSettings
+from mnd.cloaking.levels import Level
+from mnd.cloaking.settings import CloakSettings
 
 RECOGNISERS = {"dlib": "dlib", "mobilefacenet": "MobileFaceNet"}
 """Those that judge, by name and title."""

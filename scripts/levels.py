@@ -25,7 +25,7 @@ from people import Sitting, people
 
 from mnd.base.files import write_atomic
 from mnd.channel import VERIFICATION
-from mnd.cloaking import Cloaker
+from mnd.cloaking.cloaker import Cloaker
 from mnd.faces.detector import Detector
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget

@@ -23,7 +23,8 @@ import numpy as np
 from judging import DATA
 from PIL import Image
 
-from mnd import cloaking
+from mnd.cloaking import cloaker
+from mnd.cloaking.settings import CloakSettings
 from mnd.dataset import assembling, protector
 from mnd.dataset.engines import Job
 from mnd.dataset.items import Item
@@ -31,7 +32,6 @@ from mnd.dataset.manifest import Manifest
 from mnd.dataset.protect import Protection, Silence, Summary
 from mnd.dataset.settings import ProtectSettings
 from mnd.photo.photo import Photo
-from mnd.settings import CloakSettings
 
 DIGITS = {"workers": 0, "a second": 3, "by one worker": 2, "with start a second": 3, "done": 0,
           "pictures": 0, "ms a photo": 2, "CPU ms a photo": 2, "each more ms": 2,
@@ -146,14 +146,14 @@ class _Watch:
 
 
 _TIMED = (
-    (cloaking.Cloaker, "_search", "search"),
+    (cloaker.Cloaker, "_search", "search"),
     (Item, "read", "reading"),
     (Photo, "from_bytes", "reading"),
-    (cloaking, "find", "finding faces, references"),
+    (cloaker, "find", "finding faces, references"),
     (Photo, "encode", "encoding"),
     (Photo, "decode", "verifying: decoding"),
-    (cloaking, "regions", "verifying: targets, channel"),
-    (cloaking, "quality", "verifying: quality"),
+    (cloaker, "regions", "verifying: targets, channel"),
+    (cloaker, "quality", "verifying: quality"),
     (protector, "write_checked", "writing"),
     (Manifest, "append", "manifest"),
     (assembling.Assembler, "told", "shards"),

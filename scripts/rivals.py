@@ -12,16 +12,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mnd import attacks
-from mnd.areas import area_of, groups
 from mnd.attacks.problem import Margin, Problem
 from mnd.channel import to_pixels, to_tensor
+from mnd.cloaking.crops import area_of, groups
+from mnd.cloaking.eot import Views
+from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
-from mnd.settings import CloakSettings
-from mnd.subjects import Gallery, Subject, find
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
-from mnd.views import Views
 
 PROBABILITY = 0.5
 """How often DI-MI-FGSM shows a target another size."""

@@ -12,11 +12,11 @@ from people import people
 from torch import Tensor
 
 from mnd.channel import Channel, Draw, to_tensor
+from mnd.cloaking.levels import ROBUST
+from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.faces.detector import Detector
-from mnd.levels import ROBUST
 from mnd.photo.photo import Photo
-from mnd.settings import CloakSettings
-from mnd.subjects import Gallery, Subject, find
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 

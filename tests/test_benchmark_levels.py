@@ -26,10 +26,10 @@ from judging import table
 from level_plans import ATTACKED, EPS, Case, cases, chosen
 from levels import Bench, Lines, summary
 
+from mnd.cloaking.levels import PLANS
+from mnd.cloaking.subjects import find
 from mnd.faces.detector import Detector
-from mnd.levels import PLANS
 from mnd.photo.photo import Photo
-from mnd.subjects import find
 from mnd.targets import registry
 from mnd.targets.embedding import FaceTarget
 

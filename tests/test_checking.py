@@ -11,8 +11,8 @@ from skimage import data
 
 from mnd import Checker, Cloaker, CloakSettings, Detector, check
 from mnd.channel import VERIFICATION
+from mnd.cloaking.subjects import find
 from mnd.photo.photo import Photo
-from mnd.subjects import find
 from mnd.targets import registry
 
 FACE = np.ascontiguousarray(data.astronaut()[:203, 120:357])

@@ -13,7 +13,7 @@ import pytest
 
 from mnd import cli, terminal
 from mnd.base.weights import OfflineError
-from mnd.settings import CloakSettings
+from mnd.cloaking.settings import CloakSettings
 
 
 def record_of(path: Path, output: Path | None, **changes: Any) -> dict[str, Any]:
@@ -75,9 +75,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
 
     def use(cloaker: object = Pretender) -> None:
-        module = types.ModuleType("mnd.cloaking")
+        module = types.ModuleType("mnd.cloaking.cloaker")
         module.Cloaker = cloaker  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "mnd.cloaking", module)
+        monkeypatch.setitem(sys.modules, "mnd.cloaking.cloaker", module)
 
     use()
     return use

@@ -14,7 +14,9 @@ from cloak_helpers import ASTRONAUT, CAT, FACE, Done, cloaker, files, psnr, read
 from dlib_judge import SAME, distances
 from PIL import Image
 
-from mnd import NotProtectedError, areas, cloak, cloaking
+from mnd import NotProtectedError, cloak
+from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking import crops
 from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
 
@@ -41,7 +43,7 @@ def support() -> tuple[int, int, int, int]:
     photo = Photo.from_image(Image.fromarray(ASTRONAUT))
     c = cloaker()
     (subject,) = cloaking.find(photo, c.settings, c.targets, c.detector, None)
-    return areas.support(subject, photo.pixels.shape[:2])
+    return crops.support(subject, photo.pixels.shape[:2])
 
 
 def side_by_side(gap: int) -> np.ndarray:
@@ -209,11 +211,11 @@ def test_no_group_undoes_another(monkeypatch):
     c, photo = cloaker(), Photo.from_image(Image.fromarray(side_by_side(4)))
     subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
     pixels, want = photo.pixels.copy(), np.zeros(photo.pixels.shape[:2], bool)
-    found = areas.groups(subjects, photo.pixels.shape[:2])
+    found = crops.groups(subjects, photo.pixels.shape[:2])
     assert len(found) == 2
     for group in found:
         c._search(photo, group, pixels, [c.settings.plan] * len(group), 0)
-        x0, y0, x1, y1 = areas.support(group[0], photo.pixels.shape[:2])
+        x0, y0, x1, y1 = crops.support(group[0], photo.pixels.shape[:2])
         want[y0:y1, x0:x1] = True
     assert np.array_equal(pixels[want], 255 - photo.pixels[want])
     assert np.array_equal(pixels[~want], photo.pixels[~want])
@@ -225,13 +227,13 @@ def test_groups():
         photo = Photo.from_image(Image.fromarray(side_by_side(gap)))
         subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
         assert len(subjects) == 2
-        found = areas.groups(subjects, photo.pixels.shape[:2])
+        found = crops.groups(subjects, photo.pixels.shape[:2])
         assert len(found) == count
         assert sum(map(len, found)) == 2
         for group in found:
-            (x0, y0, x1, y1), mask = areas.area_of(group, photo.pixels.shape[:2])
+            (x0, y0, x1, y1), mask = crops.area_of(group, photo.pixels.shape[:2])
             assert mask.shape == (1, 1, y1 - y0, x1 - x0)
-            for a, b, e, d in (areas.support(s, photo.pixels.shape[:2]) for s in group):
+            for a, b, e, d in (crops.support(s, photo.pixels.shape[:2]) for s in group):
                 assert (mask[..., b - y0 : d - y0, a - x0 : e - x0] == 1).all()
 
 

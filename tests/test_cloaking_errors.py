@@ -14,8 +14,9 @@ from cloak_helpers import FACE, NO_FACE, cloaker, files, write
 from dlib_judge import SAME, descriptors, distances
 from PIL import Image
 
-from mnd import Cloaker, CloakSettings, NotProtectedError, cloak, cloaking
+from mnd import Cloaker, CloakSettings, NotProtectedError, cloak
 from mnd.base.runtime import pick_device
+from mnd.cloaking import cloaker as cloaking
 from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
 

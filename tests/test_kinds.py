@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from mnd.kinds import opened
+from mnd.cloaking.inputs import opened
 
 PIXELS = data.astronaut()[:60, 150:230]
 GREY = data.camera()[:50, :70]

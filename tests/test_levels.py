@@ -15,14 +15,15 @@ from dlib_judge import SAME, distances
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from mnd import NotProtectedError, cli, cloak, cloaking
+from mnd import NotProtectedError, cli, cloak
 from mnd.channel import CHECKS, VERIFICATION
+from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking.levels import MINIMUM, PLANS
+from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import Detector
-from mnd.levels import MINIMUM, PLANS
 from mnd.losses.standard import SPREAD
 from mnd.optimizer.mnd import Result
 from mnd.photo.photo import Photo
-from mnd.settings import CloakSettings
 from mnd.targets import registry
 from mnd.targets.target import Target
 

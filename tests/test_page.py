@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnd.page import Row, before_after_strip, difference_gain, difference_picture, page
+from mnd.cloaking.page import Row, before_after_strip, difference_gain, difference_picture, page
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 
 from mnd.channel import VERIFICATION
-from mnd.levels import PLANS, Level, Plan, told
+from mnd.cloaking.levels import PLANS, Level, Plan, told
+from mnd.cloaking.settings import CloakSettings
 from mnd.optimizer.mnd import SearchSettings
-from mnd.settings import CloakSettings
 from mnd.targets.looks import LOOKS
 
 LEVELS = get_args(Level)
@@ -164,7 +164,7 @@ class TestTold:
             (level, known): dataclasses.replace(p, headroom=0.1 + known, jpeg=(70, 95))
             for (level, known), p in PLANS.items()
         }
-        monkeypatch.setattr("mnd.levels.PLANS", plans)
+        monkeypatch.setattr("mnd.cloaking.levels.PLANS", plans)
         assert told("headroom") == "1.1 with a gallery and 0.1 without (minimum, robust, strong)"
         assert told("jpeg") == "70,95 (minimum, robust, strong)"
 

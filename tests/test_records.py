@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mnd.base.files import PhotoError
-from mnd.faces.detector import FaceError
-from mnd.records import (
+from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.verdict import (
     TROUBLE,
     all_fooled,
     blank,
@@ -25,7 +25,7 @@ from mnd.records import (
     units_recognised,
     unseen,
 )
-from mnd.settings import CloakSettings
+from mnd.faces.detector import FaceError
 from mnd.targets import registry
 from mnd.targets.card import TargetCard
 from mnd.targets.looks import LOOKS

@@ -18,10 +18,10 @@ from PIL import Image
 from report_helpers import ATTACKS, TARGETS, make_report, run_card, write_lines
 
 from mnd import report, report_pictures
+from mnd.cloaking.page import difference_picture
 from mnd.evaluation.curves import Curve
 from mnd.evaluation.results import MEASURES, Row, by_target, read_results
 from mnd.evaluation.summary import Summary, summarise
-from mnd.page import difference_picture
 from mnd.report import write_report
 from mnd.report_facts import sentences, verdicts
 from mnd.report_plots import inline

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mnd import levels, settings
-from mnd.settings import CloakSettings
+from mnd.cloaking import levels, settings
+from mnd.cloaking.settings import CloakSettings
 
 NAN = float("nan")
 
@@ -152,7 +152,7 @@ def test_ends_of_ranges_belong_to_them(options):
 
 @pytest.mark.parametrize("level", ["minimum", "robust", "strong"])
 def test_what_is_not_given_is_the_levels(level):
-    """None of the level's numbers is fixed before the level is known; `mnd.levels` has them."""
+    """None of the level's numbers is fixed before the level is known; `mnd.cloaking.levels` has them."""
     chosen = CloakSettings(level=level)
     of_the_level = {field.name for field in dataclasses.fields(levels.Plan)} & {
         field.name for field in dataclasses.fields(CloakSettings)
@@ -193,6 +193,6 @@ def test_every_field_is_described():
 
 
 def test_needs_no_torch():
-    code = "import sys, mnd.settings; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys, mnd.cloaking.settings; print('torch' in sys.modules, 'numpy' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False", "False"]

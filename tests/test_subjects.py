@@ -11,10 +11,10 @@ from PIL import Image
 from skimage import data
 
 from mnd.channel import half
+from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.subjects import UPRIGHT, Gallery, find
 from mnd.faces.detector import Detector, FaceError
 from mnd.photo.photo import Photo
-from mnd.settings import CloakSettings
-from mnd.subjects import UPRIGHT, Gallery, find
 from mnd.targets import registry
 
 FACE = np.ascontiguousarray(data.astronaut()[:203, 120:357])

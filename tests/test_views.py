@@ -25,12 +25,12 @@ from view_helpers import (
     whole,
 )
 
-from mnd import views
 from mnd.channel import Draw
-from mnd.subjects import Subject
+from mnd.cloaking import eot
+from mnd.cloaking.eot import LOGIT, SHARPNESS, Views, mirrored
+from mnd.cloaking.subjects import Subject
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
-from mnd.views import LOGIT, SHARPNESS, Views, mirrored
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ class TestMirror:
     @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
     def test_as_often_as_the_plan_says(self, share, monkeypatch):
         count = []
-        monkeypatch.setattr(views, "mirrored", lambda *look: count.append(1) or look)
+        monkeypatch.setattr(eot, "mirrored", lambda *look: count.append(1) or look)
         margins, y = seen([subject(target())], plan(flips=share, draws=1)), noise(2)
         for _ in range(100):
             margins(y)

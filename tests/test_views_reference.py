@@ -22,10 +22,10 @@ from view_helpers import (
     whole,
 )
 
-from mnd import views
+from mnd.cloaking import eot
+from mnd.cloaking.eot import CLEAN, mirrored
 from mnd.targets.embedding import FaceTarget
 from mnd.targets.target import Reference
-from mnd.views import CLEAN, mirrored
 
 
 class TestReference:
@@ -76,9 +76,9 @@ class TestReference:
 
     def test_unit(self):
         rows = 7 * torch.rand(1, 3, 12, generator=torch.Generator().manual_seed(1)) + 1
-        lengths = torch.linalg.vector_norm(views._unit(target("cosine similarity", 0.33), rows), dim=-1)
+        lengths = torch.linalg.vector_norm(eot._unit(target("cosine similarity", 0.33), rows), dim=-1)
         assert torch.allclose(lengths, torch.ones(1, 3))
-        assert views._unit(target(), rows) is rows
+        assert eot._unit(target(), rows) is rows
 
     def test_the_clean_face_is_seen_shaken_and_mirrored(self):
         t = target()

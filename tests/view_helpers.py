@@ -1,4 +1,4 @@
-"""Targets whose answers are known, and subjects for them, to look at through `mnd.views`."""
+"""Targets whose answers are known, and subjects for them, to look at through `mnd.cloaking.eot`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnd.levels import PLANS, Plan
-from mnd.subjects import Subject
+from mnd.cloaking.eot import Views
+from mnd.cloaking.levels import PLANS, Plan
+from mnd.cloaking.subjects import Subject
 from mnd.targets.card import TargetCard
 from mnd.targets.classifier import Classifier, Preprocess
 from mnd.targets.embedding import Faces, FaceTarget, placed
 from mnd.targets.looks import Look
 from mnd.targets.target import Reference
-from mnd.views import Views
 
 BOX = (30, 20, 131, 110)
 SIZE = (BOX[3] - BOX[1], BOX[2] - BOX[0])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..base.files import cloaked_path
-from ..settings import CloakSettings
+from ..cloaking.settings import CloakSettings
 from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson
 
@@ -98,7 +98,7 @@ def _cloaked(
     settings: CloakSettings, photos: Sequence[Path], outs: Sequence[Path], overwrite: bool, meter: Meter
 ) -> Iterator[Record]:
     """The record of each photo; nothing that one of them does stops the others."""
-    from ..cloaking import Cloaker
+    from ..cloaking.cloaker import Cloaker
 
     try:
         cloaker = loaded(settings, lambda: Cloaker(settings, meter))

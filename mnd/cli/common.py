@@ -16,7 +16,7 @@ from cyclopts import App, Parameter
 from .. import __version__
 from ..base.disks import DiskWarning
 from ..base.jsonlines import finite
-from ..settings import CloakSettings
+from ..cloaking.settings import CloakSettings
 
 Record = dict[str, Any]
 T = TypeVar("T")
@@ -119,6 +119,6 @@ def loaded(settings: CloakSettings, make: Callable[[], T]) -> T:
 
 def failed_record(photo: Path, settings: CloakSettings, kind: str, message: str) -> Record:
     """The record of a photo that could not be tried."""
-    from ..records import blank
+    from ..cloaking.verdict import blank
 
     return blank(str(photo), settings) | {"error": {"kind": kind, "message": message}}

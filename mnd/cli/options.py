@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 from cyclopts import Parameter
 
 from ..base.runtime import Device
-from ..levels import Level, Plan, Reference, told
-from ..settings import CloakSettings
+from ..cloaking.levels import Level, Plan, Reference, told
+from ..cloaking.settings import CloakSettings
 from .common import UsageError
 
 DEFAULT = CloakSettings()

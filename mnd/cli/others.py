@@ -35,7 +35,7 @@ def check(
     """
     settings = cloak_settings(targets=split_names(targets), gallery=gallery, device=device, offline=offline)
     from .. import terminal
-    from ..checking import Checker
+    from ..cloaking.checker import Checker
 
     meter = terminal.Meter()
     with contextlib.redirect_stdout(sys.stderr):

@@ -11,8 +11,8 @@ from typing import Any
 from ..base.files import shown
 from ..base.runtime import versions
 from ..base.types import Progress
+from ..cloaking.settings import CloakSettings
 from ..photo.walking import Photos, none_left, photos
-from ..settings import CloakSettings
 from .manifest import FORMAT, Line
 from .settings import ProtectSettings
 

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from ..base.disks import DiskWarning
 from ..base.files import shown, try_folder
+from ..cloaking.record import without_person
+from ..cloaking.settings import CloakSettings
 from ..photo.walking import Kind, called, counted, said
-from ..settings import CloakSettings
-from ..verdict import without_person
 from . import engines, identity
 from .assembling import Assembler
 from .engines import Job

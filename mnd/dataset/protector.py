@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import disks
 from ..base.files import PhotoError, check_name, read_bytes, write_checked
-from ..settings import CloakSettings
+from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Stat
 from .outputs import Places
 from .settings import NoFace
 
 if TYPE_CHECKING:
-    from ..cloaking import Cloaker
+    from ..cloaking.cloaker import Cloaker
     from ..optimizer.batching import Meeting
 
 Record = dict[str, Any]
@@ -39,7 +39,7 @@ class DiskFullError(OSError):
 
 def blank(name: str, settings: CloakSettings) -> Record:
     """A record of `mnd cloak --json`, and what the manifest has beyond it, before anything is done."""
-    from ..records import blank as cloaked
+    from ..cloaking.verdict import blank as cloaked
 
     return cloaked(name, settings) | {
         "status": "failed", "input_sha256": None, "input_stat": None, "output_sha256": None,
@@ -94,7 +94,7 @@ class Protector:
         import torch
 
         from ..base.runtime import pick_device
-        from ..cloaking import Cloaker
+        from ..cloaking.cloaker import Cloaker
         from ..optimizer.batching import Meeting
 
         disks.silence()  # the parent has said what the disk cannot do
@@ -247,7 +247,7 @@ def _holds(path: Path, data: bytes) -> bool:
 
 def tell_error(record: Record, error: Exception) -> None:
     """Write an error into a record, a fault of ours too; that is told in full on standard error."""
-    from ..records import failed
+    from ..cloaking.verdict import failed
 
     try:
         failed(record, error)

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..base.files import write_atomic
 from ..base.html import pairs, render
+from ..cloaking.record import without_person
 from ..photo.walking import said as in_words
-from ..verdict import without_person
 from .manifest import Index, Line, manifests
 from .sources import Source
 from .spread import Histogram, Spread

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..settings import CloakSettings
+from ..cloaking.settings import CloakSettings
 
 EngineName = Literal["local", "ray"]
 NoFace = Literal["hold", "copy", "skip", "whole", "fail"]

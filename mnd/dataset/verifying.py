@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.files import PhotoError, read_bytes
-from ..settings import CloakSettings
+from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Refused, Shard, Stat
 from .planning import Planner, Task
 from .protector import Record, blank, tell_error
@@ -75,7 +75,7 @@ class Verifier:
     def __init__(self, job: VerifyJob) -> None:
         import torch
 
-        from ..checking import Checker
+        from ..cloaking.checker import Checker
 
         torch.set_num_threads(1)
         self.job = job

@@ -12,16 +12,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..areas import Area, area_of
 from ..attacks.problem import Margin as MarginOf
 from ..attacks.problem import Problem
 from ..base.runtime import pick_device
 from ..base.types import Pixels
 from ..channel import straight_through, to_pixels, to_tensor
+from ..cloaking.crops import Area, area_of
+from ..cloaking.settings import CloakSettings
+from ..cloaking.subjects import Gallery, Subject, find
 from ..faces.detector import Detector
 from ..photo.photo import Photo
-from ..settings import CloakSettings
-from ..subjects import Gallery, Subject, find
 from ..targets import registry
 from ..targets.alignment import shaken
 from ..targets.classifier import Classifier

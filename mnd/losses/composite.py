@@ -57,8 +57,8 @@ class Composite(Distance):
         structure: default `SSIM(border="reflect")`, which leaves no cheap place at the edge.
         gradient: default `Gradient()`.
         learned: a `Distance`, or any function of `(x, y)` that gives `(B,)`; exactly when `rho > 0`.
-        spread: c of the geometry in which a search moves (see `mnd.optimizer.geometry`): 0 concentrates the change
-            where it pays most, more spreads it, which the eye likes better than the mean square error does.
+        spread: c of the geometry in which a search moves (see `mnd.optimizer.geometry`): 0 concentrates the
+            change where it pays most, more spreads it, which the eye likes better than the mean square error.
         flat: its other power: how much more the same change counts where the distance is steep.
 
     Raises:

@@ -15,7 +15,7 @@ TEMPLATES: dict[str, tuple[tuple[int, int], tuple[tuple[float, float], ...], tup
         ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)),
         (1.0, 1.0, 1.0, 1.0, 1.0),
     ),
-    # Our landmarks (`mnd.faces.detector`) in the chips that dlib's own pipeline cuts: median over 100 LFW photos of 10
+    # Our landmarks (`mnd.faces`) in the chips that dlib's own pipeline cuts: median over 100 LFW photos of 10
     # people. dlib aligns by two corners of each eye and the nose, so the mouth does not count: the median
     # distance of the embedding from dlib's own is .09, and .12 when all five landmarks count the same.
     "dlib150": (

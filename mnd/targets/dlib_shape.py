@@ -158,7 +158,7 @@ def _brightness(pixels: Pixels, places: Float64) -> Float32:
 def rect_from_landmarks(faces: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """About the rectangles `(K, 4)` in which dlib's detector would see faces with landmarks `(K, 5, 2)`.
 
-    The landmarks are those of `mnd.faces.detector`: eyes, nose, corners of the mouth. With their mean m and the root r
+    The landmarks are those of `mnd.faces`: eyes, nose, corners of the mouth. With their mean m and the root r
     of their mean square distance from it, a rectangle is the upright square of side 3.75 r about
     m - (0, .056 r), rounded to whole pixels. dlib's own come in sizes a fifth apart, so 80 % of their
     sides lie within 12 % of these.

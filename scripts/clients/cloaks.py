@@ -21,10 +21,10 @@ import torch
 from PIL import Image
 from sittings import FORMATS, sittings, source
 
-from mnd.cloaking import Cloaker
+from mnd.cloaking.cloaker import Cloaker
+from mnd.cloaking.levels import Level
+from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import FaceError
-from mnd.levels import Level
-from mnd.settings import CloakSettings
 
 LEVELS = ("minimum", "robust", "strong")
 GALLERIES = ("gallery", "alone")

@@ -15,13 +15,13 @@ from dataset import tiny
 from dataset.test_protect import files, lines, told
 from PIL import Image
 
+from mnd.cloaking.settings import CloakSettings
 from mnd.dataset import identity, protector
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path
 from mnd.dataset.settings import ProtectSettings
 from mnd.dataset.sources import source
 from mnd.photo.walking import photos
-from mnd.settings import CloakSettings
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 
@@ -249,7 +249,7 @@ class Doubtful:
 
 @pytest.fixture
 def doubtful(protect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("mnd.cloaking.Cloaker", lambda *_, **__: Doubtful())
+    monkeypatch.setattr("mnd.cloaking.cloaker.Cloaker", lambda *_, **__: Doubtful())
     monkeypatch.setattr(protector, "_whole", lambda cloaker: cloaker)
     (tmp_path / "in").mkdir()
     for number, kind in enumerate(protector.DOUBTS):

@@ -14,13 +14,14 @@ from cloak_helpers import FACE, cloaker, read, write
 from dlib_judge import SAME, distances
 from PIL import Image
 
-from mnd import check, cli, cloaking
+from mnd import check, cli
 from mnd.base.files import sha256_of
+from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.verdict import blank
 from mnd.dataset.items import Item
 from mnd.dataset.protector import Protector
 from mnd.optimizer.mnd import Result
-from mnd.records import blank
-from mnd.settings import CloakSettings
 
 
 def command(*words: object) -> int:

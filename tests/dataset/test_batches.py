@@ -23,7 +23,9 @@ from dataset.test_protect import bytes_of, files, lines
 from PIL import Image
 from skimage import data
 
-from mnd import Cloaker, views
+from mnd import Cloaker
+from mnd.cloaking import eot
+from mnd.cloaking.settings import CloakSettings
 from mnd.dataset import engines, identity
 from mnd.dataset.engines import local
 from mnd.dataset.items import Item
@@ -31,7 +33,6 @@ from mnd.dataset.manifest import manifest_path, read_manifest
 from mnd.dataset.protector import DiskFullError, ProtectJob, Protector
 from mnd.dataset.settings import ProtectSettings, both_settings
 from mnd.optimizer import batching
-from mnd.settings import CloakSettings
 
 PHOTOS = 8
 
@@ -120,16 +121,16 @@ def trouble(
     monkeypatch: pytest.MonkeyPatch, side: int, error: Callable[[], Exception | None]
 ) -> Iterator[None]:
     """The third step of a photo of that height raises."""
-    usual = views.Views.__call__
+    usual = eot.Views.__call__
 
-    def call(self: views.Views, y: Any) -> Any:
+    def call(self: eot.Views, y: Any) -> Any:
         self.steps_done = getattr(self, "steps_done", 0) + 1  # type: ignore[attr-defined]
         if y.shape[2] == side and self.steps_done == 3 and (raised := error()):  # type: ignore[attr-defined]
             raise raised
         return usual(self, y)
 
     with monkeypatch.context() as patch:
-        patch.setattr(views.Views, "__call__", call)
+        patch.setattr(eot.Views, "__call__", call)
         yield
 
 
@@ -246,7 +247,7 @@ def test_on_a_gpu_there_is_a_meeting_in_any_case(
             made.update(meeting=meeting)
             self.settings = settings
 
-    monkeypatch.setattr("mnd.cloaking.Cloaker", Spy)
+    monkeypatch.setattr("mnd.cloaking.cloaker.Cloaker", Spy)
     ProtectJob(CloakSettings(targets=(card,)), "copy", tmp_path, tmp_path, "0")()
     assert made["meeting"].chunk == batching.CHUNK_ON_GPU
 

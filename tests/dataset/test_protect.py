@@ -17,10 +17,10 @@ from PIL import Image
 
 import mnd
 from mnd import Cloaker, CloakSettings
+from mnd.cloaking.levels import Plan
 from mnd.dataset import identity
 from mnd.dataset.manifest import headers, latest, manifest_path, manifests
 from mnd.dataset.settings import ProtectSettings, both_settings
-from mnd.levels import Plan
 
 
 def files(folder: Path) -> list[str]:

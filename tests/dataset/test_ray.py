@@ -285,7 +285,7 @@ def test_of_a_batch_whose_worker_dies_each_item_is_tried_again_alone(cluster: An
 def test_a_node_without_the_folder_of_the_results_is_told(cluster: Any, tmp_path: Path):
     from dataset.fakes import TrivialJob
 
-    from mnd.settings import CloakSettings
+    from mnd.cloaking.settings import CloakSettings
 
     job = TrivialJob(CloakSettings(targets=("dlib",)), "copy", tmp_path / "none", tmp_path, "0")
     with pytest.raises(FileNotFoundError, match=rf"none: there is no such folder on {socket.gethostname()}"):

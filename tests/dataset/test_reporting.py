@@ -22,11 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from mnd.cloaking.page import difference_picture
 from mnd.dataset import reporting, spread, worst
 from mnd.dataset.manifest import ManifestError, latest, manifests
 from mnd.dataset.reporting import Tally, sentences, write_report
 from mnd.dataset.spread import Histogram, Spread
-from mnd.page import difference_picture
 
 BEFORE, AFTER, DIFFERENCE = "before", "after", "difference"
 

@@ -22,9 +22,9 @@ if __name__ == "__main__":
     start = time.perf_counter()
     from dataset.fakes import TrivialJob
 
+    from mnd.cloaking.settings import CloakSettings
     from mnd.dataset import protect
     from mnd.dataset.settings import ProtectSettings
-    from mnd.settings import CloakSettings
 
     protect.ProtectJob = TrivialJob  # type: ignore[misc]
     settings = ProtectSettings(workers=int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .base.files import PhotoError
-from .base.types import Edges, Pixels
-from .channel import to_tensor
-from .faces.detector import Detector, Face, FaceError, overlap, parse_box, select
-from .photo.photo import Photo
-from .photo.walking import none_left, photos, suffixes
+from ..base.files import PhotoError
+from ..base.types import Edges, Pixels
+from ..channel import to_tensor
+from ..faces.detector import Detector, Face, FaceError, overlap, parse_box, select
+from ..photo.photo import Photo
+from ..photo.walking import none_left, photos, suffixes
+from ..targets.embedding import FaceTarget
+from ..targets.ensemble import Margin
+from ..targets.looks import Look
+from ..targets.target import Reference, Target
 from .settings import CloakSettings
-from .targets.embedding import FaceTarget
-from .targets.ensemble import Margin
-from .targets.looks import Look
-from .targets.target import Reference, Target
 
 SUFFIXES = suffixes()
 SAME_FACE = 0.3

@@ -7,8 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
+from ..targets.embedding import FaceTarget
 from .subjects import Subject
-from .targets.embedding import FaceTarget
 
 Area = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels."""

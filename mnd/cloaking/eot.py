@@ -9,16 +9,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .areas import Area
-from .channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
+from ..channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
+from ..losses.adversarial import nearest
+from ..targets.alignment import shaken
+from ..targets.embedding import FaceTarget
+from ..targets.ensemble import Margin
+from ..targets.looks import ALIGNED, LOOKS, Look
+from ..targets.target import Reference, Target
+from .crops import Area
 from .levels import Plan
-from .losses.adversarial import nearest
 from .subjects import Subject
-from .targets.alignment import shaken
-from .targets.embedding import FaceTarget
-from .targets.ensemble import Margin
-from .targets.looks import ALIGNED, LOOKS, Look
-from .targets.target import Reference, Target
 
 LOGIT = 1.0
 """What stands for the threshold of a classifier, which is zero."""

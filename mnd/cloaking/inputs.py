@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .base.types import Pixels
-from .channel import to_pixels, to_tensor
-from .photo.photo import Photo
+from ..base.types import Pixels
+from ..channel import to_pixels, to_tensor
+from ..photo.photo import Photo
 
 
 def opened(picture: Any) -> tuple[Photo, Callable[[Pixels], Any]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from .base.runtime import Device
-from .base.types import Edges
+from ..base.runtime import Device
+from ..base.types import Edges
 from .levels import PLANS, Level, Plan, Reference
 
 RHO = 2000.0

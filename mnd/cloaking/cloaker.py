@@ -12,21 +12,28 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from . import kinds
-from .areas import area_of, groups, support
-from .base.files import PhotoError, cloaked_path, write_checked
-from .base.runtime import pick_device
-from .base.types import Pixels, Progress
-from .channel import CHECKS, shared_colours, through, to_pixels, to_tensor
-from .faces.detector import Detector
+from ..base.files import PhotoError, cloaked_path, write_checked
+from ..base.runtime import pick_device
+from ..base.types import Pixels, Progress
+from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
+from ..faces.detector import Detector
+from ..losses.standard import standard
+from ..metrics.fidelity import quality
+from ..optimizer.batching import Meeting
+from ..optimizer.mnd import MND, SearchSettings
+from ..photo.photo import Photo
+from ..photo.second_reader import disagreement
+from ..targets import registry
+from ..targets.embedding import FaceTarget
+from ..targets.network import FrozenNetwork
+from ..targets.target import Target
+from . import inputs
+from .crops import area_of, groups, support
+from .eot import Views
 from .levels import Plan
-from .losses.standard import standard
-from .metrics.fidelity import quality
-from .optimizer.batching import Meeting
-from .optimizer.mnd import MND, SearchSettings
-from .photo.photo import Photo
-from .photo.second_reader import disagreement
-from .records import (
+from .settings import CloakSettings
+from .subjects import Gallery, Opinion, Subject, find
+from .verdict import (
     TROUBLE,
     all_fooled,
     blank,
@@ -38,13 +45,6 @@ from .records import (
     too_visible,
     units_recognised,
 )
-from .settings import CloakSettings
-from .subjects import Gallery, Opinion, Subject, find
-from .targets import registry
-from .targets.embedding import FaceTarget
-from .targets.network import FrozenNetwork
-from .targets.target import Target
-from .views import Views
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room."""
@@ -68,7 +68,8 @@ class Cloaker:
     Args:
         settings: see `CloakSettings`.
         progress: called during loading and searching.
-        meeting: where the searches of several threads ask the networks together; see `mnd.optimizer.batching`.
+        meeting: where the searches of several threads ask the networks together, as
+            `mnd.optimizer.batching` says.
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
@@ -317,6 +318,6 @@ def cloak(
         return type(photo)(record["output"])
     if out is not None:
         raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
-    opened, back = kinds.opened(photo)
+    opened, back = inputs.opened(photo)
     pixels, _ = Cloaker(settings).picture(opened)
     return back(pixels)

@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .base.types import Pixels
-from .channel import VERIFICATION, resized
-from .cloaking import Cloaker
-from .faces.detector import FaceError
-from .metrics.fidelity import quality
-from .photo.photo import Photo
-from .records import TROUBLE, Record, conclude, failed, gallery_record, regions
+from ..base.types import Pixels
+from ..channel import VERIFICATION, resized
+from ..faces.detector import FaceError
+from ..metrics.fidelity import quality
+from ..photo.photo import Photo
+from .cloaker import Cloaker
 from .settings import CloakSettings
 from .subjects import Subject, find, marks
+from .verdict import TROUBLE, Record, conclude, failed, gallery_record, regions
 
 
 class Checker(Cloaker):

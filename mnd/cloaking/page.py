@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from .base.types import Pixels
+from ..base.types import Pixels
 
 LARGEST_GAIN = 64
 PAGE_WIDTH = 1200

@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from .base.files import PhotoError
-from .base.types import Pixels
-from .channel import CHECKS, VERIFICATION
-from .faces.detector import Detector, FaceError
+from ..base.files import PhotoError
+from ..base.types import Pixels
+from ..channel import CHECKS, VERIFICATION
+from ..faces.detector import Detector, FaceError
+from ..targets.ensemble import Margin
+from ..targets.looks import FEW, LOOKS, Look
+from ..targets.target import Target
 from .levels import Level
 from .settings import CloakSettings
 from .subjects import Gallery, Opinion, Subject
-from .targets.ensemble import Margin
-from .targets.looks import FEW, LOOKS, Look
-from .targets.target import Target
 
 Record = dict[str, Any]
 TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
