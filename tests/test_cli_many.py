@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from mnd import cli, terminal
+from mnd import cli
 from mnd.base.weights import OfflineError
+from mnd.cli import terminal
 from mnd.cloaking.settings import CloakSettings
 
 

@@ -165,7 +165,7 @@ def test_a_second_run_is_refused_while_the_first_works(src: Path, tmp_path: Path
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
-    from mnd.dataset.progress import Meter
+    from mnd.cli.progress import Meter
 
     now = 0.0
     meter = Meter(every=30.0, clock=lambda: now)

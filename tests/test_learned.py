@@ -47,7 +47,7 @@ def test_reports_name_metric_trunk_and_version(pair):
 
 
 def test_they_stand_in_the_page_and_on_the_terminal(pair):
-    from mnd import terminal
+    from mnd.cli import terminal
     from mnd.cloaking import page as pages
 
     told = quality(*pair, [(10, 10, 120, 120)]).as_json()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from . import cloak, evaluate, others, protect, study  # noqa: F401  their commands register themselves
-from .common import (
+from .app import (
     DONE,
     FAILED,
     INTERRUPTED,

@@ -14,11 +14,11 @@ from cyclopts import Parameter
 
 from ..base.files import cloaked_path
 from ..cloaking.settings import CloakSettings
-from .common import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
+from .app import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson
 
 if TYPE_CHECKING:
-    from ..terminal import Meter
+    from .terminal import Meter
 
 
 @app.command
@@ -38,7 +38,7 @@ def cloak(
     """
     settings = how.settings()
     outs = _destinations(photos, out)
-    from .. import terminal
+    from . import terminal
 
     meter = terminal.Meter()
     records: list[Record] = []

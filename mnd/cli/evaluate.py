@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from ..base.jsonlines import finite
 from ..base.runtime import Device
 from ..evaluation.settings import EvaluationSettings, Form
-from .common import DONE, FAILED, UsageError, app
+from .app import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names
 
 
@@ -73,9 +73,9 @@ def evaluate(
 
 
 def _evaluated(settings: EvaluationSettings, out: Path, as_json: bool) -> int:
-    from .. import terminal
     from ..evaluation.run import Evaluation
     from ..report import write_report
+    from . import terminal
 
     meter = terminal.Meter()
     try:

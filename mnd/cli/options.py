@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from ..base.runtime import Device
 from ..cloaking.levels import Level, Plan, Reference, told
 from ..cloaking.settings import CloakSettings
-from .common import UsageError
+from .app import UsageError
 
 DEFAULT = CloakSettings()
 N = TypeVar("N", int, float)

@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..base.jsonlines import finite
-from .common import DONE, FAILED, NotReadyError, app, failed_record, loaded, tell
+from .app import DONE, FAILED, NotReadyError, app, failed_record, loaded, tell
 from .options import DEFAULT, AsJson, Gallery, Offline, OnDevice, Targets, cloak_settings, split_names
 
 
@@ -34,8 +34,8 @@ def check(
         cloaked: The file that was made of it.
     """
     settings = cloak_settings(targets=split_names(targets), gallery=gallery, device=device, offline=offline)
-    from .. import terminal
     from ..cloaking.checker import Checker
+    from . import terminal
 
     meter = terminal.Meter()
     with contextlib.redirect_stdout(sys.stderr):
@@ -60,7 +60,7 @@ def list_targets(*, as_json: AsJson = False) -> int:
         for row in rows:
             print(json.dumps(finite(row)))
     else:
-        from ..terminal import show_targets
+        from .terminal import show_targets
 
         show_targets(rows)
     return DONE
@@ -73,9 +73,9 @@ def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path()) -> int:
     Args:
         out: The folder to write to; the working folder by default.
     """
-    from .. import terminal
     from ..base.files import PhotoError
-    from ..demo import demo as run
+    from . import terminal
+    from .demonstration import demo as run
 
     meter = terminal.Meter()
     try:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..dataset.settings import EngineName, NoFace, ProtectSettings
-from .common import DONE, FAILED, INTERRUPTED, UsageError, app
+from .app import DONE, FAILED, INTERRUPTED, UsageError, app
 from .options import NO_FLAGS, AsCloak, AsJson, attribute_docs
 
 if TYPE_CHECKING:
-    from ..dataset.progress import Meter
     from ..dataset.protect import Protection
+    from .progress import Meter
 
 TERMINATED = 143
 """Exit status after SIGTERM."""
@@ -84,8 +84,8 @@ def protect(
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
-    from ..dataset.progress import Meter
     from ..dataset.protect import Protection
+    from .progress import Meter
 
     meter = Meter(as_json)
     try:
@@ -97,8 +97,8 @@ def protect(
 
 def _run(run: Protection, meter: Meter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
-    from .. import terminal
     from ..base.weights import OfflineError
+    from . import terminal
 
     status: int | None = None
     try:

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from ..base.jsonlines import finite
 from ..study.settings import StudySettings
-from .common import DONE, FAILED, UsageError, app
+from .app import DONE, FAILED, UsageError, app
 from .options import AsJson, attribute_docs, split_names
 
 DEFAULT = StudySettings()
@@ -55,7 +55,7 @@ def create(
         out: Folder of the study; there must be no study in it yet.
     """
     from .. import study as studies
-    from ..terminal import complain, printable
+    from .terminal import complain, printable
 
     try:
         page = studies.create(
@@ -103,7 +103,7 @@ def score(
         unfinished: Count answers that were not finished, too.
     """
     from .. import study as studies
-    from ..terminal import complain, show_scores
+    from .terminal import complain, show_scores
 
     try:
         scores = studies.score(folder, answers, out=out, unfinished=unfinished)

@@ -16,10 +16,11 @@ from dataset.test_protect import told
 from rich.console import Console
 from rich.text import Text
 
-from mnd import cli, terminal
+from mnd import cli
 from mnd.base import disks
 from mnd.base.disks import DiskWarning
 from mnd.base.files import PhotoError, check_free, try_folder, write_atomic
+from mnd.cli import terminal
 
 
 @pytest.fixture(autouse=True)

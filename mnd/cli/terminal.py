@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from .cloaking.record import without_person
+from ..cloaking.record import without_person
 
 if TYPE_CHECKING:
-    from .dataset.protect import Summary
+    from ..dataset.protect import Summary
 
 PIPED_WIDTH = 200
 """Columns of a table that goes to a file or another program."""

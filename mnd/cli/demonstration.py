@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .base.files import PhotoError, write_atomic
-from .base.types import Pixels
-from .cloaking.page import Row, before_after_strip, difference_picture, page
-from .photo.photo import Photo
+from ..base.files import PhotoError, write_atomic
+from ..base.types import Pixels
+from ..cloaking.page import Row, before_after_strip, difference_picture, page
+from ..photo.photo import Photo
 
 NAME = "astronaut"
 
@@ -41,8 +41,8 @@ def demo(folder: Path, progress: Callable[[str, int, int], None] | None = None) 
     """
     from skimage import data
 
-    from .cloaking.cloaker import Cloaker
-    from .cloaking.settings import CloakSettings
+    from ..cloaking.cloaker import Cloaker
+    from ..cloaking.settings import CloakSettings
 
     photo: Callable[[], Pixels] = data.astronaut
     before = np.ascontiguousarray(photo())

@@ -88,7 +88,7 @@ app = App(
 
 def tell(record: Record, as_json: bool, show: Callable[[Record], None]) -> None:
     """One photo's result on standard output, and what went wrong on standard error."""
-    from ..terminal import complain, outcome
+    from .terminal import complain, outcome
 
     if as_json:
         print(json.dumps(finite(record), allow_nan=False), flush=True)

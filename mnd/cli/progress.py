@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from ..base.jsonlines import finite
-from ..terminal import console, outcome, printable
+from .terminal import console, outcome, printable
 
 EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
