@@ -32,7 +32,7 @@ from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking.cloaker import Cloaker
 from mnd.cloaking.settings import RHO, CloakSettings
 from mnd.cloaking.subjects import Gallery, Subject, find
-from mnd.evaluation.problems import cropped
+from mnd.evaluation.cases import cropped
 from mnd.evaluation.results import MEASURES, RESULTS, read_results
 from mnd.evaluation.run import evaluate
 from mnd.evaluation.settings import EvaluationSettings

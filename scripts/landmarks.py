@@ -1,4 +1,4 @@
-"""How far landmarks move when a face is changed: what `mnd.evaluation.problems.SHAKE` stands for."""
+"""How far landmarks move when a face is changed: what `mnd.evaluation.cases.SHAKE` stands for."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rivals import RIVALS
 
-from mnd.evaluation import plots
+from mnd.evaluation.report import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def transfer_plot(
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    with plots._figure(8.2, 3.5) as figure:
+    with figures._figure(8.2, 3.5) as figure:
         panels = figure.subplots(1, len(curves), sharex=True, sharey=True, squeeze=False)[0]
         for panel, (channel, methods) in zip(panels, curves.items(), strict=True):
             _panel(panel, methods)
@@ -38,11 +38,11 @@ def transfer_plot(
         panels[0].set_ylabel(f"held-back photos that\n{unseen} no longer matches")
         figure.supxlabel("mean SSIMULACRA2 of the saved file   \N{RIGHTWARDS ARROW} better", fontsize=9.5)
         panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=2.6, fontsize=9)
-        return plots._svg(figure)
+        return figures._svg(figure)
 
 
 def _panel(axes: Axes, methods: Mapping[str, Points]) -> None:
-    look = plots.styles(list(TITLES))
+    look = figures.styles(list(TITLES))
     for name, points in methods.items():
         across, up = zip(*sorted(points), strict=True)
         style = look[name]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnd import cli
 from mnd.channel import to_tensor
-from mnd.evaluation.problems import cropped
+from mnd.evaluation.cases import cropped
 from mnd.study.order import order
 from mnd.targets import registry
 

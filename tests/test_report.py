@@ -17,15 +17,15 @@ from html_helpers import Reader
 from PIL import Image
 from report_helpers import ATTACKS, TARGETS, make_report, run_card, write_lines
 
-from mnd import report, report_pictures
 from mnd.cloaking.page import difference_picture
 from mnd.evaluation.curves import Curve
+from mnd.evaluation.report import examples, page
+from mnd.evaluation.report.page import write_report
+from mnd.evaluation.report.plots import inline
+from mnd.evaluation.report.tables import equal_success_table, mos_table, quality_table
+from mnd.evaluation.report.verdicts import sentences, verdicts
 from mnd.evaluation.results import MEASURES, Row, by_target, read_results
 from mnd.evaluation.summary import Summary, summarise
-from mnd.report import write_report
-from mnd.report_facts import sentences, verdicts
-from mnd.report_plots import inline
-from mnd.report_tables import equal_success_table, mos_table, quality_table
 
 pytest.importorskip("matplotlib")
 
@@ -222,7 +222,7 @@ def test_opinion_scores_are_sorted() -> None:
 def test_scores_are_joined_where_people_were_asked(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(report, "_scores", lambda _: {("mnd", TARGETS[0]): (4.25, 4.0, 4.5)})
+    monkeypatch.setattr(page, "_scores", lambda _: {("mnd", TARGETS[0]): (4.25, 4.0, 4.5)})
     for name in ("results.jsonl", "run.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "pictures").symlink_to(folder / "pictures")
@@ -243,7 +243,7 @@ def test_scores_of_something_else_are_refused(tmp_path: Path) -> None:
 
 def test_examples_show_the_saved_files_to_the_bit(folder: Path) -> None:
     rows = by_target(read_results(folder / "results.jsonl"))
-    found = report_pictures.examples(folder, rows, {})
+    found = examples.examples(folder, rows, {})
     assert len(found) == 10
     for example in found:
         assert [one.title for one in example.shown] == list(rows[example.target])
@@ -260,7 +260,7 @@ def test_examples_show_the_saved_files_to_the_bit(folder: Path) -> None:
 
 def test_examples_are_spread_and_have_the_worst(folder: Path) -> None:
     rows = by_target(read_results(folder / "results.jsonl"))
-    found = [e for e in report_pictures.examples(folder, rows, {}) if e.target == TARGETS[0]]
+    found = [e for e in examples.examples(folder, rows, {}) if e.target == TARGETS[0]]
     quality = {row.picture: row.value("ssimulacra2") or 0.0 for row in rows[TARGETS[0]]["mnd"]}
     shown = [quality[example.picture] for example in found]
     assert (shown[0], shown[2]) == (min(quality.values()), max(quality.values()))
@@ -270,14 +270,14 @@ def test_examples_are_spread_and_have_the_worst(folder: Path) -> None:
 
 def test_pictures_keep_to_their_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = by_target(read_results(folder / "results.jsonl"))
-    one = report_pictures.examples(folder, rows, {})[0].weight
-    monkeypatch.setattr(report_pictures, "BUDGET", 4 * one)
-    few = report_pictures.examples(folder, rows, {})
+    one = examples.examples(folder, rows, {})[0].weight
+    monkeypatch.setattr(examples, "BUDGET", 4 * one)
+    few = examples.examples(folder, rows, {})
     assert 3 <= len(few) < 10
     assert sum(example.weight for example in few) <= 4 * one
-    monkeypatch.setattr(report_pictures, "BUDGET", one)
-    monkeypatch.setattr(report_pictures, "_LEAST_SIDE", 4)
-    small = report_pictures.examples(folder, rows, {})
+    monkeypatch.setattr(examples, "BUDGET", one)
+    monkeypatch.setattr(examples, "_LEAST_SIDE", 4)
+    small = examples.examples(folder, rows, {})
     assert all(example.scale < 1 for example in small)
     assert sum(example.weight for example in small) <= one
 
@@ -287,7 +287,7 @@ def test_large_pictures_are_reduced(tmp_path: Path) -> None:
     folder = make_report(tmp_path, ("mnd", "pgd"), TARGETS[:1], pictures=1, clean=clean)
     text = write_report(folder).read_text(encoding="utf-8")
     assert "shown at 80 % of its size" in text
-    [example] = report_pictures.examples(folder, by_target(read_results(folder / "results.jsonl")), {})
+    [example] = examples.examples(folder, by_target(read_results(folder / "results.jsonl")), {})
     assert pixels(example.before).shape[1] == 1200
 
 

@@ -73,8 +73,8 @@ def evaluate(
 
 
 def _evaluated(settings: EvaluationSettings, out: Path, as_json: bool) -> int:
+    from ..evaluation.report.page import write_report
     from ..evaluation.run import Evaluation
-    from ..report import write_report
     from . import terminal
 
     meter = terminal.Meter()

@@ -108,7 +108,7 @@ def score(
     try:
         scores = studies.score(folder, answers, out=out, unfinished=unfinished)
         if out is not None and (out / "results.jsonl").is_file():
-            from ..report import write_report
+            from ..evaluation.report.page import write_report
 
             write_report(out)
     except (ValueError, FileNotFoundError) as error:

@@ -23,9 +23,9 @@ from ..base.runtime import versions
 from ..base.types import Pixels, Progress
 from ..channel import to_pixels
 from ..targets import registry
-from . import saving
+from . import saved
+from .cases import Bench, Case, Verdict
 from .measures import brief, measures
-from .problems import Bench, Case, Verdict
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
 
@@ -122,7 +122,7 @@ class Evaluation:
     def _line(self, bench: Bench, case: Case, attack: Attack) -> Line:
         clean = self._path(bench.name, "clean", case, ".png")
         if not (self.out / clean).exists():
-            saving.write(self.out / clean, case.pixels, "png", 100)
+            saved.write(self.out / clean, case.pixels, "png", 100)
         line: Line = {
             "attack": attack.name, "target": bench.name, "picture": case.picture.name, "counted": True,
             "success": False, "dial": attack.dial, "setting": None, "tried": [],
@@ -137,7 +137,7 @@ class Evaluation:
     def _swept(self, bench: Bench, case: Case, attack: Attack) -> Line:
         tried: list[Line] = []
         for setting in attack.sweep:
-            suffix = f".{attack.dial}-{setting:g}{saving.SUFFIX[self.settings.form]}"
+            suffix = f".{attack.dial}-{setting:g}{saved.SUFFIX[self.settings.form]}"
             path = self._path(bench.name, attack.name, case, suffix)
             shown, costs = self._attacked(bench, case, attack, setting, path)
             verdict = case.verdict(shown)
@@ -175,7 +175,7 @@ class Evaluation:
         costs = {"seconds": time.perf_counter() - start, "peak_mb": peak.megabytes}
         costs |= {name: getattr(problem, name) for name in ("passes", "forwards", "backwards")}
         pixels = case.pasted(image)
-        return saving.write(self.out / path, pixels, self.settings.form, self.settings.quality), costs
+        return saved.write(self.out / path, pixels, self.settings.form, self.settings.quality), costs
 
     def _verdicts(self, case: Case, shown: Pixels, verdict: Verdict) -> Line:
         scores = {
@@ -190,7 +190,7 @@ class Evaluation:
             after.target: None if before.fooled else after.fooled
             for before, after in zip(case.clean.judges, verdict.judges, strict=True)
         }
-        channel = {name: case.verdict(step(shown)).success for name, step in saving.CHANNEL.items()}
+        channel = {name: case.verdict(step(shown)).success for name, step in saved.CHANNEL.items()}
         return {"scores": scores, "judges": judges, "channel": channel}
 
     def _path(self, target: str, attack: str, case: Case, suffix: str) -> str:
@@ -283,7 +283,7 @@ def evaluate(
         ModuleNotFoundError: an attack needs a package that is not installed.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
-    from ..report import write_report
+    from .report.page import write_report
 
     Evaluation(settings, Path(out), progress, command).run()
     return write_report(Path(out))

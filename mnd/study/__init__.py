@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .joining import joined
+    from ..evaluation.report.opinions import joined
     from .making import create
     from .scores import Scores, score
     from .settings import StudySettings

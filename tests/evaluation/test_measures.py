@@ -11,7 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from mnd.channel import to_tensor
-from mnd.evaluation import saving
+from mnd.evaluation import saved
 from mnd.evaluation.measures import measures
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.lpips import LPIPS
@@ -58,14 +58,14 @@ def test_what_a_small_picture_has_not():
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
 def test_what_was_written_is_read(form, tmp_path):
-    shown = saving.write(tmp_path / "a" / "b", PHOTO, form, 95)
+    shown = saved.write(tmp_path / "a" / "b", PHOTO, form, 95)
     assert np.array_equal(shown, PHOTO) == (form == "png")
     assert np.abs(shown.astype(int) - PHOTO).mean() < 3
-    assert saving.decoded(saving.encoded(PHOTO, form, 95)).shape == PHOTO.shape
+    assert saved.decoded(saved.encoded(PHOTO, form, 95)).shape == PHOTO.shape
 
 
 def test_the_channel_changes_every_picture():
-    for name, step in saving.CHANNEL.items():
+    for name, step in saved.CHANNEL.items():
         seen = step(PHOTO)
         assert seen.shape == ((120, 120, 3) if name == "half" else PHOTO.shape)
         assert name == "half" or not np.array_equal(seen, PHOTO)

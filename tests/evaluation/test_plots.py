@@ -12,7 +12,7 @@ from report_helpers import STRENGTH
 pytest.importorskip("matplotlib")
 
 from mnd.evaluation.curves import Curve
-from mnd.evaluation.plots import OURS_COLOUR, curve_plot, means_plot, styles
+from mnd.evaluation.report.figures import OURS_COLOUR, curve_plot, means_plot, styles
 from mnd.evaluation.results import MEASURES, Row
 from mnd.evaluation.summary import summarise
 

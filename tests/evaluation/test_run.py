@@ -17,11 +17,11 @@ from mnd import attacks
 from mnd.attacks.attack import Attack
 from mnd.channel import to_tensor
 from mnd.evaluation import run
+from mnd.evaluation.cases import Bench, cropped
 from mnd.evaluation.data import people
-from mnd.evaluation.problems import Bench, cropped
 from mnd.evaluation.results import RESULTS, RUN
 from mnd.evaluation.run import Evaluation
-from mnd.evaluation.saving import decoded
+from mnd.evaluation.saved import decoded
 from mnd.evaluation.settings import EvaluationSettings
 from mnd.targets import registry
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .evaluation.curves import dominates
-from .evaluation.results import OURS, Measure
-from .evaluation.summary import Summary
-from .report_tables import UNIT, Curves, Titles, anchors, between, known_measures, percent
+from ..curves import dominates
+from ..results import OURS, Measure
+from ..summary import Summary
+from .tables import UNIT, Curves, Titles, anchors, between, known_measures, percent
 
 JUDGED = ("ssimulacra2", "butteraugli", "ssim", "rlpips", "psnr")
 """The measures of the headline."""

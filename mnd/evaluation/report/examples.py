@@ -10,11 +10,11 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from .base.html import data_uri
-from .base.types import Pixels
-from .cloaking.page import PAGE_WIDTH, difference_picture
-from .evaluation.results import MEASURES, OURS, Measure, Row, attack_order
-from .report_tables import Titles, number
+from ...base.html import data_uri
+from ...base.types import Pixels
+from ...cloaking.page import PAGE_WIDTH, difference_picture
+from ..results import MEASURES, OURS, Measure, Row, attack_order
+from .tables import Titles, number
 
 BUDGET = 12_000_000
 """Characters of pictures on the page, so that it stays below 15 MB."""

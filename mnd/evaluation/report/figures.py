@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .curves import Curve
-from .results import Measure, attack_order, is_ours
-from .summary import Summary
+from ..curves import Curve
+from ..results import Measure, attack_order, is_ours
+from ..summary import Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

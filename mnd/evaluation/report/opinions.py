@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .design import HIDDEN
-from .results import digest
-from .scores import FORMAT, MOS_JSON
+from ...study.design import HIDDEN
+from ...study.results import digest
+from ...study.scores import FORMAT, MOS_JSON
 
 Joined = dict[tuple[str, str], tuple[float, float | None, float | None]]
 

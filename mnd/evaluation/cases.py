@@ -28,7 +28,7 @@ from ..targets.classifier import Classifier
 from ..targets.embedding import FaceTarget
 from ..targets.ensemble import Margin
 from ..targets.target import Reference, Target
-from . import saving
+from . import saved
 from .data import Picture, labelled, people
 from .settings import EvaluationSettings
 
@@ -132,8 +132,8 @@ class Case:
 
     def _saved(self, y: Tensor) -> Tensor:
         (x0, y0, x1, y1), _ = self.place
-        data = saving.encoded(self.pasted(y), self.settings.form, self.settings.quality)
-        return to_tensor(saving.decoded(data)[y0:y1, x0:x1], y.device).to(y.dtype)
+        data = saved.encoded(self.pasted(y), self.settings.form, self.settings.quality)
+        return to_tensor(saved.decoded(data)[y0:y1, x0:x1], y.device).to(y.dtype)
 
 
 def _shaking(target: Target, reference: Reference, seed: int) -> Callable[[Tensor], Tensor]:

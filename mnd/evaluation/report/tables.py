@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .evaluation.curves import Curve, Lead, least_lead, quality_at, share_at
-from .evaluation.results import COSTS, MEASURES, OURS, Measure, is_ours
-from .evaluation.summary import Estimate, Shares, Summary
+from ..curves import Curve, Lead, least_lead, quality_at, share_at
+from ..results import COSTS, MEASURES, OURS, Measure, is_ours
+from ..summary import Estimate, Shares, Summary
 
 Tone = Literal["", "best", "better", "worse", "soft"]
 NEAR = 0.9

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from .base.files import write_atomic
-from .evaluation.plots import COLOURS, GRID, INK, OURS_COLOUR, SOFT, curve_plot, means_plot
-from .evaluation.results import Measure
-from .evaluation.summary import Summary
-from .report_tables import Curves, Titles, known_measures, ranked
+from ...base.files import write_atomic
+from ..results import Measure
+from ..summary import Summary
+from .figures import COLOURS, GRID, INK, OURS_COLOUR, SOFT, curve_plot, means_plot
+from .tables import Curves, Titles, known_measures, ranked
 
 FOLDER = "plots"
 _SHOWN = 6

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .base.files import write_atomic
-from .base.html import pairs, render, text
-from .evaluation.curves import curve
-from .evaluation.results import MEASURES, RESULTS, RUN, Row, attack_order, by_target, read_results, read_run
-from .evaluation.summary import Summary, summarise, write_summary
-from .report_facts import Verdict, sentences, verdicts
-from .report_pictures import Example, examples
-from .report_plots import Plots, slugs, write_plots
-from .report_tables import (
+from ...base.files import write_atomic
+from ...base.html import pairs, render, text
+from ..curves import curve
+from ..results import MEASURES, RESULTS, RUN, Row, attack_order, by_target, read_results, read_run
+from ..summary import Summary, summarise, write_summary
+from .examples import Example, examples
+from .plots import Plots, slugs, write_plots
+from .tables import (
     Cell,
     Curves,
     Head,
@@ -35,6 +34,7 @@ from .report_tables import (
     quality_table,
     shares_table,
 )
+from .verdicts import Verdict, sentences, verdicts
 
 REPORT = "report.html"
 SUMMARY = "summary.csv"
@@ -153,7 +153,7 @@ def _scores(folder: Path) -> Scores:
     """Mean opinion scores by attack and target, where people were asked."""
     if not (folder / MOS).is_file():
         return {}
-    from .study.joining import joined
+    from .opinions import joined
 
     return joined(folder)
 
