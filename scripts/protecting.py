@@ -25,7 +25,7 @@ from PIL import Image
 
 from mnd.cloaking import cloaker
 from mnd.cloaking.settings import CloakSettings
-from mnd.dataset import assembling, protector
+from mnd.dataset import assembler, worker
 from mnd.dataset.engines import Job
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import Manifest
@@ -154,9 +154,9 @@ _TIMED = (
     (Photo, "decode", "verifying: decoding"),
     (cloaker, "regions", "verifying: targets, channel"),
     (cloaker, "quality", "verifying: quality"),
-    (protector, "write_checked", "writing"),
+    (worker, "write_checked", "writing"),
     (Manifest, "append", "manifest"),
-    (assembling.Assembler, "told", "shards"),
+    (assembler.Assembler, "told", "shards"),
 )
 """What is timed: where it is looked up, its name there, and what it counts as."""
 

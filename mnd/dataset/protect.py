@@ -16,17 +16,17 @@ from ..base.files import shown, try_folder
 from ..cloaking.record import without_person
 from ..cloaking.settings import CloakSettings
 from ..photo.walking import Kind, called, counted, said
-from . import engines, identity
-from .assembling import Assembler
+from . import engines, fingerprint
+from .assembler import Assembler
 from .engines import Job
 from .items import Other, Shard
 from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, shortened, tag
 from .outputs import aside, check_places, shard_of
-from .planning import Planner
-from .protector import ProtectJob
+from .planner import Planner
 from .settings import ProtectSettings, both_settings
 from .sources import ALONE, Chosen, source
-from .verifying import VerifyJob, VerifyPlanner
+from .verifier import VerifyJob, VerifyPlanner
+from .worker import ProtectJob
 
 PHOTOS = ("protected", "whole", "copied", "skipped", "held", "failed")
 """What can have become of a photo."""
@@ -206,11 +206,11 @@ class Protection:
         """All but the report."""
         part = self.settings.part
         with contextlib.closing(Index()) as index:
-            self.cloak, targets = identity.named(self.cloak, self.watcher.loading)
-            people = None if self.cloak.gallery is None else identity.known_by(self.cloak.gallery)
+            self.cloak, targets = fingerprint.named(self.cloak, self.watcher.loading)
+            people = None if self.cloak.gallery is None else fingerprint.known_by(self.cloak.gallery)
             for line in people.passed if people else ():
                 self._note(f"gallery: {line}")
-            header = identity.header(self.cloak, self.settings, targets, self.src, people)
+            header = fingerprint.header(self.cloak, self.settings, targets, self.src, people)
             self._manifest = Manifest(manifest_path(self.dst, part))
             with contextlib.closing(self._manifest):
                 if self._manifest.repaired:
@@ -239,14 +239,14 @@ class Protection:
 
     def _remove_private_report(self) -> None:
         """An earlier run may have been asked for a page that nobody asks for any more."""
-        from .reporting import remove_private
+        from .report.page import remove_private
 
         if remove_private(self.dst):
             self._note("removed the private report of an earlier run, which showed photos as they were")
 
     def _write_report(self, folder: Path) -> None:
         """The page about the data set; a run whose work is done does not fail for it."""
-        from .reporting import write_report
+        from .report.page import write_report
 
         try:
             originals = self.source if self.settings.report_originals else None

@@ -18,7 +18,7 @@ from planted import FORMS, SMALL, traces
 
 from mnd.dataset.items import Shard
 from mnd.dataset.manifest import Manifest, ManifestError, latest, read_manifest, shortened
-from mnd.dataset.reporting import write_report
+from mnd.dataset.report.page import write_report
 from mnd.dataset.shards import Stored, contents
 from mnd.photo.metadata.directories import first_directory
 from mnd.photo.metadata.exif import clean_exif

@@ -16,7 +16,7 @@ from dataset.test_protect import files, lines, told
 from PIL import Image
 
 from mnd.cloaking.settings import CloakSettings
-from mnd.dataset import identity, protector
+from mnd.dataset import fingerprint, worker
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path
 from mnd.dataset.settings import ProtectSettings
@@ -200,10 +200,10 @@ def test_a_system_file_in_the_gallery_does_not_redo_a_data_set(protect, src: Pat
 def test_the_sum_of_a_plain_gallery_is_that_of_earlier_versions(tmp_path: Path):
     people = gallery(tmp_path / "people")
     cloak, settings = CloakSettings(gallery=people), ProtectSettings()
-    header = identity.header(cloak, settings, [], tmp_path)
+    header = fingerprint.header(cloak, settings, [], tmp_path)
     sums = [[p.name, identity_sum(p)] for p in sorted(people.iterdir())]
     assert header["settings"]["gallery"] == sums
-    copied = identity.header(cloak, ProtectSettings(no_face="copy"), [], tmp_path)
+    copied = fingerprint.header(cloak, ProtectSettings(no_face="copy"), [], tmp_path)
     assert header["settings_sha256"] == copied["settings_sha256"]
 
 
@@ -250,9 +250,9 @@ class Doubtful:
 @pytest.fixture
 def doubtful(protect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("mnd.cloaking.cloaker.Cloaker", lambda *_, **__: Doubtful())
-    monkeypatch.setattr(protector, "_whole", lambda cloaker: cloaker)
+    monkeypatch.setattr(worker, "_whole", lambda cloaker: cloaker)
     (tmp_path / "in").mkdir()
-    for number, kind in enumerate(protector.DOUBTS):
+    for number, kind in enumerate(worker.DOUBTS):
         (tmp_path / "in" / f"{kind}.png").write_bytes(tiny.picture(number))
     return protect
 

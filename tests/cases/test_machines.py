@@ -78,7 +78,7 @@ def test_a_data_set_on_a_disk_that_can_do_nothing(monkeypatch, protect, src: Pat
 
 
 def test_whether_a_folder_takes_files_is_tried_before_anything_is_loaded(monkeypatch, protect, src, dst):
-    monkeypatch.setattr("mnd.dataset.identity.named", lambda *_: pytest.fail("something was loaded"))
+    monkeypatch.setattr("mnd.dataset.fingerprint.named", lambda *_: pytest.fail("something was loaded"))
     made = os.open
 
     def full(path, flags, *rest, **more):

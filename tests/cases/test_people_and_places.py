@@ -20,7 +20,7 @@ from mnd.cloaking import cloaker as cloaking
 from mnd.cloaking.settings import CloakSettings
 from mnd.cloaking.verdict import blank
 from mnd.dataset.items import Item
-from mnd.dataset.protector import Protector
+from mnd.dataset.worker import Protector
 from mnd.optimizer.mnd import Result
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from mnd.dataset.items import Item
 from mnd.dataset.outputs import Places
-from mnd.dataset.protector import ProtectJob, Protector
+from mnd.dataset.worker import ProtectJob, Protector
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ from skimage import data
 from mnd import Cloaker
 from mnd.cloaking import eot
 from mnd.cloaking.settings import CloakSettings
-from mnd.dataset import engines, identity
+from mnd.dataset import engines, fingerprint
 from mnd.dataset.engines import local
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path, read_manifest
-from mnd.dataset.protector import DiskFullError, ProtectJob, Protector
 from mnd.dataset.settings import ProtectSettings, both_settings
+from mnd.dataset.worker import DiskFullError, ProtectJob, Protector
 from mnd.optimizer import batching
 
 PHOTOS = 8
@@ -186,7 +186,7 @@ def test_a_full_disk_ends_a_batch(protector, items: list[Item], monkeypatch: pyt
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mnd.dataset.protector.write_checked", full)
+    monkeypatch.setattr("mnd.dataset.worker.write_checked", full)
     with pytest.raises(DiskFullError):
         protector()(items)
 
@@ -223,7 +223,7 @@ def test_the_sum_of_the_settings_knows_of_chunks_where_they_change_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     def told(**options: Any) -> Any:
-        header = identity.header(*both_settings(options), [], tmp_path)
+        header = fingerprint.header(*both_settings(options), [], tmp_path)
         return header["settings_sha256"], header["settings"].get("chunk")
 
     assert told(batch=2) == told(batch=8, workers=3) == told(batch=256, device="cpu")

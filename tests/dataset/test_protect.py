@@ -18,7 +18,7 @@ from PIL import Image
 import mnd
 from mnd import Cloaker, CloakSettings
 from mnd.cloaking.levels import Plan
-from mnd.dataset import identity
+from mnd.dataset import fingerprint
 from mnd.dataset.manifest import headers, latest, manifest_path, manifests
 from mnd.dataset.settings import ProtectSettings, both_settings
 
@@ -171,16 +171,16 @@ def test_a_result_that_another_part_makes_at_the_same_moment_is_taken_as_it_is(
     protect, src: Path, dst: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Runs that divide a data set in other ways have locks of their own."""
-    from mnd.dataset import protector
+    from mnd.dataset import worker
 
-    usual = protector.write_checked
+    usual = worker.write_checked
 
     def late(path: Path, data: bytes, *rest: Any) -> None:
         """Somebody was here between the look and the writing."""
         path.write_bytes(b"something else" if path.name == "00001.bmp" else data)
         usual(path, data, *rest)
 
-    monkeypatch.setattr(protector, "write_checked", late)
+    monkeypatch.setattr(worker, "write_checked", late)
     summary = protect(src, dst)
     assert told(summary, "protected", "failed") == [5, 1]
     assert lines(dst)["1/00001.bmp"]["error"]["kind"] == "exists"
@@ -375,7 +375,7 @@ def test_protect_takes_the_fields_of_both_settings(src: Path, dst: Path):
 
 
 def test_every_setting_that_changes_results_is_in_their_sum(card: str):
-    covered = {field.name for field in fields(Plan)} | set(identity._PLAIN)
+    covered = {field.name for field in fields(Plan)} | set(fingerprint._PLAIN)
     elsewhere = {"targets", "gallery", "strip_names"}  # with their sums; only when it is set
     nowhere = {"device", "offline"}  # where to compute, not what
     assert {field.name for field in fields(CloakSettings)} <= covered | elsewhere | nowhere
@@ -389,7 +389,7 @@ def test_the_sum_of_the_settings(card: str, tmp_path: Path):
 
     def sum_of(targets: list[dict[str, Any]] = targets, **options: Any) -> str:
         cloak, settings = both_settings(options)
-        return str(identity.header(cloak, settings, targets, tmp_path)["settings_sha256"])
+        return str(fingerprint.header(cloak, settings, targets, tmp_path)["settings_sha256"])
 
     base = sum_of()
     assert base == sum_of(device="cpu", offline=True, workers=3, shard="1/2", retry=True)

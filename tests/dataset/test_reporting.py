@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnd.cloaking.page import difference_picture
-from mnd.dataset import reporting, spread, worst
 from mnd.dataset.manifest import ManifestError, latest, manifests
-from mnd.dataset.reporting import Tally, sentences, write_report
-from mnd.dataset.spread import Histogram, Spread
+from mnd.dataset.report import examples, histogram, page
+from mnd.dataset.report.histogram import Histogram, Spread
+from mnd.dataset.report.page import Tally, sentences, write_report
 
 BEFORE, AFTER, DIFFERENCE = "before", "after", "difference"
 
@@ -255,7 +255,7 @@ def test_all_shards_are_counted_and_a_broken_end_is_passed_over(tmp_path: Path):
 
 
 def test_more_failures_than_can_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reporting, "LISTED", 10)
+    monkeypatch.setattr(page, "LISTED", 10)
     dst = write_manifest(tmp_path / "dst", [failure(f"{n}.png", message=f"why {n}!") for n in range(25)])
     words = Reader(page_of(dst)).words
     assert sum(f"why {n}!" in words for n in range(25)) == 10
@@ -313,7 +313,7 @@ def test_memory_stays_flat():
         for n in range(count):
             found.add(n, record(f"{n}.png", chance.random(), chance.gauss(0.7, 0.1)))
         assert found.statuses["protected"] == count
-        assert len(found.worst) == reporting.WORST
+        assert len(found.worst) == page.WORST
         told = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return told
@@ -334,8 +334,8 @@ def test_sentences_of_a_data_set_without_faces():
 def test_a_large_region_is_cut_and_never_resized():
     pixels = np.zeros((900, 1000, 3), np.uint8)
     line = record("a.png", regions=[{"box": [0, 0, 1000, 900], "kind": "face", "targets": {}}])
-    rows, columns = worst._part(line, pixels)
-    assert pixels[rows, columns].shape == (worst.SIDE, worst.SIDE, 3)
+    rows, columns = examples._part(line, pixels)
+    assert pixels[rows, columns].shape == (examples.SIDE, examples.SIDE, 3)
 
 
 # distributions ----------------------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_every_number_is_in_a_bar(values: list[float], mark: float | None):
     found = spread_of(values).histogram(mark)
     assert found is not None
     assert sum(found.heights) == len(values)
-    assert len(found.heights) <= spread.BARS + 2
+    assert len(found.heights) <= histogram.BARS + 2
     if mark is not None:
         assert -1e-6 <= found.share(mark) <= 1 + 1e-6
     assert all(-1e-6 <= at <= 1 + 1e-6 for at, _ in found.ticks())
@@ -381,7 +381,7 @@ def test_bins_are_bounded_and_as_fine_as_they_can_be():
     found, chance = Spread(), random.Random(0)
     for _ in range(50_000):
         found.add(chance.random())
-    assert spread.MOST / 2 - 1 <= len(found._bins) <= spread.MOST
+    assert histogram.MOST / 2 - 1 <= len(found._bins) <= histogram.MOST
     assert found.mean == pytest.approx(0.5, abs=0.01)
     assert found.quantile(0.25) == pytest.approx(0.25, abs=0.01)
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..items import Item
 from ..settings import ProtectSettings
 from . import Job, Record
-from .crew import BATCH, PER_GPU, Crew, Worker
+from .pool import BATCH, PER_GPU, Crew, Worker
 
 
 def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]:

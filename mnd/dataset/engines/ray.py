@@ -27,8 +27,8 @@ from filelock import FileLock, Timeout
 from ..items import Item
 from ..settings import ProtectSettings
 from . import Job, Record
-from .crew import BATCH, PER_GPU, Crew, Worker
 from .local import cores, portable
+from .pool import BATCH, PER_GPU, Crew, Worker
 
 ray: Any
 errors: Any

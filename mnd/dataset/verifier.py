@@ -13,9 +13,9 @@ from pathlib import Path
 from ..base.files import PhotoError, read_bytes
 from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Refused, Shard, Stat
-from .planning import Planner, Task
-from .protector import Record, blank, tell_error
+from .planner import Planner, Task
 from .shards import Stored, members
+from .worker import Record, blank, tell_error
 
 
 class VerifyPlanner(Planner):

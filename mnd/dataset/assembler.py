@@ -12,7 +12,7 @@ from ..base.files import PhotoError, sha256_of
 from .items import Item, Stat
 from .manifest import Line
 from .outputs import PARTS, Places
-from .planning import OpenShard
+from .planner import OpenShard
 from .shards import Member, Stored, Wants, assemble, everything
 
 

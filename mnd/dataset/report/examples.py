@@ -15,15 +15,15 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..base.files import PhotoError, read_bytes
-from ..base.html import data_uri
-from ..base.types import Pixels
-from ..cloaking.page import difference_gain, difference_picture
-from ..photo.photo import Photo
-from .items import LARGEST, Item, Shard
-from .manifest import Line
-from .shards import Stored, members
-from .sources import Source
+from ...base.files import PhotoError, read_bytes
+from ...base.html import data_uri
+from ...base.types import Pixels
+from ...cloaking.page import difference_gain, difference_picture
+from ...photo.photo import Photo
+from ..items import LARGEST, Item, Shard
+from ..manifest import Line
+from ..shards import Stored, members
+from ..sources import Source
 
 SIDE = 320
 """Pixels of the largest part of a photo that is shown."""

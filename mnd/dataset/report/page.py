@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..base.files import write_atomic
-from ..base.html import pairs, render
-from ..cloaking.record import without_person
-from ..photo.walking import said as in_words
-from .manifest import Index, Line, manifests
-from .sources import Source
-from .spread import Histogram, Spread
-from .worst import Shown, least_ssim, shown
+from ...base.files import write_atomic
+from ...base.html import pairs, render
+from ...cloaking.record import without_person
+from ...photo.walking import said as in_words
+from ..manifest import Index, Line, manifests
+from ..sources import Source
+from .examples import Shown, least_ssim, shown
+from .histogram import Histogram, Spread
 
 REPORT = "report.html"
 PRIVACY = (
