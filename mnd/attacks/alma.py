@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..losses.structure import ssim
 from .attack import HEADROOMS, Attack
+from .common import LEVELS, Best, gap, grid, norm, unit
 from .problem import Problem
-from .search import LEVELS, Best, gap, grid, norm, unit
 
 STEPS = 100
 

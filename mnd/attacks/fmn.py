@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .attack import HEADROOMS, Attack
+from .common import LEVELS, Best, cosine, gap, grid, norm, unit
 from .problem import Problem
-from .search import LEVELS, Best, cosine, gap, grid, norm, unit
 
 STEPS = 100
 

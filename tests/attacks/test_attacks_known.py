@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mnd.attacks import NAMES, Counted, load
-from mnd.attacks.library import run as library
+from mnd.attacks.foolbox import run as library
 
 BUDGETED = ("fgsm", "i-fgsm", "pgd", "mi-fgsm")
 LEAST = tuple(name for name in NAMES if name not in BUDGETED)

@@ -8,27 +8,27 @@ from functools import partial
 import pytest
 import torch
 
-from mnd.attacks import NAMES, Problem, library, load
+from mnd.attacks import NAMES, Problem, foolbox, load
 from mnd.attacks import alma as alma_module
-from mnd.attacks.ddn8 import ddn
+from mnd.attacks.ddn import ddn
 from mnd.attacks.fmn import fmn
-from mnd.attacks.momentum import mi_fgsm
-from mnd.attacks.ours import KINDS, search
-from mnd.attacks.percal import perc_al
+from mnd.attacks.mi_fgsm import mi_fgsm
+from mnd.attacks.mnd import KINDS, search
+from mnd.attacks.perc_al import perc_al
 from mnd.targets import registry
 from mnd.targets.target import Reference
 
 SHORT = {
     **{name: partial(search, kind=replace(kind, steps=kind.steps // 16)) for name, kind in KINDS.items()},
-    "fgsm": partial(library.run, name="fgsm"),
-    "i-fgsm": partial(library.run, name="i-fgsm", steps=6),
-    "pgd": partial(library.run, name="pgd", steps=6),
+    "fgsm": partial(foolbox.run, name="fgsm"),
+    "i-fgsm": partial(foolbox.run, name="i-fgsm", steps=6),
+    "pgd": partial(foolbox.run, name="pgd", steps=6),
     "mi-fgsm": partial(mi_fgsm, steps=6),
-    "cw": partial(library.run, name="cw", steps=2),
-    "deepfool": partial(library.run, name="deepfool", steps=4),
+    "cw": partial(foolbox.run, name="cw", steps=2),
+    "deepfool": partial(foolbox.run, name="deepfool", steps=4),
     "ddn": partial(ddn, steps=8),
     "ddn-40": partial(ddn, steps=8),
-    "ddn-foolbox-100": partial(library.run, name="ddn-foolbox-100", steps=8),
+    "ddn-foolbox-100": partial(foolbox.run, name="ddn-foolbox-100", steps=8),
     "fmn": partial(fmn, steps=15),
     "alma": partial(alma_module.alma, steps=10),
     "alma-ssim": partial(alma_module.alma, distance=alma_module.DISTANCES["alma-ssim"], steps=10),

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mnd import attacks
-from mnd.attacks.library import RECIPES
+from mnd.attacks.foolbox import RECIPES
 
 FREE = [name for name in attacks.NAMES if name not in RECIPES]
 

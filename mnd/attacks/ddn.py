@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attack import HEADROOMS, Attack
+from .common import LEVELS, Best, cosine, gap, grid, norm, unit
 from .problem import Problem
-from .search import LEVELS, Best, cosine, gap, grid, norm, unit
 
 
 def ddn(

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attack import BUDGETS, Attack
+from .common import unit
 from .problem import Problem
-from .search import unit
 
 STEPS = 40
 

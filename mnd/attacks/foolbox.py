@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from .attack import BUDGETS, HEADROOMS, Attack, Dial
+from .common import LEVELS, grid
 from .problem import Problem
-from .search import LEVELS, grid
 
 INSTALL = 'pip install "mnd[anchors]"'
 ROUNDED = {

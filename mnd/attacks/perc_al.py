@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .attack import HEADROOMS, Attack
 from .ciede2000 import lab, squared
+from .common import LEVELS, Best, cosine, gap, grid, unit
 from .problem import Problem
-from .search import LEVELS, Best, cosine, gap, grid, unit
 
 STEPS = 100
 
