@@ -44,7 +44,7 @@ from mnd.optimizer.mnd import MND
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 from mnd.targets.classifier import Classifier
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 
 DIGITS = {

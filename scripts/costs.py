@@ -31,7 +31,7 @@ from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
 from mnd.optimizer.mnd import MND, SearchSettings
 from mnd.targets import registry
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 
 DIGITS = {"targets alone s": 2, "search s": 2, "ratio": 3, "with R-LPIPS s": 2,
           "by that without": 3, "threads": 0, "peak GB": 2, "seconds": 2,

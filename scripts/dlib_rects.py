@@ -1,6 +1,6 @@
 """Where dlib's detector puts its rectangle about a face whose landmarks are known, and how far that carries.
 
-`python scripts/dlib_rects.py` fits the constants of `mnd.targets.dlib_shape.rect_from_landmarks` on one set
+`python scripts/dlib_rects.py` fits the constants of `mnd.targets.dlib.shape.rect_from_landmarks` on one set
 of photos and judges them on another: how far the embedding of a face found with them lies from that of dlib's
 own pipeline. Needs the package dlib.
 """
@@ -22,9 +22,10 @@ from torch import Tensor
 
 from mnd.channel import to_tensor
 from mnd.faces.detector import Detector
-from mnd.targets import dlib_chip, registry
-from mnd.targets.dlib import DlibTarget
-from mnd.targets.dlib_shape import predictor, rect_from_landmarks
+from mnd.targets import registry
+from mnd.targets.dlib import chip
+from mnd.targets.dlib.shape import predictor, rect_from_landmarks
+from mnd.targets.dlib.target import DlibTarget
 
 Floats = NDArray[np.float64]
 Found = tuple[Pixels, Floats, NDArray[np.int64]]
@@ -95,8 +96,8 @@ def judge(found: list[Found]) -> None:
     for pixels, points, rect in found:
         image, marks = to_tensor(pixels), torch.from_numpy(points)[None]
         guess = rect_from_landmarks(points[None])
-        template = _embedding(target, image, dlib_chip.plans_from_faces(marks))
-        for count, plans in ((5, dlib_chip.plans_from_dlib), (68, dlib_chip.plans_from_68)):
+        template = _embedding(target, image, chip.plans_from_faces(marks))
+        for count, plans in ((5, chip.plans_from_dlib), (68, chip.plans_from_68)):
             own, guessed = (
                 _embedding(target, image, plans(torch.from_numpy(predictor(count)(pixels, r))))
                 for r in (rect[None], guess)
@@ -111,7 +112,7 @@ def judge(found: list[Found]) -> None:
 
 @torch.no_grad()
 def _embedding(target: DlibTarget, image: Tensor, plans: list[Any]) -> Tensor:
-    chip = dlib_chip.extract(image, plans, exact=True) / 255
+    chip = chip.extract(image, plans, exact=True) / 255
     out: Tensor = target.net((chip - target._mean) / target._std)[0]
     return out
 

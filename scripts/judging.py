@@ -20,7 +20,7 @@ from mnd.channel import to_tensor
 from mnd.faces.detector import Detector
 from mnd.metrics.fidelity import butteraugli, psnr, quality, ssimulacra2
 from mnd.targets import registry
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 
 Pixels = NDArray[np.uint8]
 Values = dict[str, float]

@@ -28,7 +28,7 @@ from mnd.channel import VERIFICATION
 from mnd.cloaking.cloaker import Cloaker
 from mnd.faces.detector import Detector
 from mnd.targets import registry
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 
 Line = dict[str, Any]
 QUALITY = 92

@@ -20,7 +20,7 @@ from mnd.cloaking.settings import CloakSettings
 from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 
 PROBABILITY = 0.5

@@ -18,7 +18,7 @@ from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
 from mnd.targets import registry
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 
 COUNTS = (4, 16)
 """So many draws are averaged."""

@@ -31,7 +31,7 @@ from mnd.cloaking.subjects import find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
 from mnd.targets import registry
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 
 FOOLED, SEEN = [-0.1, -0.2, 0.1, -0.1], [0.1, 0.2, 0.3, 0.4]
 CARD = Path("card.json")

@@ -29,7 +29,7 @@ from mnd.channel import Draw
 from mnd.cloaking import eot
 from mnd.cloaking.eot import LOGIT, SHARPNESS, Views, mirrored
 from mnd.cloaking.subjects import Subject
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 
 

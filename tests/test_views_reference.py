@@ -24,7 +24,7 @@ from view_helpers import (
 
 from mnd.cloaking import eot
 from mnd.cloaking.eot import CLEAN, mirrored
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 
 

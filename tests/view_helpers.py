@@ -14,7 +14,7 @@ from mnd.cloaking.levels import PLANS, Plan
 from mnd.cloaking.subjects import Subject
 from mnd.targets.card import TargetCard
 from mnd.targets.classifier import Classifier, Preprocess
-from mnd.targets.embedding import Faces, FaceTarget, placed
+from mnd.targets.face import Faces, FaceTarget, placed
 from mnd.targets.looks import Look
 from mnd.targets.target import Reference
 

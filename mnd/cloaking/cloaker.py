@@ -24,8 +24,8 @@ from ..optimizer.mnd import MND, SearchSettings
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
 from ..targets import registry
-from ..targets.embedding import FaceTarget
-from ..targets.network import FrozenNetwork
+from ..targets.face import FaceTarget
+from ..targets.frozen import FrozenNetwork
 from ..targets.target import Target
 from . import inputs
 from .crops import area_of, groups, support

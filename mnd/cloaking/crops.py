@@ -7,7 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
-from ..targets.embedding import FaceTarget
+from ..targets.face import FaceTarget
 from .subjects import Subject
 
 Area = tuple[int, int, int, int]

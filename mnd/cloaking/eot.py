@@ -12,9 +12,9 @@ from torch import Tensor
 from ..channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
 from ..losses.adversarial import nearest
 from ..targets.alignment import shaken
-from ..targets.embedding import FaceTarget
-from ..targets.ensemble import Margin
+from ..targets.face import FaceTarget
 from ..targets.looks import ALIGNED, LOOKS, Look
+from ..targets.margin import Margin
 from ..targets.target import Reference, Target
 from .crops import Area
 from .levels import Plan

@@ -17,9 +17,9 @@ from ..channel import to_tensor
 from ..faces.detector import Detector, Face, FaceError, overlap, parse_box, select
 from ..photo.photo import Photo
 from ..photo.walking import none_left, photos, suffixes
-from ..targets.embedding import FaceTarget
-from ..targets.ensemble import Margin
+from ..targets.face import FaceTarget
 from ..targets.looks import Look
+from ..targets.margin import Margin
 from ..targets.target import Reference, Target
 from .settings import CloakSettings
 

@@ -12,8 +12,8 @@ from ..base.files import PhotoError
 from ..base.types import Pixels
 from ..channel import CHECKS, VERIFICATION
 from ..faces.detector import Detector, FaceError
-from ..targets.ensemble import Margin
 from ..targets.looks import FEW, LOOKS, Look
+from ..targets.margin import Margin
 from ..targets.target import Target
 from .levels import Level
 from .settings import CloakSettings

@@ -25,8 +25,8 @@ from ..photo.photo import Photo
 from ..targets import registry
 from ..targets.alignment import shaken
 from ..targets.classifier import Classifier
-from ..targets.embedding import FaceTarget
-from ..targets.ensemble import Margin
+from ..targets.face import FaceTarget
+from ..targets.margin import Margin
 from ..targets.target import Reference, Target
 from . import saved
 from .data import Picture, labelled, people

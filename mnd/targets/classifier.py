@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..losses.adversarial import logit_margin
 from .card import TargetCard
-from .network import FrozenNetwork, check_images
+from .frozen import FrozenNetwork, check_images
 from .target import Reference
 
 Interpolation = Literal["bilinear", "bicubic"]

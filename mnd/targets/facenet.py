@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.weights import WeightsFile, load_state, read_state
 from .card import TargetCard
-from .embedding import FaceTarget
+from .face import FaceTarget
 from .registry import register
 
 RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"

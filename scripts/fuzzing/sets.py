@@ -19,7 +19,7 @@ from mnd.dataset.manifest import Index, Manifest, ManifestError, headers, latest
 from mnd.dataset.shards import Stored, assemble, contents
 from mnd.dataset.sources import Paths
 from mnd.photo.photo import PhotoError
-from mnd.targets.cards import entry, read_card
+from mnd.targets.json_card import entry, read_card
 
 from . import mutations
 from .cases import ACCEPTED, Case, Verdict, refused

@@ -27,7 +27,7 @@ from mnd.photo.metadata.noted import Noted
 from mnd.photo.metadata.pictures import text_hides
 from mnd.photo.metadata.xmp import clean_xmp
 from mnd.photo.photo import Photo, PhotoError
-from mnd.targets.cards import read_card
+from mnd.targets.json_card import read_card
 
 CARD = {
     "name": "own", "kind": "face", "unit": "cosine similarity", "threshold": 0.3, "size": [112, 112],

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mnd.targets import dlib_chip, registry
-from mnd.targets.dlib_shape import FILES, predictor, rect_from_landmarks
+from mnd.targets import registry
+from mnd.targets.dlib import chip
+from mnd.targets.dlib.shape import FILES, predictor, rect_from_landmarks
 
 
 @pytest.fixture(scope="module", params=[5, 68])
@@ -115,13 +116,13 @@ def test_bad_input_is_named(both, astronaut):
 def test_chips_are_dlibs_bit_by_bit(both, astronaut, padding):
     dlib = pytest.importorskip("dlib")
     ours, theirs = both
-    plans_of = {5: dlib_chip.plans_from_dlib, 68: dlib_chip.plans_from_68}[ours.points]
+    plans_of = {5: chip.plans_from_dlib, 68: chip.plans_from_68}[ours.points]
     for scale, rects in ((1, np.array([[175, 76, 265, 166], ODD[0], ODD[6]])), (3, [[530, 230, 800, 500]])):
         size = (512 * scale, 512 * scale)
         pixels = np.asarray(Image.fromarray(astronaut).resize(size, Image.Resampling.BICUBIC))
         image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
         plans = plans_of(torch.from_numpy(ours(pixels, rects)), padding)
-        chips = dlib_chip.extract(image, plans, exact=True).permute(0, 2, 3, 1).numpy()
+        chips = chip.extract(image, plans, exact=True).permute(0, 2, 3, 1).numpy()
         shapes = [theirs(pixels, dlib.rectangle(*map(int, rect))) for rect in rects]
         want = [np.asarray(dlib.get_face_chip(pixels, shape, 150, padding)) for shape in shapes]
         assert np.array_equal(chips, want)
@@ -129,7 +130,7 @@ def test_chips_are_dlibs_bit_by_bit(both, astronaut, padding):
 
 def test_chips_by_68_points_want_68(both):
     with pytest.raises(ValueError, match=r"expected \(K, 68, 2\)"):
-        dlib_chip.plans_from_68(torch.rand(1, 5, 2))
+        chip.plans_from_68(torch.rand(1, 5, 2))
 
 
 # where dlib's detector would see the face
@@ -153,11 +154,11 @@ def test_rects_turn_up_where_the_face_is(face):
 
 def test_chips_in_our_rects_are_about_dlibs(both, astronaut, face):
     ours, _ = both
-    plans_of = {5: dlib_chip.plans_from_dlib, 68: dlib_chip.plans_from_68}[ours.points]
+    plans_of = {5: chip.plans_from_dlib, 68: chip.plans_from_68}[ours.points]
     target = registry.load("dlib", offline=True)
     image = torch.from_numpy(astronaut.copy()).permute(2, 0, 1)[None].float() / 255
     rects = np.concatenate([rect_from_landmarks(face), [[175, 76, 265, 166]]])
-    chips = dlib_chip.extract(image, plans_of(torch.from_numpy(ours(astronaut, rects))), exact=True) / 255
+    chips = chip.extract(image, plans_of(torch.from_numpy(ours(astronaut, rects))), exact=True) / 255
     with torch.no_grad():
         one, other = target.net((chips - target._mean) / target._std)
     assert torch.linalg.vector_norm(one - other) < 0.1

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from mnd.base.weights import WeightsFile
-from mnd.targets import dlib_shape_cache
-from mnd.targets.dlib_file import FormatError
-from mnd.targets.dlib_shape import FILES, Predictor
-from mnd.targets.dlib_shape_file import Forests, parse
+from mnd.targets.dlib import shape_cache
+from mnd.targets.dlib.file import FormatError
+from mnd.targets.dlib.shape import FILES, Predictor
+from mnd.targets.dlib.shape_file import Forests, parse
 
-NAMES = dlib_shape_cache.NAMES
+NAMES = shape_cache.NAMES
 
 
 def written(value: int) -> bytes:
@@ -221,9 +221,9 @@ def kept(homes: Path) -> list[Path]:
 
 
 def test_what_was_read_is_kept_and_mapped(file, homes):
-    first = dlib_shape_cache.obtain(file)
+    first = shape_cache.obtain(file)
     (homes / "points.dat").unlink()
-    again = dlib_shape_cache.obtain(file)
+    again = shape_cache.obtain(file)
     assert same(first, forests_of())
     assert same(again, first)
     assert not again.leaves.flags.owndata
@@ -232,7 +232,7 @@ def test_what_was_read_is_kept_and_mapped(file, homes):
 
 
 def test_damage_is_seen_and_mended(file, homes):
-    dlib_shape_cache.obtain(file)
+    shape_cache.obtain(file)
     [path] = kept(homes)
     good = path.read_bytes()
     places = np.random.default_rng(0).integers(0, len(good), 60)
@@ -241,23 +241,23 @@ def test_damage_is_seen_and_mended(file, homes):
     for bad in damaged:
         path.write_bytes(bad)
         # what NumPy fills up a header with may change without a loss
-        assert dlib_shape_cache.read(path) is None or same(dlib_shape_cache.read(path), forests_of())
-        assert same(dlib_shape_cache.obtain(file), forests_of())
+        assert shape_cache.read(path) is None or same(shape_cache.read(path), forests_of())
+        assert same(shape_cache.obtain(file), forests_of())
     path.write_bytes(good[:-40])
-    assert dlib_shape_cache.read(path) is None
-    dlib_shape_cache.obtain(file)
+    assert shape_cache.read(path) is None
+    shape_cache.obtain(file)
     assert path.read_bytes() == good
     np.save(path.with_suffix(""), np.array([{"a": 1}], object), allow_pickle=True)
-    assert dlib_shape_cache.read(path.with_suffix("")) is None
+    assert shape_cache.read(path.with_suffix("")) is None
 
 
 def test_leaves_of_two_trees_swapped_are_seen(file, homes):
-    dlib_shape_cache.obtain(file)
+    shape_cache.obtain(file)
     [path] = kept(homes)
     record = np.load(path)
     record["leaves"][0, 0, :2] = record["leaves"][0, 0, 1::-1]
     np.save(path, record)
-    assert dlib_shape_cache.read(path) is None
+    assert shape_cache.read(path) is None
 
 
 @pytest.mark.parametrize("place", ["file", "folder"])
@@ -265,16 +265,16 @@ def test_folder_that_cannot_be_written(file, homes, monkeypatch, place):
     if place == "file":
         (homes / "mnd").write_text("")
     else:
-        dlib_shape_cache._place(file).mkdir(parents=True)
+        shape_cache._place(file).mkdir(parents=True)
     for _ in range(2):
-        assert same(dlib_shape_cache.obtain(file), forests_of())
+        assert same(shape_cache.obtain(file), forests_of())
     if place == "folder":
         assert [p.is_dir() for p in kept(homes)] == [True]  # no parts are left
 
 
 def test_many_at_once(file, homes):
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: dlib_shape_cache.obtain(file), range(24)))
+        found = list(pool.map(lambda _: shape_cache.obtain(file), range(24)))
     assert all(same(f, forests_of()) for f in found)
     assert len(kept(homes)) == 1
 
@@ -282,8 +282,8 @@ def test_many_at_once(file, homes):
 def test_another_file_is_refused_and_not_kept(file, homes):
     (homes / "points.dat").write_bytes(b"\1\1")
     with pytest.raises(ValueError, match="sha256"):
-        dlib_shape_cache.obtain(file)
+        shape_cache.obtain(file)
     wrong = WeightsFile("points.dat", folder=lambda: homes, sha256=hashlib.sha256(b"\1\1").hexdigest())
     with pytest.raises(FormatError, match=r"points\.dat: .*ends inside"):
-        dlib_shape_cache.obtain(wrong)
+        shape_cache.obtain(wrong)
     assert not (homes / "mnd").exists()

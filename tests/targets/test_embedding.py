@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mnd.targets.card import TargetCard
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference, Target
 
 

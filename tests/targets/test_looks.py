@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mnd.targets import dlib as dlib_target
 from mnd.targets import looks, registry
 from mnd.targets.alignment import warp
 from mnd.targets.card import TargetCard
-from mnd.targets.dlib import DlibTarget
-from mnd.targets.dlib_chip import ChipPlan
-from mnd.targets.embedding import FaceTarget
+from mnd.targets.dlib import target as dlib_target
+from mnd.targets.dlib.chip import ChipPlan
+from mnd.targets.dlib.target import DlibTarget
+from mnd.targets.face import FaceTarget
 from mnd.targets.looks import DLIB, LEVELS, LOOKS, USUAL, Look, seen
 from mnd.targets.target import Reference
 

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mnd.base.files import sha256_of
-from mnd.targets import ensemble, registry
+from mnd.targets import margin, registry
 from mnd.targets.mobilefacenet import MobileFaceNet
 from mnd.targets.target import Target
 
@@ -256,11 +256,11 @@ def test_ensemble_has_one_margin_a_target(tmp_path, noise):
     name = write(tmp_path, MobileFaceNet(64).state_dict())
     targets = registry.load_all([name, "dlib", "efficientnet-lite0"], offline=True)
     x = noise(250, 250).requires_grad_()
-    references = ensemble.refer(targets, x, MARKS)
-    margins = ensemble.margins(targets, x, references)
+    references = margin.refer(targets, x, MARKS)
+    margins = margin.margins(targets, x, references)
     assert [m.shape for m in margins] == [(1,)] * 3
     torch.autograd.grad(sum(m.sum() for m in margins), x)
-    (row,) = ensemble.measure(targets, x, references)
+    (row,) = margin.measure(targets, x, references)
     assert [m.target for m in row] == ["mine", "dlib", "efficientnet-lite0"]
     assert [m.unit for m in row] == ["cosine similarity", "euclidean distance", "logit margin"]
     assert [m.threshold for m in row] == [0.33, 0.6, 0.0]
@@ -271,4 +271,4 @@ def test_ensemble_has_one_margin_a_target(tmp_path, noise):
 def test_ensemble_without_its_references(noise):
     targets = registry.load_all(["dlib"], offline=True)
     with pytest.raises(ValueError, match="1 targets and 0 references"):
-        ensemble.margins(targets, noise(64, 64), [])
+        margin.margins(targets, noise(64, 64), [])

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.weights import WeightsFile, home
-from .dlib_file import FormatError
-from .dlib_shape_file import Forests, parse
+from ...base.weights import WeightsFile, home
+from .file import FormatError
+from .shape_file import Forests, parse
 
 FORMAT = 1
 """Counted up whenever the arrays' meaning changes: what an older version kept is then not looked at."""

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
+from .frozen import FrozenNetwork, check_images
 from .looks import ALIGNED, LOOKS, USUAL, Look, seen
-from .network import FrozenNetwork, check_images
 from .target import Reference
 
 Faces = Tensor | Mapping[int, Tensor]

@@ -18,7 +18,7 @@ from ..base.weights import WeightsFile, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
-from .embedding import FaceTarget
+from .face import FaceTarget
 from .looks import LOOKS
 from .registry import Entry, nearest, register_family
 from .target import Target

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .alignment import TEMPLATES, check_faces, fit, read, similarity
-from .looks import Look
+from ..alignment import TEMPLATES, check_faces, fit, read, similarity
+from ..looks import Look
 
 SIZE = 150
 PADDING = 0.25

@@ -16,15 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..base.weights import WeightsFile
-from . import dlib_chip
-from .card import TargetCard
-from .dlib_file import FormatError, Layer, Network, parse
-from .dlib_shape import predictor, rect_from_landmarks
-from .embedding import Faces, FaceTarget, placed
-from .looks import DLIB, Look
-from .network import check_images
-from .registry import register
+from ...base.weights import WeightsFile
+from ..card import TargetCard
+from ..face import Faces, FaceTarget, placed
+from ..frozen import check_images
+from ..looks import DLIB, Look
+from ..registry import register
+from . import chip
+from .file import FormatError, Layer, Network, parse
+from .shape import predictor, rect_from_landmarks
 
 LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """(channels, blocks, whether the first block halves the size)."""
@@ -166,16 +166,16 @@ class DlibTarget(FaceTarget):
 
     def chips(self, images: Tensor, faces: Tensor) -> Tensor:
         """Aligned faces `(K, 3, 150, 150)` in [0, 1], on whole grey levels as dlib's."""
-        return dlib_chip.extract(images, dlib_chip.plans_from_faces(faces)) / 255
+        return chip.extract(images, chip.plans_from_faces(faces)) / 255
 
     def support(self, faces: Tensor) -> Tensor:
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
-        return dlib_chip.support(dlib_chip.plans_from_faces(faces))
+        return chip.support(chip.plans_from_faces(faces))
 
     def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
         """The chip `(1, 3, 150, 150)` of each look."""
-        plans = [dlib_chip.plans_from_faces(placed(faces, look.landmarks))[0].looked(look) for look in looks]
-        return [chip[None] for chip in dlib_chip.extract(image, plans) / 255]
+        plans = [chip.plans_from_faces(placed(faces, look.landmarks))[0].looked(look) for look in looks]
+        return [chip[None] for chip in chip.extract(image, plans) / 255]
 
     @torch.no_grad()
     def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:
@@ -183,7 +183,7 @@ class DlibTarget(FaceTarget):
         part, points, corner, quarters = _upright(image, faces)
         plans = self._planned(part, points, (5, 68))
         return {
-            count: _back(dlib_chip.faces_of(plan), part.shape[2:], corner, quarters).to(faces.dtype)
+            count: _back(chip.faces_of(plan), part.shape[2:], corner, quarters).to(faces.dtype)
             for count, plan in plans.items()
         }
 
@@ -198,11 +198,11 @@ class DlibTarget(FaceTarget):
 
         def cut(chips: Sequence[Look]) -> list[Tensor]:
             plans = [usual[look.landmarks].looked(look) for look in chips]
-            return [chip[None] for chip in dlib_chip.extract(part, plans) / 255]
+            return [chip[None] for chip in chip.extract(part, plans) / 255]
 
         return self._seen(cut, looks)
 
-    def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, dlib_chip.ChipPlan]:
+    def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, chip.ChipPlan]:
         """The chip that dlib's landmarks place, by their number, of an upright face with these of ours."""
         rect = rect_from_landmarks(points.numpy())
         grey = (part[0] * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
@@ -215,12 +215,12 @@ class DlibTarget(FaceTarget):
         `images` `(K or 1, 3, H, W)` are 8-bit pictures in [0, 1].
         """
         check_images(images)
-        chips = dlib_chip.extract(images, dlib_chip.plans_from_dlib(points), exact=True) / 255
+        chips = chip.extract(images, chip.plans_from_dlib(points), exact=True) / 255
         out: Tensor = self.net((chips - self._mean) / self._std)
         return out
 
 
-_PLANNED = {5: dlib_chip.plans_from_dlib, 68: dlib_chip.plans_from_68}
+_PLANNED = {5: chip.plans_from_dlib, 68: chip.plans_from_68}
 
 
 def _upright(image: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:

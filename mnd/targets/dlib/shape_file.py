@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .dlib_file import Floats, FormatError, Reader
+from .file import Floats, FormatError, Reader
 
 Indices = NDArray[np.uint16]
 

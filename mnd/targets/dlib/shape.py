@@ -13,10 +13,10 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from ..base.types import Pixels
-from ..base.weights import WeightsFile
-from .dlib_shape_cache import obtain
-from .dlib_shape_file import Forests
+from ...base.types import Pixels
+from ...base.weights import WeightsFile
+from .shape_cache import obtain
+from .shape_file import Forests
 
 FILES = {
     5: WeightsFile(
