@@ -7,11 +7,7 @@ one picture through Pillow. The differentiable ones (`round_image`, `jpeg_image`
 """
 
 from ..base.types import Pixels
-from .colour import shared_colours
-from .draws import MESSENGER, PRESETS, SOCIAL, THUMBNAIL, Channel, Draw
-from .jpeg_model import jpeg_image, tables
-from .pixels import straight_through, through, to_pixels, to_tensor
-from .real import (
+from .codecs import (
     CHECKS,
     VERIFICATION,
     Filter,
@@ -23,8 +19,12 @@ from .real import (
     resized,
     webp,
 )
+from .colour import shared_colours
+from .draws import MESSENGER, PRESETS, SOCIAL, THUMBNAIL, Channel, Draw
+from .jpeg_model import jpeg_image, tables
 from .resize_model import resize_image
 from .rounding import Slope, round_image
+from .tensors import straight_through, through, to_pixels, to_tensor
 from .webp_model import webp_image
 
 __all__ = [

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..base.types import Pixels
-from . import real as reals
+from . import codecs as reals
+from .codecs import Filter, Subsampling
 from .jpeg_model import FACTORS, jpeg_image, tables
-from .real import Filter, Subsampling
 from .resize_model import KERNELS, resize_image
 from .rounding import Slope, check_slope, round_image
 from .webp_model import webp_image

@@ -7,11 +7,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .islow import coded_value
-from .pixels import straight_through
+from .codecs import Subsampling
+from .jpeg_dct import coded_value
 from .planes import coded, enlarge, mix, shrink
-from .real import Subsampling
 from .rounding import Slope, check_slope, levels, rounded, whole
+from .tensors import straight_through
 
 FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}
 """How many rows and columns of pixels share a colour."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .real import Filter
+from .codecs import Filter
 from .rounding import levels, whole
 
 Array = npt.NDArray[np.float64]

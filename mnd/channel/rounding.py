@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .pixels import straight_through
+from .tensors import straight_through
 
 Slope = Literal["straight", "cubic"]
 """The gradient of the rounding of coefficients: 1, or that of `round(v) + (v - round(v))^3`."""

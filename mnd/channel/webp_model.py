@@ -7,10 +7,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .pixels import straight_through, to_pixels, to_tensor
+from .codecs import webp
 from .planes import coded, enlarge, mix, shrink
-from .real import webp
 from .rounding import Slope, check_slope, levels, rounded, whole
+from .tensors import straight_through, to_pixels, to_tensor
 
 # fmt: off
 DC = (
