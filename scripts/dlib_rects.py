@@ -23,7 +23,7 @@ from torch import Tensor
 from mnd.channel import to_tensor
 from mnd.faces.detector import Detector
 from mnd.targets import registry
-from mnd.targets.dlib import chip
+from mnd.targets.dlib import chip as dlib_chip
 from mnd.targets.dlib.shape import predictor, rect_from_landmarks
 from mnd.targets.dlib.target import DlibTarget
 
@@ -96,8 +96,8 @@ def judge(found: list[Found]) -> None:
     for pixels, points, rect in found:
         image, marks = to_tensor(pixels), torch.from_numpy(points)[None]
         guess = rect_from_landmarks(points[None])
-        template = _embedding(target, image, chip.plans_from_faces(marks))
-        for count, plans in ((5, chip.plans_from_dlib), (68, chip.plans_from_68)):
+        template = _embedding(target, image, dlib_chip.plans_from_faces(marks))
+        for count, plans in ((5, dlib_chip.plans_from_dlib), (68, dlib_chip.plans_from_68)):
             own, guessed = (
                 _embedding(target, image, plans(torch.from_numpy(predictor(count)(pixels, r))))
                 for r in (rect[None], guess)
@@ -112,7 +112,7 @@ def judge(found: list[Found]) -> None:
 
 @torch.no_grad()
 def _embedding(target: DlibTarget, image: Tensor, plans: list[Any]) -> Tensor:
-    chip = chip.extract(image, plans, exact=True) / 255
+    chip = dlib_chip.extract(image, plans, exact=True) / 255
     out: Tensor = target.net((chip - target._mean) / target._std)[0]
     return out
 

@@ -19,7 +19,8 @@ from report_helpers import ATTACKS, TARGETS, make_report, run_card, write_lines
 
 from mnd.cloaking.page import difference_picture
 from mnd.evaluation.curves import Curve
-from mnd.evaluation.report import examples, page
+from mnd.evaluation.report import examples
+from mnd.evaluation.report import page as report_page
 from mnd.evaluation.report.page import write_report
 from mnd.evaluation.report.plots import inline
 from mnd.evaluation.report.tables import equal_success_table, mos_table, quality_table
@@ -222,7 +223,7 @@ def test_opinion_scores_are_sorted() -> None:
 def test_scores_are_joined_where_people_were_asked(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(page, "_scores", lambda _: {("mnd", TARGETS[0]): (4.25, 4.0, 4.5)})
+    monkeypatch.setattr(report_page, "_scores", lambda _: {("mnd", TARGETS[0]): (4.25, 4.0, 4.5)})
     for name in ("results.jsonl", "run.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "pictures").symlink_to(folder / "pictures")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..evaluation.report.opinions import joined
-    from .making import create
+    from .rating import create
     from .scores import Scores, score
     from .settings import StudySettings
 

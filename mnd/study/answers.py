@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .making import FORMAT, KEY
 from .page import ANSWERS
+from .rating import FORMAT, KEY
 
 GRADES = (1, 2, 3, 4, 5)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mnd.base.weights import packaged
 from mnd.targets import registry
-from mnd.targets.dlib import chip
+from mnd.targets.dlib import chip as dlib_chip
 from mnd.targets.dlib.file import FormatError, Network, parse
 from mnd.targets.dlib.target import WEIGHTS, DlibTarget, build, load
 
@@ -69,8 +69,8 @@ def points(shape) -> torch.Tensor:
 
 
 def ours(pixels: np.ndarray, shape) -> np.ndarray:
-    plans = chip.plans_from_dlib(points(shape))
-    chip = chip.extract(as_image(pixels), plans, exact=True)
+    plans = dlib_chip.plans_from_dlib(points(shape))
+    chip = dlib_chip.extract(as_image(pixels), plans, exact=True)
     return chip[0].permute(1, 2, 0).numpy()
 
 
@@ -133,15 +133,15 @@ def test_landmarks_of_mtcnn_on_all_photos(target, oracle, shared):
 
 
 def test_fast_chip_is_nearly_the_exact_one(astronaut, face):
-    plans = chip.plans_from_faces(face)
-    exact, fast = (chip.extract(as_image(astronaut), plans, exact=e) for e in (True, False))
+    plans = dlib_chip.plans_from_faces(face)
+    exact, fast = (dlib_chip.extract(as_image(astronaut), plans, exact=e) for e in (True, False))
     assert (exact != fast).float().mean() < 2e-3
     assert (exact - fast).abs().max() <= 1
 
 
 def test_flat_picture_keeps_its_grey_level(face):
     x = torch.full((1, 3, 300, 300), 200 / 255)
-    assert torch.all(chip.extract(x, chip.plans_from_faces(face)) == 200)
+    assert torch.all(dlib_chip.extract(x, dlib_chip.plans_from_faces(face)) == 200)
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
@@ -149,12 +149,12 @@ def test_chip_gradient_is_that_of_finite_differences(noise, face, scale):
     """Without rounding a chip is linear in the picture, so differences are exact."""
     side = int(300 * scale)
     x, step = noise(side, side, dtype=torch.float64), noise(side, side, 1, torch.float64)
-    plans = chip.plans_from_faces(face * scale)
+    plans = dlib_chip.plans_from_faces(face * scale)
     assert plans[0].levels == (0 if scale == 1 else 1)
     weight = noise(150, 150, 2, torch.float64)
 
     def value(t):
-        return (chip.extract(t, plans, exact=True, quantise=False) * weight).sum()
+        return (dlib_chip.extract(t, plans, exact=True, quantise=False) * weight).sum()
 
     difference = value(x + step) - value(x)
     (g,) = torch.autograd.grad(value(x.requires_grad_()), x)
@@ -163,8 +163,8 @@ def test_chip_gradient_is_that_of_finite_differences(noise, face, scale):
 
 def test_rounding_passes_the_gradient_on(noise, face):
     x = (noise(300, 300) * 255).round().div(255).requires_grad_()
-    plans = chip.plans_from_faces(face)
-    pairs = [torch.autograd.grad(chip.extract(x, plans, quantise=q).sum(), x)[0] for q in (True, False)]
+    plans = dlib_chip.plans_from_faces(face)
+    pairs = [torch.autograd.grad(dlib_chip.extract(x, plans, quantise=q).sum(), x)[0] for q in (True, False)]
     assert torch.allclose(*pairs, atol=1e-4)
 
 
@@ -180,14 +180,14 @@ def test_gradient_stays_inside_of_the_support(target, noise, face):
 def test_many_chips_of_one_picture(astronaut, face):
     x = as_image(astronaut)
     faces = torch.cat([face, face + 3, face * 1.7 - 90])
-    plans = chip.plans_from_faces(faces)
-    together = chip.extract(x, plans)
-    assert torch.equal(together, chip.extract(x.expand(3, -1, -1, -1), plans))
+    plans = dlib_chip.plans_from_faces(faces)
+    together = dlib_chip.extract(x, plans)
+    assert torch.equal(together, dlib_chip.extract(x.expand(3, -1, -1, -1), plans))
 
 
 def test_face_outside_of_the_picture_is_black(noise, face):
     x = noise(80, 80).requires_grad_()
-    chip = chip.extract(x, chip.plans_from_faces(face + 4000))
+    chip = dlib_chip.extract(x, dlib_chip.plans_from_faces(face + 4000))
     assert chip.abs().sum() == 0
     torch.autograd.grad(chip.sum(), x)
 
