@@ -5,8 +5,9 @@ The names are looked up when they are first used, so that `import mnd` costs not
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .base.lazy import attach
 
 if TYPE_CHECKING:
     from . import losses, targets
@@ -49,33 +50,21 @@ __all__ = [
     "targets",
 ]
 
-_HOMES = {
-    "checking": ("Checker", "check"),
-    "cloaking": ("Cloaker", "NotProtectedError", "cloak"),
-    "dataset.protect": ("Protection", "Summary", "protect"),
-    "dataset.settings": ("ProtectSettings",),
-    "evaluation.run": ("evaluate",),
-    "evaluation.settings": ("EvaluationSettings",),
-    "faces": ("Detector", "Face", "FaceError"),
-    "files": ("PhotoError",),
-    "optimizer": ("MND", "Result", "SearchSettings"),
-    "photo": ("Photo",),
-    "settings": ("CloakSettings",),
-}
-"""Which module has which names."""
-
-_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("losses", "targets"):
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "base.files": ["PhotoError"],
+        "cloaking.checker": ["Checker", "check"],
+        "cloaking.cloaker": ["Cloaker", "NotProtectedError", "cloak"],
+        "cloaking.settings": ["CloakSettings"],
+        "dataset.protect": ["Protection", "Summary", "protect"],
+        "dataset.settings": ["ProtectSettings"],
+        "evaluation.run": ["evaluate"],
+        "evaluation.settings": ["EvaluationSettings"],
+        "faces.detector": ["Detector", "FaceError"],
+        "faces.face": ["Face"],
+        "optimizer.mnd": ["MND", "Result", "SearchSettings"],
+        "photo.photo": ["Photo"],
+    },
+    modules=["losses", "targets"],
+)

@@ -14,23 +14,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import costs
-import finding
-import landmarks
-import levels
 import numpy as np
-import protecting
 import torch
-import variance
-from judging import DATA, Dlib, Pixels, Unseen, Values, differences, means, read, saved, share, table
-from people import Sitting, people
+from benchmarks import costs, finding, landmarks, levels, protecting, variance
+from benchmarks.judging import (
+    DATA,
+    Dlib,
+    Pixels,
+    Unseen,
+    Values,
+    differences,
+    means,
+    read,
+    saved,
+    share,
+    table,
+)
+from benchmarks.people import Sitting, people
 from torch import Tensor
 
 from mnd import attacks as anchors
 from mnd.attacks.problem import Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking.cloaker import Cloaker
-from mnd.cloaking.settings import RHO, CloakSettings
+from mnd.cloaking.settings import CloakSettings
 from mnd.cloaking.subjects import Gallery, Subject, find
 from mnd.evaluation.cases import cropped
 from mnd.evaluation.results import MEASURES, RESULTS, read_results
@@ -39,7 +46,7 @@ from mnd.evaluation.settings import EvaluationSettings
 from mnd.evaluation.summary import summarise
 from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
-from mnd.losses.standard import standard
+from mnd.losses.standard import RHO, standard
 from mnd.optimizer.mnd import MND
 from mnd.photo.photo import Photo
 from mnd.targets import registry

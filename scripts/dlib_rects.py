@@ -15,7 +15,7 @@ from typing import Any
 import dlib
 import numpy as np
 import torch
-from judging import DATA, Pixels, read
+from benchmarks.judging import DATA, Pixels, read
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor

@@ -25,14 +25,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-import metric_plots
 import numpy as np
 import torch
-from judging import read
-from metric_measures import Ball, Change, Measured, Metric, Move, Settings, collapse, inflation, two_afc
+from benchmarks.judging import read
 from PIL import Image
+from rlpips import metric_plots
+from rlpips.metric_measures import (
+    Ball,
+    Change,
+    Measured,
+    Metric,
+    Move,
+    Settings,
+    collapse,
+    inflation,
+    two_afc,
+)
+from rlpips.twoafc import TwoAFC
 from torch import Tensor
-from twoafc import TwoAFC
 
 from mnd.channel import to_pixels, to_tensor
 from mnd.losses.elpips import ELPIPS, VARIANTS

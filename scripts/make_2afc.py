@@ -50,10 +50,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from distortions import DISTORTIONS, LUMA, Pixels, distort, draw, told
 from numpy.random import Generator
-from panel import JUDGES, TAU, Panel, Values, check_judges
 from PIL import Image
+from rlpips.distortions import DISTORTIONS, LUMA, Pixels, distort, draw, told
+from rlpips.panel import JUDGES, TAU, Panel, Values, check_judges
 
 from mnd.base.files import PhotoError
 from mnd.photo.photo import FORMATS, Photo

@@ -36,11 +36,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from attacks import ATTACKED, Norm, Pictures, Which, attack, misjudging
-from ranking import Dropout, Ranker
-from stopping import Interrupted, Stop
+from rlpips.misleading import ATTACKED, Norm, Pictures, Which, attack, misjudging
+from rlpips.ranking import Dropout, Ranker
+from rlpips.stopping import Interrupted, Stop
+from rlpips.twoafc import Batch, TwoAFC, fingerprint, score
 from torch import Tensor
-from twoafc import Batch, TwoAFC, fingerprint, score
 
 from mnd.base.files import sha256_of, write_atomic
 from mnd.losses.images import check_choice

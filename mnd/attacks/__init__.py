@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..base.lazy import attach
 from .attack import SHAKEN, Attack, shaken
 
 if TYPE_CHECKING:
@@ -14,24 +15,24 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "Attack", "Counted", "Problem", "load"]
 
 _HOMES = {
-    "mnd": "ours",
-    "mnd-40": "ours",
-    "mnd-plain": "ours",
-    "mnd-structure": "ours",
-    "mnd-spread": "ours",
-    "fgsm": "library",
-    "i-fgsm": "library",
-    "pgd": "library",
-    "mi-fgsm": "momentum",
-    "cw": "library",
-    "deepfool": "library",
-    "ddn": "ddn8",
-    "ddn-40": "ddn8",
-    "ddn-foolbox-100": "library",
+    "mnd": "mnd",
+    "mnd-40": "mnd",
+    "mnd-plain": "mnd",
+    "mnd-structure": "mnd",
+    "mnd-spread": "mnd",
+    "fgsm": "foolbox",
+    "i-fgsm": "foolbox",
+    "pgd": "foolbox",
+    "mi-fgsm": "mi_fgsm",
+    "cw": "foolbox",
+    "deepfool": "foolbox",
+    "ddn": "ddn",
+    "ddn-40": "ddn",
+    "ddn-foolbox-100": "foolbox",
     "fmn": "fmn",
     "alma": "alma",
     "alma-ssim": "alma",
-    "perc-al": "percal",
+    "perc-al": "perc_al",
 }
 """Which module makes which attack."""
 
@@ -70,11 +71,4 @@ def load(name: str) -> Attack:
     return found
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("Counted", "Problem"):
-        return getattr(importlib.import_module(".problem", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(__name__, {"problem": ["Counted", "Problem"]})

@@ -8,9 +8,8 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from ..cloaking.settings import RHO
 from ..losses.composite import Composite
-from ..losses.standard import FLAT, SPREAD, WEIGHTS, standard
+from ..losses.standard import FLAT, RHO, SPREAD, WEIGHTS, standard
 from ..optimizer.mnd import MND, SearchSettings
 from .attack import HEADROOMS, Attack
 from .problem import Margin, Problem

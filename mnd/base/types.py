@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 """A picture `(H, W, 3)`, RGB, or one of its planes `(H, W)`; 0..255."""
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels: columns x0 to x1 - 1, rows y0 to y1 - 1."""

@@ -21,7 +21,7 @@ EVERY = 30.0
 
 
 class Meter:
-    """A `Watcher` that shows what it is told on standard error.
+    """A `RunProgress` that shows what it is told on standard error.
 
     Args:
         as_json: print the record of each photo of this run on standard output.

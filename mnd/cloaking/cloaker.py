@@ -19,7 +19,7 @@ from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
 from ..faces.detector import Detector
 from ..losses.standard import standard
 from ..metrics.fidelity import quality
-from ..optimizer.batching import Meeting
+from ..optimizer.batching import Batcher
 from ..optimizer.mnd import MND, SearchSettings
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
@@ -68,7 +68,7 @@ class Cloaker:
     Args:
         settings: see `CloakSettings`.
         progress: called during loading and searching.
-        meeting: where the searches of several threads ask the networks together, as
+        batcher: where the searches of several threads ask the networks together, as
             `mnd.optimizer.batching` says.
 
     Raises:
@@ -80,7 +80,7 @@ class Cloaker:
         self,
         settings: CloakSettings | None = None,
         progress: Progress | None = None,
-        meeting: Meeting | None = None,
+        batcher: Batcher | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or _silent
@@ -97,11 +97,11 @@ class Cloaker:
         self.distance = standard(self.settings.rho, device, plan.spread, plan.flat)
         self._galleries: dict[Path | None, Gallery] = {}
         self._reading = threading.Lock()
-        self.meeting = meeting
-        if meeting is not None:
+        self.batcher = batcher
+        if batcher is not None:
             for target in self.targets:
                 if isinstance(target, FrozenNetwork):
-                    target.net = meeting.shared(target.net)
+                    target.net = batcher.shared(target.net)
 
     def photo(
         self, path: Path | str, out: Path | str | None = None, overwrite: bool = False
@@ -269,7 +269,7 @@ class Cloaker:
             ready=plan.ready,
             patience=plan.patience,
         )
-        slopes = None if self.meeting is None else self.meeting.gradients
+        slopes = None if self.batcher is None else self.batcher.gradients
         result = MND(self.distance, search, slopes)(
             x,
             views,

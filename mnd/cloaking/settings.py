@@ -12,9 +12,6 @@ from ..base.runtime import Device
 from ..base.types import Edges
 from .levels import PLANS, Level, Plan, Reference
 
-RHO = 2000.0
-"""Weight of R-LPIPS in the loss of a cloak: `docs/metrics.md` has the figures of others."""
-
 
 @dataclass(frozen=True, slots=True)
 class CloakSettings:
@@ -76,7 +73,7 @@ class CloakSettings:
     """Leave out names of people and rectangles of their faces, where the photo's metadata have them."""
     keep_best: bool = False
     """Write the best file found even if it is not protected."""
-    rho: float = RHO
+    rho: float = 2000.0  # `mnd.losses.standard.RHO`, which must not be imported: it would bring torch
     """Weight of R-LPIPS, the learned term of the loss; 0: without it."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU when there is one."""

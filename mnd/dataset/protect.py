@@ -34,7 +34,7 @@ NAMED = 3
 """So many names stand for all of a kind."""
 
 
-class Watcher(Protocol):
+class RunProgress(Protocol):
     """Somebody who wants to know how it goes."""
 
     def loading(self, stage: str, done: int, total: int) -> None:
@@ -47,7 +47,7 @@ class Watcher(Protocol):
         """Something that people should know."""
 
 
-class Silence:
+class NullProgress:
     """Nobody wants to know."""
 
     def loading(self, stage: str, done: int, total: int) -> None:
@@ -133,11 +133,11 @@ class Protection:
         dst: Path | str,
         cloak: CloakSettings | None = None,
         settings: ProtectSettings | None = None,
-        watcher: Watcher | None = None,
+        watcher: RunProgress | None = None,
     ) -> None:
         self.src, self.dst = Path(src), Path(dst)
         self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
-        self.watcher = watcher or Silence()
+        self.watcher = watcher or NullProgress()
         whole = source(self.src, self.dst, self.settings.column)
         self.source = Chosen(whole, self.settings.wants, self.settings.refuses)
         check_places(self.src, self.dst)

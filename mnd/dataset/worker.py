@@ -25,7 +25,7 @@ from .settings import NoFace
 
 if TYPE_CHECKING:
     from ..cloaking.cloaker import Cloaker
-    from ..optimizer.batching import Meeting
+    from ..optimizer.batching import Batcher
 
 Record = dict[str, Any]
 DOUBTS = ("no-face", "suspected-face", "not-proven")
@@ -87,7 +87,7 @@ class Protector:
         OSError: weights are not there.
     """
 
-    meeting: Meeting | None = None
+    batcher: Batcher | None = None
     """Where the photos of a batch meet; None: they are done one after the other."""
 
     def __init__(self, job: ProtectJob) -> None:
@@ -95,7 +95,7 @@ class Protector:
 
         from ..base.runtime import pick_device
         from ..cloaking.cloaker import Cloaker
-        from ..optimizer.batching import Meeting
+        from ..optimizer.batching import Batcher
 
         disks.silence()  # the parent has said what the disk cannot do
         torch.set_num_threads(1)
@@ -103,11 +103,11 @@ class Protector:
         if device == "cuda":
             _in_order()
         if job.side_by_side or device != "cpu":
-            self.meeting = Meeting.on(device)
+            self.batcher = Batcher.on(device)
         self.job = job
         self.places = Places(job.dst)
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
-        self.cloaker = Cloaker(job.cloak, meeting=self.meeting)
+        self.cloaker = Cloaker(job.cloak, batcher=self.batcher)
         self.whole = _whole(self.cloaker)
 
     def __call__(self, items: Sequence[Item]) -> list[Record]:
@@ -116,7 +116,7 @@ class Protector:
         Raises:
             DiskFullError: there is no room for a result.
         """
-        if self.meeting is None or len(items) == 1:
+        if self.batcher is None or len(items) == 1:
             return [self._item(item) for item in items]
         with ThreadPoolExecutor(len(items), initializer=_one_thread) as pool:
             records = list(pool.map(self._beside, items))
@@ -129,8 +129,8 @@ class Protector:
 
     def _beside(self, item: Item) -> Record:
         """The record of an item, one of several."""
-        assert self.meeting is not None
-        with self.meeting.seat():
+        assert self.batcher is not None
+        with self.batcher.member():
             return self._item(item)
 
     def _item(self, item: Item) -> Record:

@@ -10,6 +10,8 @@ from .composite import Composite, Weights
 from .local import Local
 from .rlpips import RLPIPS
 
+RHO = 2000.0
+"""Weight of R-LPIPS: `docs/metrics.md` has the figures of others."""
 WEIGHTS = Weights(beta=240.0, gamma=5.0)
 """Less of both than the composite's own: `docs/search.md` has the figures of others."""
 SPREAD, FLAT = 0.35, 2.0

@@ -1,4 +1,4 @@
-"""Photos in lockstep: searches in threads of one process, whose networks see the pictures of all at once."""
+"""Batching across photos: searches in threads, whose networks see the pictures of all at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .mnd import gradients, looked_at
 
 CHUNK, CHUNK_ON_GPU = 4, 16
 """Pictures in a forward. A core gains nothing from more, and loses where there are fewer; a GPU has room."""
-TURNS_ON_GPU = 4
+CONCURRENCY_ON_GPU = 4
 """Threads that work at once, where much of their work is waiting for a GPU. On a CPU it is one: several would
 take the cores of other workers, and drive each other's pictures out of the caches."""
 
@@ -35,11 +35,11 @@ class _Asked:
     done: bool = False
 
 
-class Meeting:
-    """Where the searches of several photos meet, each in a thread of its own that runs the usual code.
+class Batcher:
+    """A dynamic batcher for the searches of several photos, each in a thread that runs the usual code.
 
     Who asks a network for something that will have a gradient (`shared`), or for the gradients of a step
-    (`gradients`), waits until everybody in a seat waits for either. Then one of the threads answers the
+    (`gradients`), waits until every member waits for either. Then one of the threads answers the
     questions of all: networks first, and the gradients when there is nobody left who needs a network before.
 
     A forward always has `chunk` pictures, with empty ones where there are too few, and what a network makes
@@ -50,44 +50,44 @@ class Meeting:
 
     Args:
         chunk: pictures in a forward.
-        turns: threads in seats that work at the same time; the others wait for their turn.
+        concurrency: members that work at the same time; the others wait.
 
-    >>> meeting, net = Meeting(chunk=4), nn.Flatten()
-    >>> meeting.shared(net)(torch.rand(1, 3, 2, 2, requires_grad=True)).shape
+    >>> batcher, net = Batcher(chunk=4), nn.Flatten()
+    >>> batcher.shared(net)(torch.rand(1, 3, 2, 2, requires_grad=True)).shape
     torch.Size([1, 12])
     """
 
-    def __init__(self, chunk: int = CHUNK, turns: int = 1) -> None:
-        if chunk < 1 or turns < 1:
-            raise ValueError(f"chunk and turns are {chunk} and {turns}, expected at least 1")
+    def __init__(self, chunk: int = CHUNK, concurrency: int = 1) -> None:
+        if chunk < 1 or concurrency < 1:
+            raise ValueError(f"chunk and concurrency are {chunk} and {concurrency}, expected at least 1")
         self.chunk = chunk
-        self._turns = threading.Semaphore(turns)
+        self._working = threading.Semaphore(concurrency)
         self._changed = threading.Condition()
-        self._seats: set[int] = set()
+        self._members: set[int] = set()
         """The threads in them."""
         self._waiting: list[_Asked] = []
 
     @staticmethod
-    def on(device: str) -> Meeting:
-        """The meeting for a kind of device.
+    def on(device: str) -> Batcher:
+        """The batcher for a kind of device.
 
-        >>> Meeting.on("cpu").chunk, Meeting.on("cuda").chunk
+        >>> Batcher.on("cpu").chunk, Batcher.on("cuda").chunk
         (4, 16)
         """
-        return Meeting() if device == "cpu" else Meeting(CHUNK_ON_GPU, TURNS_ON_GPU)
+        return Batcher() if device == "cpu" else Batcher(CHUNK_ON_GPU, CONCURRENCY_ON_GPU)
 
     @contextlib.contextmanager
-    def seat(self) -> Iterator[None]:
+    def member(self) -> Iterator[None]:
         """A thread in here is waited for, whatever it does; the others go on when it leaves."""
         me = threading.get_ident()
         with self._changed:
-            self._seats.add(me)
+            self._members.add(me)
         try:
-            with self._turns:
+            with self._working:
                 yield
         finally:
             with self._changed:
-                self._seats.remove(me)
+                self._members.remove(me)
                 self._changed.notify_all()
 
     def shared(self, net: nn.Module) -> nn.Module:
@@ -111,14 +111,14 @@ class Meeting:
 
     def _ask(self, together: Callable[[list[Any]], list[Any]], kind: object, question: Any) -> Any:
         asked = _Asked(threading.get_ident(), together, kind, question)
-        seated = asked.who in self._seats
-        if seated:
-            self._turns.release()
+        is_member = asked.who in self._members
+        if is_member:
+            self._working.release()
         try:
             self._wait(asked)
         finally:
-            if seated:
-                self._turns.acquire()
+            if is_member:
+                self._working.acquire()
         if asked.error is not None:
             try:
                 raise asked.error
@@ -131,7 +131,7 @@ class Meeting:
         with self._changed:
             self._waiting.append(asked)
             while not asked.done:
-                if self._seats <= {one.who for one in self._waiting}:
+                if self._members <= {one.who for one in self._waiting}:
                     self._answer()
                 else:
                     self._changed.wait()
@@ -146,11 +146,11 @@ class Meeting:
 
 
 class _Shared(nn.Module):
-    """A network that is asked at a meeting."""
+    """A network that is asked at a batcher."""
 
-    def __init__(self, net: nn.Module, meeting: Meeting) -> None:
+    def __init__(self, net: nn.Module, batcher: Batcher) -> None:
         super().__init__()
-        self.net, self._meeting = net, meeting
+        self.net, self._meeting = net, batcher
 
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and x.requires_grad:

@@ -6,33 +6,22 @@ The method is the double-stimulus impairment scale (DSIS, variant I) of Recommen
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..base.lazy import attach
 
 if TYPE_CHECKING:
-    from ..evaluation.report.opinions import joined
     from .rating import create
-    from .scores import Scores, score
+    from .scores import Scores, joined, score
     from .settings import StudySettings
 
 __all__ = ["Scores", "StudySettings", "create", "joined", "score"]
 
-_MODULE_OF = {
-    "Scores": "scores",
-    "StudySettings": "settings",
-    "create": "making",
-    "joined": "joining",
-    "score": "scores",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "rating": ["create"],
+        "scores": ["Scores", "joined", "score"],
+        "settings": ["StudySettings"],
+    },
+)

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..evaluation.report.opinions import HIDDEN
 from .results import Content
 from .settings import StudySettings
 
 Kind = Literal["test", "hidden", "training"]
-HIDDEN = "reference"
-"""Stands where an attack's name would: the clean file, rated as if it were a test picture."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..evaluation.report.opinions import FORMAT, HIDDEN, MOS_JSON, joined
 from .answers import Answers, Key, read_answers, read_key
-from .design import HIDDEN
 from .screening import Grades, Mean, Verdict, mean_of, screen
 
-FORMAT = "mos-1"
-MOS_JSON, MOS_CSV, PICTURES_CSV = "mos.json", "mos.csv", "mos_pictures.csv"
+MOS_CSV, PICTURES_CSV = "mos.csv", "mos_pictures.csv"
+__all__ = ["Score", "Scores", "joined", "score", "scores_of", "write"]
+
 ENOUGH, SCREENABLE = 15, 6
 """Observers: how many BT.500 wants at least, and with how many its screening can reject one at all."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from asking import Asked
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from judging import differences, means, read, table
+from benchmarks.judging import differences, means, read, table
 
 from mnd.faces.detector import Detector
 from mnd.metrics.fidelity import psnr

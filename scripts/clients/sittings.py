@@ -9,8 +9,8 @@ from typing import NamedTuple
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from judging import DATA, read
-from people import PROTECTED
+from benchmarks.judging import DATA, read
+from benchmarks.people import PROTECTED
 
 FORMATS = {"png": ".png", "jpeg": ".jpg"}
 """The files that are cloaked, by their suffix."""

@@ -17,11 +17,7 @@ from . import mutations
 from .cases import ACCEPTED, Case, Verdict, refused
 from .leaks import Searcher
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-import planted
-from photo_helpers import ICC, save
-from planted import BINARY, FORMS, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the folder of `tests`
 from mnd.photo.metadata.exif import clean_exif, exif_orientation
 from mnd.photo.metadata.icc import clean_icc
 from mnd.photo.metadata.iptc import clean_iptc, clean_photoshop
@@ -31,6 +27,9 @@ from mnd.photo.metadata.xmp import clean_xmp
 from mnd.photo.photo import Photo, PhotoError
 from mnd.photo.second_reader import disagreement
 from mnd.photo.segments import read_segments
+from tests.helpers import planted
+from tests.helpers.photos import ICC, save
+from tests.helpers.planted import BINARY, FORMS, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts
 
 PIXELS = 1_000_000
 """Larger pictures are refused, so that a damaged size does not cost seconds."""

@@ -1,3 +1,3 @@
 """The situations of `tests/dataset`, for what other people have run into."""
 
-from dataset.conftest import card, dst, protect, src  # noqa: F401
+from tests.helpers.protecting import card, dst, protect, src  # noqa: F401

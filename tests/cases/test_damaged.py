@@ -12,9 +12,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from photo_helpers import ICC, save
 from PIL import Image
-from planted import FORMS, SMALL, traces
 
 from mnd.dataset.items import Shard
 from mnd.dataset.manifest import Manifest, ManifestError, latest, read_manifest, shortened
@@ -28,6 +26,8 @@ from mnd.photo.metadata.pictures import text_hides
 from mnd.photo.metadata.xmp import clean_xmp
 from mnd.photo.photo import Photo, PhotoError
 from mnd.targets.json_card import read_card
+from tests.helpers.photos import ICC, save
+from tests.helpers.planted import FORMS, SMALL, traces
 
 CARD = {
     "name": "own", "kind": "face", "unit": "cosine similarity", "threshold": 0.3, "size": [112, 112],

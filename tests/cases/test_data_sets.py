@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset import tiny
-from dataset.test_protect import files, lines, told
 from PIL import Image
 
 from mnd.cloaking.settings import CloakSettings
@@ -22,6 +20,8 @@ from mnd.dataset.manifest import manifest_path
 from mnd.dataset.settings import ProtectSettings
 from mnd.dataset.sources import source
 from mnd.photo.walking import photos
+from tests.helpers import tiny
+from tests.helpers.data_sets import files, lines, told
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 

@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from dataset import tiny
-from dataset.test_protect import told
 from rich.console import Console
 from rich.text import Text
 
@@ -21,6 +19,8 @@ from mnd.base import disks
 from mnd.base.disks import DiskWarning
 from mnd.base.files import PhotoError, check_free, try_folder, write_atomic
 from mnd.cli import terminal
+from tests.helpers import tiny
+from tests.helpers.data_sets import told
 
 
 @pytest.fixture(autouse=True)

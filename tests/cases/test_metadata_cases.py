@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from photo_helpers import FACE, pillow_sees, save, segment
 from PIL import Image
-from planted import FORMS, NAMESPACES, XAP, Planted, texts, traces, unfolded
 
 from mnd.photo.metadata.directories import Field, first_directory, written
 from mnd.photo.metadata.exif import clean_exif
 from mnd.photo.photo import Photo, PhotoError
+from tests.helpers.photos import FACE, pillow_sees, save, segment
+from tests.helpers.planted import FORMS, NAMESPACES, XAP, Planted, texts, traces, unfolded
 
 CASES = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
 SQUARE = FACE[:200, :200]

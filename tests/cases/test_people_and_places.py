@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cloak_helpers import FACE, cloaker, read, write
-from dlib_judge import SAME, distances
 from PIL import Image
 
 from mnd import check, cli
@@ -22,6 +20,8 @@ from mnd.cloaking.verdict import blank
 from mnd.dataset.items import Item
 from mnd.dataset.worker import Protector
 from mnd.optimizer.mnd import Result
+from tests.helpers.cloaks import FACE, cloaker, read, write
+from tests.helpers.dlib_judge import SAME, distances
 
 
 def command(*words: object) -> int:

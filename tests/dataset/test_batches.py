@@ -15,11 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dataset import tiny
-from dataset.fakes import FakeJob
-from dataset.test_faults import command, run, timeless, workers_of
-from dataset.test_local import tried
-from dataset.test_protect import bytes_of, files, lines
 from PIL import Image
 from skimage import data
 
@@ -33,6 +28,9 @@ from mnd.dataset.manifest import manifest_path, read_manifest
 from mnd.dataset.settings import ProtectSettings, both_settings
 from mnd.dataset.worker import DiskFullError, ProtectJob, Protector
 from mnd.optimizer import batching
+from tests.helpers import tiny
+from tests.helpers.data_sets import bytes_of, command, files, lines, run, timeless, tried, workers_of
+from tests.helpers.fakes import FakeJob
 
 PHOTOS = 8
 
@@ -87,7 +85,7 @@ def test_results_are_the_same_bytes_in_any_company_and_order(protector, items: l
 
 def test_without_the_setting_a_batch_is_what_it_was(protector, items: list[Item], card: str):
     plain = protector(side_by_side=False)
-    assert plain.meeting is None
+    assert plain.batcher is None
     cloaker = Cloaker(CloakSettings(targets=(card,), **tiny.OPTIONS))
     for record, item in zip(plain(items[:3]), items, strict=False):
         made, _ = cloaker.encoded(Path(item.path).read_bytes(), item.name)
@@ -174,8 +172,8 @@ def test_what_is_too_much_for_the_memory_together_is_done_alone(
 ):
     well = sums(in_batches(protector(), items, 1))
     worker = protector()
-    assert worker.meeting is not None
-    with trouble(monkeypatch, 40, lambda: MemoryError() if worker.meeting._seats else None):
+    assert worker.batcher is not None
+    with trouble(monkeypatch, 40, lambda: MemoryError() if worker.batcher._members else None):
         assert sums(worker(items)) == well
     with trouble(monkeypatch, 40, MemoryError):
         records = {r["input"]: r for r in protector()(items)}
@@ -235,7 +233,7 @@ def test_the_sum_of_the_settings_knows_of_chunks_where_they_change_results(
     assert told(batch=2) == told() == told(batch=8, device="cuda")
 
 
-def test_on_a_gpu_there_is_a_meeting_in_any_case(
+def test_on_a_gpu_there_is_a_batcher_in_any_case(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, card: str, items: list[Item]
 ):
     """As far as that can be seen without one: what is said to be on it is on the CPU."""
@@ -243,13 +241,13 @@ def test_on_a_gpu_there_is_a_meeting_in_any_case(
     made: dict[str, Any] = {}
 
     class Spy:
-        def __init__(self, settings: CloakSettings, meeting: Any) -> None:
-            made.update(meeting=meeting)
+        def __init__(self, settings: CloakSettings, batcher: Any) -> None:
+            made.update(batcher=batcher)
             self.settings = settings
 
     monkeypatch.setattr("mnd.cloaking.cloaker.Cloaker", Spy)
     ProtectJob(CloakSettings(targets=(card,)), "copy", tmp_path, tmp_path, "0")()
-    assert made["meeting"].chunk == batching.CHUNK_ON_GPU
+    assert made["batcher"].chunk == batching.CHUNK_ON_GPU
 
 
 # the engine -------------------------------------------------------------------------------------------
@@ -320,8 +318,8 @@ def test_how_many_workers_there_are_and_what_each_has(
 ):
     monkeypatch.setattr(local, "cores", lambda: 6)
     monkeypatch.setattr(local, "gpus", lambda make: [str(n) for n in range(gpus)])
-    crew = local._Crew(FakeJob(tmp_path), iter([]), ProtectSettings(**options))
-    assert (crew.count, crew.batch) == (workers, batch)
+    pool = local._Pool(FakeJob(tmp_path), iter([]), ProtectSettings(**options))
+    assert (pool.count, pool.batch) == (workers, batch)
 
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

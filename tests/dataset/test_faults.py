@@ -16,29 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset import tiny
-from dataset.test_protect import bytes_of, files, lines
 
 from mnd.dataset.manifest import manifest_path, read_manifest
-
-PHOTOS = 12
-TIMES = ("seconds", "worker", "input_stat", "output_stat")
-TESTS = Path(__file__).parents[1]
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "mnd", "protect", *map(str, arguments)]
-
-
-def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, **options)
-
-
-def timeless(dst: Path) -> dict[str, dict[str, Any]]:
-    return {
-        name: {key: value for key, value in line.items() if key not in TIMES}
-        for name, line in lines(dst).items()
-    }
+from tests.helpers import tiny
+from tests.helpers.data_sets import PHOTOS, ROOT, bytes_of, command, files, lines, run, timeless, workers_of
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +30,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, card: str) -> tuple[Pa
     done = run(folder / "src", folder / "dst", "--targets", card, *tiny.FLAGS)
     assert done.returncode == 0, done.stderr
     return folder / "src", folder / "dst"
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    try:
-        found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
-    except FileNotFoundError:
-        pytest.skip("needs the command pgrep")
-    return [int(word) for word in found.split()]
 
 
 ROUNDS = [
@@ -204,9 +176,9 @@ def test_rubbish_among_photos(protect, tmp_path: Path, dst: Path, count: int):
 
 
 def trivial(src: Path, dst: Path, workers: int = 1) -> dict[str, Any]:
-    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, TESTS / "dataset" / "trivial.py", src, dst, f"{workers}"],
+        [sys.executable, ROOT / "tests" / "helpers" / "trivial.py", src, dst, f"{workers}"],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     told = json.loads(done.stdout)

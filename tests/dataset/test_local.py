@@ -13,25 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset.fakes import FakeJob
 
 from mnd.dataset import engines
 from mnd.dataset.engines import local
 from mnd.dataset.items import Item
 from mnd.dataset.settings import ProtectSettings
-
-TESTS = Path(__file__).parents[1]
+from tests.helpers.data_sets import ROOT, alive, tried
+from tests.helpers.fakes import FakeJob
 
 
 def run(folder: Path, names: list[str], workers: int = 2, start: str = "") -> list[dict[str, Any]]:
     items = (Item(name, name) for name in names)
     engine = engines.load("local")
     return list(engine(FakeJob(folder, start), items, ProtectSettings(workers=workers)))
-
-
-def tried(folder: Path, name: str) -> list[int]:
-    """The processes that have tried an item."""
-    return [int(path.name.split(" ")[-1]) for path in folder.glob(f"{name} *")]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -114,7 +108,7 @@ def test_closing_ends_workers_in_the_middle_of_their_work(tmp_path: Path):
 PROGRAM = """
 import sys
 from pathlib import Path
-from dataset.fakes import FakeJob
+from tests.helpers.fakes import FakeJob
 from mnd.dataset.engines import local
 from mnd.dataset.items import Item
 from mnd.dataset.settings import ProtectSettings
@@ -128,18 +122,11 @@ if __name__ == "__main__":
 def program(folder: Path, *names: str) -> subprocess.Popen[str]:
     path = folder / "program.py"
     path.write_text(PROGRAM)
-    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, path, folder, *names], env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")

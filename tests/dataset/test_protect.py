@@ -11,34 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloak_helpers import FACE, NO_FACE
-from dataset import tiny
 from PIL import Image
 
 import mnd
 from mnd import Cloaker, CloakSettings
 from mnd.cloaking.levels import Plan
 from mnd.dataset import fingerprint
-from mnd.dataset.manifest import headers, latest, manifest_path, manifests
+from mnd.dataset.manifest import headers, manifest_path, manifests
 from mnd.dataset.settings import ProtectSettings, both_settings
-
-
-def files(folder: Path) -> list[str]:
-    """Results alone."""
-    found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    return sorted(p.as_posix() for p in found if not p.name.startswith((".mnd", "manifest", "report.html")))
-
-
-def lines(dst: Path) -> dict[str, dict[str, Any]]:
-    return {line["input"]: line for line in latest(manifests(dst))}
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in files(folder)}
-
-
-def told(summary: mnd.Summary, *names: str) -> list[int]:
-    return [getattr(summary, name) for name in names]
+from tests.helpers import tiny
+from tests.helpers.cloaks import FACE, NO_FACE
+from tests.helpers.data_sets import bytes_of, files, lines, told
 
 
 def test_the_tree_is_mirrored_and_the_source_stays_as_it_was(protect, src: Path, dst: Path):

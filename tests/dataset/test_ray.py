@@ -19,20 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset import tiny
-from dataset.fakes import FakeJob
-from dataset.test_faults import PHOTOS, timeless
-from dataset.test_local import alive, tried
-from dataset.test_protect import bytes_of, files, lines
 
 from mnd.dataset import engines
 from mnd.dataset.engines import ray as engine
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import manifest_path, read_manifest
 from mnd.dataset.settings import ProtectSettings
+from tests.helpers import tiny
+from tests.helpers.data_sets import PHOTOS, ROOT, alive, bytes_of, files, lines, timeless, tried
+from tests.helpers.fakes import FakeJob
 
-TESTS = Path(__file__).parents[1]
-PATHS = f"{TESTS}:{TESTS.parent}"
+PATHS = str(ROOT)
 MISSING = importlib.util.find_spec("ray") is None
 STORE = 80 << 20
 
@@ -283,9 +280,8 @@ def test_of_a_batch_whose_worker_dies_each_item_is_tried_again_alone(cluster: An
 
 @marked
 def test_a_node_without_the_folder_of_the_results_is_told(cluster: Any, tmp_path: Path):
-    from dataset.fakes import TrivialJob
-
     from mnd.cloaking.settings import CloakSettings
+    from tests.helpers.fakes import TrivialJob
 
     job = TrivialJob(CloakSettings(targets=("dlib",)), "copy", tmp_path / "none", tmp_path, "0")
     with pytest.raises(FileNotFoundError, match=rf"none: there is no such folder on {socket.gethostname()}"):

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset import tiny
-from dataset.test_protect import files, lines, told
 
 from mnd.dataset import engines
 from mnd.dataset.items import Shard
 from mnd.dataset.shards import Stored, assemble, contents
 from mnd.photo.photo import PhotoError
+from tests.helpers import tiny
+from tests.helpers.data_sets import files, lines, told
 
 EXTRA = {"a note.txt": b"hello", "empty": b""}
 

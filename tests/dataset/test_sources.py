@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from dataset.tiny import picture
 
 from mnd.dataset.items import Item, Other, Refused, Shard
 from mnd.dataset.sources import Folder, Paths, listed_name, looks_like_picture, source
+from tests.helpers.tiny import picture
 
 
 def names(found, kind: type) -> list[str]:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_helpers import ATTACKS, TARGETS, make_report, write_lines
 
 from mnd.evaluation.results import MEASURES, Row, attack_order, read_results, read_run
 from mnd.evaluation.summary import Estimate, bootstrap, paired, summarise, wilson, write_summary
+from tests.helpers.evaluations import ATTACKS, TARGETS, make_report, write_lines
 
 
 def row(picture: str, success: bool = True, attack: str = "pgd", **values: float | None) -> Row:

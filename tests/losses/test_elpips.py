@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_helpers import Tiny, random_pair, tiny_lpips
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
@@ -26,6 +25,7 @@ from mnd.losses.elpips import (
     scale_law,
     shrink,
 )
+from tests.helpers.metrics import Tiny, random_pair, tiny_lpips
 
 
 def oracle(x: np.ndarray, draw: Draw) -> list[np.ndarray]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from metric_helpers import Tiny, random_pair
 from torch import Tensor, nn
 
 from mnd.losses.elpips import ELPIPS, _student, scale_law
 from mnd.losses.images import Distance
 from mnd.losses.lpips import LPIPS
 from mnd.losses.trunks import load_trunk
+from tests.helpers.metrics import Tiny, random_pair
 
 
 class Level(Distance):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study.reports import write_report
+
+from tests.helpers.rated import write_report
 
 
 @pytest.fixture

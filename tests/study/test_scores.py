@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study.reports import STRENGTHS, TARGET
 
 from mnd.study import create, joined, score
 from mnd.study.order import order
+from tests.helpers.rated import STRENGTHS, TARGET
 
 FAINT, MIDDLE, STRONG = STRENGTHS
 OPINION = {"reference": 5.0, FAINT: 4.6, MIDDLE: 3.2, STRONG: 1.5}

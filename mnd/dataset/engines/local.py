@@ -17,7 +17,7 @@ from typing import Any
 from ..items import Item
 from ..settings import ProtectSettings
 from . import Job, Record
-from .pool import BATCH, PER_GPU, Crew, Worker
+from .pool import BATCH, PER_GPU, Pool, Worker
 
 
 def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]:
@@ -27,12 +27,12 @@ def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generato
         OSError: workers die while they start.
         Exception: whatever a worker raises, which is not the fault of one photo.
     """
-    crew = _Crew(make, items, settings)
+    pool = _Pool(make, items, settings)
     try:
-        while crew.hire():
-            yield from crew.answers()
+        while pool.start():
+            yield from pool.answers()
     finally:
-        crew.dismiss()
+        pool.dismiss()
 
 
 def cores() -> int:
@@ -84,7 +84,7 @@ class _Worker(Worker):
         return said, self.process.is_alive() or self.pipe.poll()
 
 
-class _Crew(Crew[_Worker]):
+class _Pool(Pool[_Worker]):
     """Processes of this machine, spread over its GPUs."""
 
     def __init__(self, make: Job, items: Iterator[Item], settings: ProtectSettings) -> None:
@@ -110,7 +110,7 @@ class _Crew(Crew[_Worker]):
                 self.part(worker)  # only then it has a status
                 code = worker.process.exitcode
                 how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-                yield from self.bury(worker, how)
+                yield from self.reap(worker, how)
 
     def part(self, worker: _Worker) -> None:
         worker.pipe.close()

@@ -1,4 +1,4 @@
-"""What crews of workers have in common wherever they work: who gets which items, and what a death means."""
+"""What pools of workers have in common wherever they work: who gets which items, and what a death means."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Worker(ABC):
 W = TypeVar("W", bound=Worker)
 
 
-class Crew(ABC, Generic[W]):
+class Pool(ABC, Generic[W]):
     """The workers, and the items that wait for one.
 
     Args:
@@ -79,7 +79,7 @@ class Crew(ABC, Generic[W]):
     def dismiss(self) -> None:
         """End all workers, whatever they do."""
 
-    def hire(self) -> bool:
+    def start(self) -> bool:
         """Give everybody something to do, with new workers where they help; False: all is done."""
         for worker in list(self.workers):
             if worker.ready and not worker.items:
@@ -131,7 +131,7 @@ class Crew(ABC, Generic[W]):
             worker.give(self._taken())
         yield from what
 
-    def bury(self, worker: W, how: str, lost: bool = False) -> Iterator[Record]:
+    def reap(self, worker: W, how: str, lost: bool = False) -> Iterator[Record]:
         """Take a dead worker's items back, unless too many died of them; `lost`: it was no item's fault."""
         self.workers.remove(worker)
         self.part(worker)

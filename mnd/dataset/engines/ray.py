@@ -28,7 +28,7 @@ from ..items import Item
 from ..settings import ProtectSettings
 from . import Job, Record
 from .local import cores, portable
-from .pool import BATCH, PER_GPU, Crew, Worker
+from .pool import BATCH, PER_GPU, Pool, Worker
 
 ray: Any
 errors: Any
@@ -59,12 +59,12 @@ def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generato
     if first is None:
         return
     with _cluster(settings.address):
-        crew = _Crew(make, itertools.chain([first], items), settings)
+        pool = _Pool(make, itertools.chain([first], items), settings)
         try:
-            while crew.hire():
-                yield from crew.answers()
+            while pool.start():
+                yield from pool.answers()
         finally:
-            crew.dismiss()
+            pool.dismiss()
 
 
 # the cluster --------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class _Worker(Worker):
         self.answer = self.actor.work.remote(items)
 
 
-class _Crew(Crew[_Worker]):
+class _Pool(Pool[_Worker]):
     """Actors of a cluster, as many as it has room for."""
 
     def __init__(self, make: Job, items: Iterator[Item], settings: ProtectSettings) -> None:
@@ -269,9 +269,9 @@ class _Crew(Crew[_Worker]):
         self._looked = -LOOK
         self._takes = {"CPU": 0.99}
 
-    def hire(self) -> bool:
+    def start(self) -> bool:
         self._look()
-        return super().hire()
+        return super().start()
 
     def _look(self) -> None:
         """What the cluster has now."""
@@ -304,7 +304,7 @@ class _Crew(Crew[_Worker]):
         except errors.RayError as error:
             # a lost node is no fault of a photo
             lost = isinstance(error, errors.ActorUnavailableError) or worker.node in _dead()
-            yield from self.bury(worker, _reason(error), lost)
+            yield from self.reap(worker, _reason(error), lost)
             return
         if kind == "placed":
             worker.placed(what)

@@ -1,1 +1,1 @@
-"""report"""
+"""The page of an evaluation: tables, verdicts, examples and plots from `results.jsonl`, and opinions."""

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...study.design import HIDDEN
-from ...study.results import digest
-from ...study.scores import FORMAT, MOS_JSON
+from ...base.files import sha256_of
 
+MOS_JSON, FORMAT = "mos.json", "mos-1"
+"""The file of a study's scores, and what stands in it."""
+HIDDEN = "reference"
+"""Stands where an attack's name would: the clean file, rated as if it were a test picture."""
 Joined = dict[tuple[str, str], tuple[float, float | None, float | None]]
 
 
@@ -43,7 +45,7 @@ def joined(report: Path) -> Joined:
         raise ValueError(f"{path}: expected the scores of a rating study: {error}") from error
     for name, rated in files.items():
         picture = Path(report) / name
-        if not picture.is_file() or digest(picture) != rated:
+        if not picture.is_file() or sha256_of(picture) != rated:
             raise ValueError(
                 f"{path}: {name} is not the picture that was rated, expected an unchanged report"
             )

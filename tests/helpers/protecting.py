@@ -1,0 +1,52 @@
+"""Fixtures: a tiny target, pictures for it, and an engine without processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnd.dataset import engines
+from mnd.dataset.protect import Protection, Summary
+from mnd.dataset.settings import both_settings
+from tests.helpers import tiny
+
+
+@pytest.fixture(scope="session")
+def card(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a target that costs next to nothing."""
+    return tiny.write_card(tmp_path_factory.mktemp("card"))
+
+
+@pytest.fixture
+def src(tmp_path: Path) -> Path:
+    """A folder with six pictures in three folders."""
+    tiny.write_pictures(tmp_path / "src", 6)
+    return tmp_path / "src"
+
+
+@pytest.fixture
+def dst(tmp_path: Path) -> Path:
+    return tmp_path / "dst"
+
+
+def inline(make: engines.Job, items: Iterator[Any], settings: Any) -> Iterator[dict[str, Any]]:
+    """An engine in this very process."""
+    work = None
+    for item in items:
+        work = work or make()
+        yield from work([item])
+
+
+@pytest.fixture
+def protect(card: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Summary]:
+    """`protect` with the tiny target and no processes."""
+    monkeypatch.setattr(engines, "load", lambda name: inline)
+
+    def run(src: Path, dst: Path, watcher: Any = None, **options: Any) -> Summary:
+        cloak, settings = both_settings({"targets": (card,)} | tiny.OPTIONS | options)
+        return Protection(src, dst, cloak, settings, watcher).run()
+
+    return run
