@@ -56,7 +56,8 @@ from rlpips.distortions import DISTORTIONS, LUMA, Pixels, distort, draw, told
 from rlpips.panel import JUDGES, TAU, Panel, Values, check_judges
 
 from mnd.base.files import PhotoError
-from mnd.photo.photo import FORMATS, Photo
+from mnd.photo.formats import SUFFIXES
+from mnd.photo.photo import Photo
 
 SUBSETS = ("traditional", "cnn", "mix")
 SPLITS = ("train", "val")
@@ -94,7 +95,7 @@ def survey(folder: Path, size: int) -> tuple[list[Source], dict[str, str]]:
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: there is no such folder, expected one with photos")
-    suffixes = {suffix for group in FORMATS.values() for suffix in group}
+    suffixes = set(SUFFIXES)
     found, skipped = dict[str, Source](), dict[str, str]()
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
         name = path.relative_to(folder).as_posix()

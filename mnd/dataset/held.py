@@ -31,10 +31,9 @@ def name_of(stem: str, number: int, name: str, head: bytes) -> str:
 
 def _suffix(head: bytes) -> str:
     from ..photo.opening import format_of
-    from ..photo.photo import FORMATS
 
     try:
-        return FORMATS[format_of(head, "")][0]
+        return format_of(head, "").suffixes[0]
     except PhotoError:
         return ".bin"
 

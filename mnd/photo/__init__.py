@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ..base.lazy import attach
 
 if TYPE_CHECKING:
-    from .photo import FORMATS, MAX_PIXELS, Photo
+    from .formats import FORMATS
+    from .photo import MAX_PIXELS, Photo
     from .walking import photos, walk
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Photo", "photos", "walk"]
@@ -19,7 +20,8 @@ __all__ = ["FORMATS", "MAX_PIXELS", "Photo", "photos", "walk"]
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "photo": ["FORMATS", "MAX_PIXELS", "Photo"],
+        "formats": ["FORMATS"],
+        "photo": ["MAX_PIXELS", "Photo"],
         "walking": ["photos", "walk"],
     },
 )

@@ -8,23 +8,16 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile
 
 from ..base.files import PhotoError
 from ..base.types import Pixels
-from . import encoding
+from .format import Format
+from .formats import FORMATS
 
 _EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
 _OTHERS = {
@@ -39,24 +32,16 @@ _BROKEN = (
 """What Pillow raises when it meets a damaged file."""
 _PILLOW = threading.RLock()
 
-_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-}
 
+def format_of(data: bytes, name: str) -> Format:
+    """The format by the first bytes; the suffix of a file's name says nothing.
 
-def format_of(data: bytes, name: str) -> str:
-    """The format by the first bytes; the suffix of a file's name says nothing."""
-    starts = {"JPEG": (b"\xff\xd8\xff",), "PNG": (b"\x89PNG\r\n\x1a\n",), "BMP": (b"BM",),
-              "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")}  # fmt: skip
-    for form, heads in starts.items():
-        if data.startswith(heads):
+    Raises:
+        PhotoError: empty, unsupported or not-an-image: it is none of them.
+    """
+    for form in FORMATS.values():
+        if form.starts(data):
             return form
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
     if not data:
         raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
@@ -71,10 +56,10 @@ def format_of(data: bytes, name: str) -> str:
 
 
 @contextmanager
-def _without_lines(form: str) -> Iterator[None]:
-    """Keep what libtiff prints on standard error from people; its errors come back as exceptions anyway."""
+def _without_lines(prints: bool) -> Iterator[None]:
+    """Keep what a decoder prints on standard error from people; its errors come back as exceptions anyway."""
     try:
-        before = os.dup(2) if form == "TIFF" else -1
+        before = os.dup(2) if prints else -1
     except OSError:  # standard error is closed
         before = -1
     if before < 0:
@@ -90,9 +75,9 @@ def _without_lines(form: str) -> Iterator[None]:
 
 
 @contextmanager
-def strict(form: str, name: str) -> Iterator[None]:
+def strict(form: str, name: str, prints: bool = False) -> Iterator[None]:
     """Pillow without its lenience and limits; what it raises on a damaged file becomes a `PhotoError`."""
-    with _PILLOW, warnings.catch_warnings(), _without_lines(form):
+    with _PILLOW, warnings.catch_warnings(), _without_lines(prints):
         warnings.simplefilter("ignore")
         before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
@@ -110,18 +95,18 @@ def strict(form: str, name: str) -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
-def open_picture(data: bytes, form: str, name: str, max_pixels: int) -> ImageFile.ImageFile:
+def open_picture(data: bytes, form: Format, name: str, max_pixels: int) -> ImageFile.ImageFile:
     """Read the header; a multi-picture JPEG is opened as its first picture: the others show the clean face.
 
     Raises:
         PhotoError: too-large, before anything is unpacked.
     """
-    size = encoding.webp_size(data) if form == "WEBP" else None
+    size, image = form.size(data), None
     if size is None:
         try:
-            image = _OPENERS[form](io.BytesIO(data))
+            image = form.open(io.BytesIO(data))
         except SyntaxError as error:
-            if form == "BMP":
+            if form.short:
                 raise PhotoError("not-an-image", f"{name}: no picture ({error}), {_EXPECTED}") from error
             raise
         size = image.size
@@ -129,7 +114,7 @@ def open_picture(data: bytes, form: str, name: str, max_pixels: int) -> ImageFil
     if width * height > max_pixels:
         got = f"{width} x {height} = {width * height:,} pixels"
         raise PhotoError("too-large", f"{name}: {got}, expected at most {max_pixels:,}")
-    return _OPENERS[form](io.BytesIO(data)) if form == "WEBP" else image
+    return form.open(io.BytesIO(data)) if image is None else image
 
 
 def layers(image: ImageFile.ImageFile, name: str, depth: int = 8) -> tuple[Pixels, Pixels | None]:

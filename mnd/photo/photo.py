@@ -22,12 +22,12 @@ from PIL import Image, ImageFile
 
 from ..base.files import PhotoError, check_free, cloaked_path, read_bytes, write_atomic
 from ..base.types import Box, Pixels
-from . import encoding, lossless, tiff
 from .encoding import Encoding
+from .format import Format
+from .formats import FORMATS
 from .metadata.noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import colour_groups, stored_box, turn, unturn, window
-from .segments import check_jpeg
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,18 +36,6 @@ __all__ = ["FORMATS", "MAX_PIXELS", "Photo", "PhotoError", "cloaked_path", "writ
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are unpacked: a small file can unpack to any size."""
-
-FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "BMP": (".bmp", ".dib"),
-}
-"""The formats that can be read and written, with their suffixes."""
-
-_SMALL = 1_000_000
-"""Lossy WebP pictures of fewer pixels are round-tripped whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,33 +104,30 @@ class Photo:
             PhotoError: as `read`.
         """
         form, noted = format_of(data, name), Noted(strip_names)
-        with strict(form, name):
-            _check(form, data, name)
-            stored = tiff.tiff_upright(data) if form == "TIFF" else data
-            image = open_picture(stored, form, name, max_pixels)
+        with strict(form.name, name, form.prints):
+            form.check(data, name)
+            image = open_picture(form.unturned(data), form, name, max_pixels)
             image.load()
-            how = _encoding(form, image, data, name, noted)
+            how = form.encoding(image, data, name, noted)
         photo = cls._of(image, form, how, name)
         return replace(photo, removed=tuple(noted.removed), names=noted.told())
 
     @classmethod
-    def _of(cls, image: ImageFile.ImageFile, form: str, how: Encoding, name: str) -> Photo:
+    def _of(cls, image: ImageFile.ImageFile, form: Format, how: Encoding, name: str) -> Photo:
         orientation = how.orientation
-        depth = how.header[8] if isinstance(how, lossless.PngEncoding) else 8
-        stored, alpha = layers(image, name, depth)
-        premultiplied = 1 in getattr(image, "tag_v2", {}).get(338, ())
-        if premultiplied and alpha is not None and alpha.min() < 255:
-            raise PhotoError("unsupported", f"{name}: a TIFF with premultiplied alpha, expected plain alpha")
-        # colours that lossy WebP gives to a grey picture are off by one
-        slack = 1 if form == "WEBP" and how.grid else 0
+        stored, alpha = layers(image, name, how.depth)
+        if how.premultiplied and alpha is not None and alpha.min() < 255:
+            raise PhotoError(
+                "unsupported", f"{name}: a {form.name} with premultiplied alpha, expected plain alpha"
+            )
         mode = ("L" if stored.ndim == 2 else "RGB") + ("" if alpha is None else "A")
         colours = np.repeat(stored[..., None], 3, axis=2) if stored.ndim == 2 else stored
         upright = np.ascontiguousarray(turn(colours, orientation))
         upright.flags.writeable = False
         above = None if alpha is None else np.ascontiguousarray(turn(alpha, orientation))
-        grey = stored.ndim == 2 or is_grey(upright, slack)
+        grey = stored.ndim == 2 or is_grey(upright, how.slack)
         icc = image.info.get("icc_profile") or None
-        return cls(upright, None, form, mode, grey, above, orientation, icc, how)
+        return cls(upright, None, form.name, mode, grey, above, orientation, icc, how)
 
     @classmethod
     def from_image(cls, image: Image.Image, form: str | None = None) -> Photo:
@@ -163,13 +148,9 @@ class Photo:
         carried: dict[str, Any] = {
             key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)
         }
-        if form == "JPEG":
-            carried["quality"] = "keep" if image.format == "JPEG" else 95
-        elif form == "WEBP":
-            carried["lossless"] = True
         buffer = io.BytesIO()
         try:
-            image.save(buffer, form, **carried)
+            image.save(buffer, form, **carried, **FORMATS[form].saving(image))
         except (OSError, ValueError) as error:
             raise PhotoError(
                 "unsupported", f"the image of mode {image.mode} cannot be a {form}: {error}"
@@ -212,11 +193,12 @@ class Photo:
         suffix = out.suffix.lower()
         # `cloaked_path` makes `photo.cloaked` of a photo without an ending
         mine = () if self.path is None else (self.path.suffix.lower() or ".cloaked",)
-        own = FORMATS[self.format] + mine
+        own = FORMATS[self.format].suffixes + mine
         if suffix and suffix not in own:
             got = f"the photo is a {self.format}, and keeps its format"
             raise PhotoError(
-                "unsupported", f"{out}: {got}, expected a name that ends in {FORMATS[self.format][0]}"
+                "unsupported",
+                f"{out}: {got}, expected a name that ends in {FORMATS[self.format].suffixes[0]}",
             )
         check_free(out, overwrite)
 
@@ -262,7 +244,7 @@ class Photo:
         base = self._stored(self.pixels if around is None else around)
         size = base.shape[1], base.shape[0]
         inner = stored_box(box, (width, height), self.orientation)
-        whole = self.format == "WEBP" and width * height < _SMALL
+        whole = width * height < self.encoding.whole_below
         left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid)
         part = self._kept(base[top:bottom, left:right]).copy()
         spot = slice(inner[1] - top, inner[3] - top), slice(inner[0] - left, inner[2] - left)
@@ -302,32 +284,6 @@ class Photo:
         if alpha is not None:
             layers = np.concatenate([layers, alpha[..., None]], axis=2)
         return Image.fromarray(np.ascontiguousarray(layers[..., 0] if layers.shape[2] == 1 else layers))
-
-
-def _check(form: str, data: bytes, name: str) -> None:
-    """Refuse what Pillow would not read, or would quietly flatten, by its header."""
-    match form:
-        case "JPEG":
-            check_jpeg(data, name)
-        case "PNG":
-            lossless.check_png(data, name)
-        case "TIFF":
-            tiff.check_tiff(data, name)
-
-
-def _encoding(form: str, image: Any, data: bytes, name: str, noted: Noted) -> Encoding:
-    """How the file `data`, opened as `image`, was written."""
-    match form:
-        case "JPEG":
-            return encoding.jpeg_encoding(image, data, name, noted)
-        case "PNG":
-            return lossless.png_encoding(data, noted)
-        case "WEBP":
-            return encoding.webp_encoding(image, data, name, noted)
-        case "TIFF":
-            return tiff.tiff_encoding(data, noted)
-        case _:
-            return lossless.bmp_encoding(data, name)
 
 
 def _same_file(source: Path, out: Path) -> bool:

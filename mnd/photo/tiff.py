@@ -7,10 +7,11 @@ import struct
 from dataclasses import dataclass
 from itertools import accumulate
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from ..base.files import PhotoError
-from .lossless import Lossless
+from .encoding import Lossless
+from .format import Format
 from .metadata.directories import (
     EXIF_IFD,
     GPS_IFD,
@@ -46,7 +47,7 @@ _UNREADABLE = {
     34887: "LERC", 34661: "JBIG", 34933: "PNG", 34934: "JPEG XR", 22610: "JPEG XR", 50013: "Pixtiff",
 }  # fmt: skip
 """Compressions that Pillow's reader does not have, though the file may be whole."""
-_STRIPS, _SIZES = 273, 279
+_STRIPS, _SIZES, _EXTRA = 273, 279, 338
 _RAW_TAGS = {50706: "a camera's raw file (DNG)", 33422: "a camera's raw file (colour filter array)"}
 _PHOTOMETRIC = {
     0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab",
@@ -68,6 +69,7 @@ class TiffEncoding(Lossless):
     """`<` or `>`, as the source has it."""
     fields: tuple[Field, ...]
     """Every tag that describes the photo."""
+    premultiplied: bool = False
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: strips as Pillow compresses them, under one directory of old and new tags."""
@@ -114,7 +116,7 @@ def check_tiff(data: bytes, name: str) -> None:
         following = directory(data, first.order, following).next
     kind, packed = first.number(262, 1), first.number(259, 1)
     bits = set(first.numbers(258)) or {1}
-    extra = set(first.numbers(338))
+    extra = set(first.numbers(_EXTRA))
     raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
     wrong = {
         f"a TIFF of {pages} pages": pages > 1,
@@ -130,7 +132,7 @@ def check_tiff(data: bytes, name: str) -> None:
         raise PhotoError("unsupported", f"{name}: {got}, expected one page of 8-bit grey or RGB")
 
 
-def tiff_upright(data: bytes) -> bytes:
+def tiff_unturned(data: bytes) -> bytes:
     """The file with its orientation set to 1 and without XMP, so that no reader turns it."""
     first = first_directory(data)
     changed = bytearray(data)
@@ -142,13 +144,16 @@ def tiff_upright(data: bytes) -> bytes:
     return bytes(changed)
 
 
-def tiff_encoding(data: bytes, noted: Noted) -> TiffEncoding:
+def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> TiffEncoding:  # noqa: ARG001
     """What the TIFF file `data` carries; `noted` is told what it does not."""
     first = first_directory(data)
     fields = _fields(first, "TIFF", {first.at}, noted)
     compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
     predictor, turned = first.number(317, 1), first.turning is not None
-    return TiffEncoding(b"", compression, predictor, first.orientation, turned, first.order, tuple(fields))
+    premultiplied = 1 in first.numbers(_EXTRA)
+    return TiffEncoding(
+        b"", compression, predictor, first.orientation, turned, first.order, tuple(fields), premultiplied
+    )
 
 
 def _fields(source: Directory, kind: str, seen: set[int], noted: Noted) -> list[Field]:
@@ -175,3 +180,15 @@ def _fields(source: Directory, kind: str, seen: set[int], noted: Noted) -> list[
         elif (value := kept_value(source, entry, kind, noted)) is not None:
             fields[entry.tag] = Field(entry.tag, entry.type, value)
     return list(fields.values())
+
+
+TIFF = Format(
+    name="TIFF",
+    suffixes=(".tif", ".tiff"),
+    starts=lambda data: data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    open=TiffImagePlugin.TiffImageFile,
+    encoding=tiff_encoding,
+    check=check_tiff,
+    unturned=tiff_unturned,
+    prints=True,
+)

@@ -123,9 +123,9 @@ def hidden(name: str) -> str:
 @functools.cache
 def suffixes() -> tuple[str, ...]:
     """Those of the photos that can be read and written."""
-    from .photo import FORMATS
+    from .formats import SUFFIXES
 
-    return tuple(suffix for several in FORMATS.values() for suffix in several)
+    return SUFFIXES
 
 
 def unsupported(name: str) -> str:

@@ -18,6 +18,7 @@ from .cases import ACCEPTED, Case, Verdict, refused
 from .leaks import Searcher
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the folder of `tests`
+from mnd.photo.jpeg_segments import read_segments
 from mnd.photo.metadata.exif import clean_exif, exif_orientation
 from mnd.photo.metadata.icc import clean_icc
 from mnd.photo.metadata.iptc import clean_iptc, clean_photoshop
@@ -26,7 +27,6 @@ from mnd.photo.metadata.profiles import clean_profile
 from mnd.photo.metadata.xmp import clean_xmp
 from mnd.photo.photo import Photo, PhotoError
 from mnd.photo.second_reader import disagreement
-from mnd.photo.segments import read_segments
 from tests.helpers import planted
 from tests.helpers.photos import ICC, save
 from tests.helpers.planted import BINARY, FORMS, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts

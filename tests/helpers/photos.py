@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 from skimage import data as skdata
 
-from mnd.photo.lossless import png_chunks
 from mnd.photo.photo import Photo
+from mnd.photo.png import png_chunks
 
 FACE = skdata.astronaut()[:203, 120:357]
 GREY = skdata.camera()[:90, :131]

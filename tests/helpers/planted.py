@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from mnd.photo.lossless import png_chunks
 from mnd.photo.metadata.directories import Field, written
 from mnd.photo.metadata.profiles import written_profile
+from mnd.photo.png import png_chunks
 from tests.helpers.photos import FACE, ICC, add_chunks, save, segment
 
 SMALL = FACE[20:84, 70:134]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from mnd.photo.lossless import png_chunks
 from mnd.photo.metadata import exif, pictures, xmp
 from mnd.photo.photo import Photo
+from mnd.photo.png import png_chunks
 from tests.helpers.photos import (
     FACE,
     ICC,

@@ -55,7 +55,7 @@ def test_lossless_formats_give_back_every_pixel(form: str, mode: str, orientatio
 
 def test_bmp_with_alpha_keeps_it() -> None:
     photo = Photo.from_image(with_alpha())
-    from mnd.photo.lossless import BmpEncoding
+    from mnd.photo.bmp import BmpEncoding
 
     data = BmpEncoding(struct.pack("<ii", 2835, 2835)).encode(with_alpha())
     bmp = Photo.from_bytes(data)
@@ -127,7 +127,7 @@ def test_jpeg_with_a_table_for_each_colour_and_odd_sampling() -> None:
     assert data[at] == 0x22
     data[at] = 0x12  # 4:4:0; the scan no longer fits, so only the header is asked
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(bytes(data)))
-    from mnd.photo.encoding import jpeg_encoding
+    from mnd.photo.jpeg import jpeg_encoding
     from mnd.photo.metadata.noted import Noted
 
     assert jpeg_encoding(image, bytes(data), "a", Noted()).subsampling == 0
@@ -272,7 +272,7 @@ def test_roundtrip_of_a_window_of_lossy_webp_is_near(monkeypatch: pytest.MonkeyP
     photo = Photo.from_bytes(save(FACE, "WEBP", lossless=False, quality=80))
     crop = changed(photo)[64:160, 64:160]
     exact = photo.roundtrip(crop, (64, 64, 160, 160))
-    monkeypatch.setattr("mnd.photo.photo._SMALL", 0)
+    monkeypatch.setattr("mnd.photo.webp.WebpEncoding.whole_below", 0)
     near = photo.roundtrip(crop, (64, 64, 160, 160))
     assert np.abs(near.astype(int) - exact).mean() < 0.9 * np.abs(crop.astype(int) - exact).mean()
 

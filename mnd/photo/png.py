@@ -1,4 +1,4 @@
-"""The lossless formats PNG and BMP, written with all that the source carries but hidden pictures."""
+"""PNG, written with all the chunks of the source that describe the photo and hide no picture."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ..base.files import PhotoError
-from ..base.types import Pixels
+from .encoding import Lossless
+from .format import Format
 from .metadata.exif import clean_exif, exif_orientation
 from .metadata.icc import clean_icc
 from .metadata.noted import Noted
@@ -33,17 +33,6 @@ _KEYWORD = 79
 _PNG_XMP = b"XML:com.adobe.xmp"
 
 
-class Lossless:
-    """What the lossless encodings share."""
-
-    grid = None
-    shared = (1, 1)
-
-    def seen(self, picture: Image.Image) -> Pixels:
-        """The picture itself."""
-        return np.asarray(picture)[..., :3]
-
-
 @dataclass(frozen=True)
 class PngEncoding(Lossless):
     """The chunks of a PNG file; the pixels are written without interlacing."""
@@ -53,6 +42,11 @@ class PngEncoding(Lossless):
     before: tuple[tuple[bytes, bytes], ...]
     after: tuple[tuple[bytes, bytes], ...]
     orientation: int = 1
+
+    @property
+    def depth(self) -> int:  # type: ignore[override]
+        """By the header."""
+        return self.header[8]
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: Pillow's pixels between the source's own chunks."""
@@ -92,7 +86,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def png_encoding(data: bytes, noted: Noted) -> PngEncoding:
+def png_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> PngEncoding:  # noqa: ARG001
     """What the PNG file `data` carries; `noted` is told what it does not.
 
     The orientation is that of the eXIf chunk, else of EXIF that ImageMagick wrote as text, which becomes one.
@@ -210,39 +204,11 @@ def _kept_text(chunk: bytes, body: bytes, orientation: int, exif: bytes, noted: 
     return None
 
 
-@dataclass(frozen=True)
-class BmpEncoding(Lossless):
-    """BMP, written without run lengths; only its resolution is carried."""
-
-    resolution: bytes
-    exif: bytes = b""
-    orientation: int = 1
-
-    def encode(self, picture: Image.Image) -> bytes:
-        """The new file; with alpha it gets the header (version 4) that says where alpha is."""
-        if picture.mode == "RGBA":
-            return self._with_alpha(picture)
-        buffer = io.BytesIO()
-        picture.save(buffer, "BMP")
-        data = buffer.getvalue()
-        return data[:38] + self.resolution + data[46:]
-
-    def _with_alpha(self, picture: Image.Image) -> bytes:
-        body = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
-        masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-        start = struct.pack("<IiiHHII", 108, *picture.size, 1, 32, 3, len(body))
-        header = start + self.resolution + bytes(8) + masks + b"BGRs" + bytes(48)
-        offset = 14 + len(header)
-        return struct.pack("<2sIII", b"BM", offset + len(body), 0, offset) + header + body
-
-
-def bmp_encoding(data: bytes, name: str) -> BmpEncoding:
-    """What the BMP file `data` carries.
-
-    Raises:
-        PhotoError: unsupported: a colour profile inside, which could not be kept.
-    """
-    size = int.from_bytes(data[14:18], "little")
-    if size >= 124 and data[70:74] in (b"DEBM", b"KNIL"):
-        raise PhotoError("unsupported", f"{name}: a BMP with a colour profile inside, expected one without")
-    return BmpEncoding(data[38:46] if size >= 40 else bytes(8))
+PNG = Format(
+    name="PNG",
+    suffixes=(".png",),
+    starts=lambda data: data.startswith(_PNG),
+    open=PngImagePlugin.PngImageFile,
+    encoding=png_encoding,
+    check=check_png,
+)

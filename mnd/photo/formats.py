@@ -1,0 +1,15 @@
+"""The formats that can be read and written: the one list of them."""
+
+from __future__ import annotations
+
+from .bmp import BMP
+from .format import Format
+from .jpeg import JPEG
+from .png import PNG
+from .tiff import TIFF
+from .webp import WEBP
+
+FORMATS: dict[str, Format] = {form.name: form for form in (JPEG, PNG, WEBP, TIFF, BMP)}
+"""By name."""
+SUFFIXES = tuple(suffix for form in FORMATS.values() for suffix in form.suffixes)
+"""Of all of them."""
