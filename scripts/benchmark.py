@@ -37,8 +37,9 @@ from mnd import attacks as anchors
 from mnd.attacks.problem import Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking.cloaker import Cloaker
+from mnd.cloaking.gallery import Gallery
 from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.subjects import Gallery, Subject, find
+from mnd.cloaking.subjects import Subject, find
 from mnd.evaluation.cases import cropped
 from mnd.evaluation.results import MEASURES, RESULTS, read_results
 from mnd.evaluation.run import evaluate
@@ -194,7 +195,7 @@ def _signed(
     opened = Photo.read(photo)
     gallery = Gallery.read(settings.gallery, [target], detector)
     x = opened.tensor()
-    for subject in find(opened, settings, [target], detector, gallery):
+    for subject in map(gallery.judging, find(opened, [target], detector, settings.where)):
         x = _signed_subject(x, subject, target)
     after = saved(to_pixels(x), photo.with_suffix(".rival.png"))
     return after, time.perf_counter() - start

@@ -17,3 +17,7 @@ Edges = tuple[float, float, float, float]
 """x0, y0, x1, y1 of a place in a picture, at fractions of a pixel; pixel i reaches from i to i + 1."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
+
+
+def nobody(stage: str, done: int, total: int) -> None:
+    """The `Progress` of those who do not want to know."""

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base.types import Pixels
+from ..base.types import Pixels, Progress, nobody
 from ..channel import VERIFICATION, resized
 from ..faces.detector import FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
-from .cloaker import Cloaker
+from .panel import Panel
 from .settings import CloakSettings
-from .subjects import Subject, find, marks
-from .verdict import TROUBLE, Record, conclude, failed, gallery_record, regions
+from .subjects import Subject, marks
+from .verdict import Record, blank, conclude, gallery_record, judging, regions
 
 
-class Checker(Cloaker):
-    """Judges pairs of files as `mnd cloak` judges what it saved; takes the same settings."""
+class Checker:
+    """Judges pairs of files as `mnd cloak` judges what it saved; takes the same settings.
+
+    Args:
+        settings: see `CloakSettings`.
+        progress: called during loading.
+
+    Raises:
+        ValueError: a target is not known, or a card cannot be used.
+        FileNotFoundError: weights are not there and may not be downloaded.
+    """
+
+    def __init__(self, settings: CloakSettings | None = None, progress: Progress | None = None) -> None:
+        self.settings = settings or CloakSettings()
+        self.panel = Panel(self.settings, progress or nobody)
 
     def pair(self, original: Path | str, cloaked: Path | str) -> Record:
         """The record of a cloaked file against its original; `error` where it cannot be judged.
 
         `protected` says whether every target is fooled by the cloaked file as it is.
         """
-        start = time.perf_counter()
-        record = self._record(original)
-        try:
+        record = blank(str(original), self.settings, self.panel.names)
+        with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             self._judge(record, clean, changed, str(cloaked), self.settings, Path(original))
             record["output"] = str(cloaked)
-        except TROUBLE as error:
-            failed(record, error)
-        record["seconds"] = round(time.perf_counter() - start, 3)
         return record
 
     def judged(
@@ -50,13 +58,10 @@ class Checker(Cloaker):
             path: where the clean one was read, so that a gallery it lies in does not count it.
             settings: how it was cloaked, where that is not how others are; of the same targets.
         """
-        start, record, how = time.perf_counter(), self._record(name), settings or self.settings
-        try:
+        record, how = blank(name, self.settings, self.panel.names), settings or self.settings
+        with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
             self._judge(record, clean, changed, name, how, path, how.plan.withstands)
-        except TROUBLE as error:
-            failed(record, error)
-        record["seconds"] = round(time.perf_counter() - start, 3)
         return record
 
     def _judge(
@@ -70,8 +75,8 @@ class Checker(Cloaker):
         withstands: Collection[str] = (),
     ) -> None:
         """Fill in the record."""
-        gallery = self._gallery(path)
-        subjects = find(clean, settings, self.targets, self.detector, gallery)
+        gallery = self.panel.gallery(path)
+        subjects = self.panel.subjects(clean, settings, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
         before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)
@@ -87,7 +92,7 @@ class Checker(Cloaker):
         elif how == "other size":
             self._check_seen(subjects, shown, scale, name)
         record["regions"] = regions(
-            subjects, before, shown, self.detector, VERIFICATION, settings.level, scale
+            subjects, before, shown, self.panel.detector, VERIFICATION, settings.level, scale
         )
         if how != "other framing":
             height, width = shown.shape[:2]
@@ -103,7 +108,8 @@ class Checker(Cloaker):
         """
         height, width = shown.shape[:2]
         for subject in subjects:
-            if subject.kind == "face" and subject.found and not subject.seen(shown, self.detector, scale):
+            asked = subject.kind == "face" and subject.found
+            if asked and not subject.seen(shown, self.panel.detector, scale):
                 raise FaceError(
                     f"{name}: no face was found at {list(subject.area(width, height, scale))} in this photo, "
                     f"of {width}x{height} pixels, where the original has one, expected one to judge"
@@ -117,7 +123,7 @@ class Checker(Cloaker):
         """
         if subject.kind == "whole":
             return subject
-        faces = self.detector(shown)
+        faces = self.panel.detector(shown)
         if not faces:
             height, width = shown.shape[:2]
             raise FaceError(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,33 +11,28 @@ import numpy as np
 from torch import Tensor
 
 from ..base.files import PhotoError, cloaked_path, write_checked
-from ..base.runtime import pick_device
-from ..base.types import Pixels, Progress
+from ..base.types import Pixels, Progress, nobody
 from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
-from ..faces.detector import Detector
 from ..losses.standard import standard
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
 from ..optimizer.mnd import MND, SearchSettings
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
-from ..targets import registry
-from ..targets.face import FaceTarget
 from ..targets.frozen import FrozenNetwork
-from ..targets.target import Target
 from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
 from .levels import Plan
+from .panel import Panel
 from .settings import CloakSettings
-from .subjects import Gallery, Opinion, Subject, find
+from .subjects import Opinion, Subject
 from .verdict import (
-    TROUBLE,
     all_fooled,
     blank,
     conclude,
-    failed,
     gallery_record,
+    judging,
     recognised,
     regions,
     too_visible,
@@ -48,10 +41,6 @@ from .verdict import (
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room."""
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Nobody wants to know."""
 
 
 class NotProtectedError(ValueError):
@@ -83,25 +72,15 @@ class Cloaker:
         batcher: Batcher | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
-        self.progress = progress or _silent
-        device = pick_device(self.settings.device)
-        names = self.settings.targets or None
-        self.targets: Sequence[Target] = registry.load_all(
-            names,
-            device,
-            self.settings.offline,
-            lambda name, done, total: self.progress(f"download {name}", done, total),
-        )
-        self.detector = Detector(device)
+        self.progress = progress or nobody
+        self.panel = Panel(self.settings, self.progress)
         plan = self.settings.plan
-        self.distance = standard(self.settings.rho, device, plan.spread, plan.flat)
-        self._galleries: dict[Path | None, Gallery] = {}
-        self._reading = threading.Lock()
+        self.distance = standard(self.settings.rho, self.panel.device, plan.spread, plan.flat)
         self.batcher = batcher
         if batcher is not None:
-            for target in self.targets:
+            for target in self.panel.targets:
                 if isinstance(target, FrozenNetwork):
-                    target.net = batcher.shared(target.net)
+                    target.ask(batcher.shared)
 
     def photo(
         self, path: Path | str, out: Path | str | None = None, overwrite: bool = False
@@ -111,19 +90,15 @@ class Cloaker:
         A photo that cannot be done is no exception: its record has an `error` and no `output`. One that was
         changed where nobody saw a face ("changed, not proven") has both.
         """
-        start = time.perf_counter()
         record = self._record(path)
-        try:
+        with judging(record):
             photo = Photo.read(path, strip_names=self.settings.strip_names)
             destination = cloaked_path(path, out)
             photo.check_output(destination, overwrite)
-            data = self._cloak(photo, record, self._gallery(Path(path)))
+            data = self._cloak(photo, record, Path(path), self.settings)
             if data is not None:
                 write_checked(destination, data, overwrite)
                 record["output"] = str(destination)
-        except TROUBLE as error:
-            failed(record, error)
-        record["seconds"] = round(time.perf_counter() - start, 3)
         return record
 
     def picture(self, photo: Photo) -> tuple[Pixels, dict[str, Any]]:
@@ -133,20 +108,15 @@ class Cloaker:
             NotProtectedError: a target still recognises it, or nobody saw a face where it was changed
                 (`keep_best` gives it all the same), or it cannot be done.
         """
-        start = time.perf_counter()
-        record = self._record(photo.path)
-        data = None
-        try:
-            data = self._cloak(photo, record, self._gallery(photo.path))
-        except TROUBLE as error:
-            failed(record, error)
-        record["seconds"] = round(time.perf_counter() - start, 3)
+        record, data = self._record(photo.path), None
+        with judging(record):
+            data = self._cloak(photo, record, photo.path, self.settings)
         if data is None or not (record["protected"] or self.settings.keep_best):
             raise NotProtectedError(record)
         return photo.decode(data), record
 
     def encoded(
-        self, data: bytes, name: str, path: Path | None = None
+        self, data: bytes, name: str, path: Path | None = None, settings: CloakSettings | None = None
     ) -> tuple[bytes | None, dict[str, Any]]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
@@ -157,38 +127,27 @@ class Cloaker:
             data: the file.
             name: what the record and its messages call it.
             path: where it was read, so that a gallery it lies in does not count it; None: nowhere.
+            settings: how, where that is not how others are; of the same targets.
         """
-        start = time.perf_counter()
+        settings = settings or self.settings
         record, made = self._record(name), None
-        try:
-            photo = Photo.from_bytes(data, name=name, strip_names=self.settings.strip_names)
-            made = self._cloak(photo, record, self._gallery(path))
-        except TROUBLE as error:
-            failed(record, error)
-        record["seconds"] = round(time.perf_counter() - start, 3)
+        with judging(record):
+            photo = Photo.from_bytes(data, name=name, strip_names=settings.strip_names)
+            made = self._cloak(photo, record, path, settings)
         return made, record
 
     def _record(self, path: Path | str | None) -> dict[str, Any]:
-        name = None if path is None else str(path)
-        return blank(name, self.settings, [t.card.name for t in self.targets])
+        return blank(None if path is None else str(path), self.settings, self.panel.names)
 
-    def _gallery(self, path: Path | None) -> Gallery | None:
-        folder = self.settings.gallery
-        if folder is None:
-            return None
-        own = path if path is not None and folder.resolve() in path.resolve().parents else None
-        with self._reading:
-            if own not in self._galleries:
-                faces = [t for t in self.targets if isinstance(t, FaceTarget)]
-                self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
-            return self._galleries[own]
-
-    def _cloak(self, photo: Photo, record: dict[str, Any], gallery: Gallery | None) -> bytes | None:
+    def _cloak(
+        self, photo: Photo, record: dict[str, Any], path: Path | None, settings: CloakSettings
+    ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
+        gallery = self.panel.gallery(path)
         record["names"] = photo.names
-        plans = [self.settings.plan_for(known) for known in (False, True)]
+        plans = [settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
-        subjects = find(photo, self.settings, self.targets, self.detector, gallery)
+        subjects = self.panel.subjects(photo, settings, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
         record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]
@@ -204,7 +163,7 @@ class Cloaker:
                 break
             plans = [plan.harder(units_recognised(found, withstands)) for plan in plans]
         conclude(record, withstands, plans[0].least_ssim)
-        written = record["protected"] or record["status"] == "changed, not proven" or self.settings.keep_best
+        written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
 
     def _attempt(
@@ -231,7 +190,7 @@ class Cloaker:
             raise PhotoError("not-as-made", why)
         return data, {
             "regions": regions(
-                subjects, before, shown, self.detector, channels, self.settings.level, told=others
+                subjects, before, shown, self.panel.detector, channels, self.settings.level, told=others
             ),
             "quality": quality(photo.pixels, shown, areas).as_json(),
         }
@@ -242,7 +201,7 @@ class Cloaker:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
-        device = self.detector.device
+        device = self.panel.detector.device
         # what does not belong to this group stays as others have left it: their changes may lie in the box
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)

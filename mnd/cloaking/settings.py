@@ -14,6 +14,15 @@ from .levels import PLANS, Level, Plan, Reference
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """Which faces of a photo; of `CloakSettings` what finding them has to know."""
+
+    faces: str = "all"
+    boxes: tuple[Edges, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CloakSettings:
     """How photos are cloaked.
 
@@ -135,6 +144,11 @@ class CloakSettings:
             if not four or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
         return tuple((a, b, c, d) for a, b, c, d in several)
+
+    @property
+    def where(self) -> Where:
+        """Which faces are meant."""
+        return Where(self.faces, self.boxes, self.whole)
 
     @property
     def plan(self) -> Plan:

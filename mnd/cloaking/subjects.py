@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.files import PhotoError
 from ..base.types import Edges, Pixels
 from ..channel import to_tensor
 from ..faces.detector import Detector, Face, FaceError, overlap, parse_box, select
 from ..photo.photo import Photo
-from ..photo.walking import none_left, photos, suffixes
 from ..targets.face import FaceTarget
 from ..targets.looks import Look
 from ..targets.margin import Margin
 from ..targets.target import Reference, Target
-from .settings import CloakSettings
+from .settings import Where
 
-SUFFIXES = suffixes()
 SAME_FACE = 0.3
 """Intersection over union from which a face seen in a box is one that was found already."""
 UPRIGHT = np.array([[0.31, 0.42], [0.70, 0.42], [0.50, 0.62], [0.34, 0.80], [0.67, 0.80]], dtype=np.float32)
@@ -76,7 +72,7 @@ class Subject:
         landmarks = self.again(pixels, detector, scale)
         with torch.no_grad():
             return [
-                float(target.score(to_tensor(pixels, _device(target)), reference.at(landmarks)))
+                float(target.score(to_tensor(pixels, target.device), reference.at(landmarks)))
                 for target, reference in zip(self.targets, self.judged, strict=True)
             ]
 
@@ -91,7 +87,7 @@ class Subject:
         """The same of a face whose landmarks are known."""
         told: list[Opinion] = []
         for target, reference in zip(self.targets, self.judged, strict=True):
-            image = to_tensor(pixels, _device(target))
+            image = to_tensor(pixels, target.device)
             if isinstance(target, FaceTarget) and landmarks is not None:
                 looks = [look for look in target.looks if which(look)]
                 told.append(target.opinion(image, reference.at(landmarks), looks))
@@ -108,7 +104,7 @@ class Subject:
                 margins = target.compare(reference.views[:, -1], reference.views)
                 told.append({k.name: target.value(m) for k, m in zip(target.looks, margins, strict=True)})
             else:
-                told.append({WHOLE: float(target.score(to_tensor(pixels, _device(target)), reference))})
+                told.append({WHOLE: float(target.score(to_tensor(pixels, target.device), reference))})
         return told
 
     def recognised(self, pixels: Pixels) -> float:
@@ -134,13 +130,17 @@ class Subject:
 
 
 def find(
-    photo: Photo,
-    settings: CloakSettings,
-    targets: Sequence[Target],
-    detector: Detector,
-    gallery: Gallery | None,
+    photo: Photo, targets: Sequence[Target], detector: Detector, where: Where | None = None
 ) -> list[Subject]:
     """The subjects of a photo: face recognisers look at its faces, classifiers at the whole of it.
+
+    Each is judged against itself; `Gallery.judging` adds the other photos of its person.
+
+    Args:
+        photo: the clean photo.
+        targets: whom each subject is to be protected from.
+        detector: finds the faces.
+        where: which faces; by default all that are found.
 
     Raises:
         FaceError: face recognisers are asked for and no face was found.
@@ -148,45 +148,39 @@ def find(
     """
     face_targets = tuple(t for t in targets if isinstance(t, FaceTarget))
     classifiers = tuple(t for t in targets if t.card.kind == "classifier")
-    subjects = _faces(photo, settings, face_targets, detector, gallery) if face_targets else []
+    subjects = list(_faces(photo, where or Where(), face_targets, detector)) if face_targets else []
     if classifiers:
         height, width = photo.pixels.shape[:2]
         x = photo.tensor()
-        judged = tuple(t.refer(x.to(_device(t))) for t in classifiers)
+        judged = tuple(t.refer(x.to(t.device)) for t in classifiers)
         subjects.append(Subject("whole", (0.0, 0.0, float(width), float(height)), None, classifiers, judged))
     return subjects
 
 
 def _faces(
-    photo: Photo,
-    settings: CloakSettings,
-    targets: tuple[FaceTarget, ...],
-    detector: Detector,
-    gallery: Gallery | None,
-) -> list[Subject]:
-    subjects = []
-    for box, face in _places(photo, settings, detector):
+    photo: Photo, where: Where, targets: tuple[FaceTarget, ...], detector: Detector
+) -> Iterator[Subject]:
+    for box, face in _places(photo, where, detector):
         landmarks = marks(face) if face is not None else torch.from_numpy(_upright(box))[None]
-        own = tuple(_known(photo, landmarks, targets))
-        where = face.box if face is not None and not settings.whole else box
+        own = tuple(known(photo, landmarks, targets))
+        place = face.box if face is not None and not where.whole else box
         turn = face.turn if face is not None else 0
-        subjects.append(Subject("face", where, landmarks, targets, own, face is not None, turn))
-    return subjects if gallery is None else [gallery.judging(subject) for subject in subjects]
+        yield Subject("face", place, landmarks, targets, own, face is not None, turn)
 
 
-def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterator[tuple[Edges, Face | None]]:
+def _places(photo: Photo, where: Where, detector: Detector) -> Iterator[tuple[Edges, Face | None]]:
     """Where faces are, found or said, and the face that is seen there."""
     height, width = photo.pixels.shape[:2]
-    if settings.whole:
+    if where.whole:
         everything = (0.0, 0.0, float(width), float(height))
         yield everything, _near(photo.pixels, everything, detector)
         return
-    boxes = [parse_box(box, (width, height)) for box in settings.boxes]
+    boxes = [parse_box(box, (width, height)) for box in where.boxes]
     found: list[Face] = []
-    if settings.faces != "none":
+    if where.faces != "none":
         searched = detector.search(photo.pixels)
         if searched.faces or not boxes:
-            found = select(searched.faces, settings.faces)
+            found = select(searched.faces, where.faces)
         if not found and not boxes:
             if searched.suspects:
                 raise FaceError.suspected((width, height), searched.suspects)
@@ -201,126 +195,10 @@ def _places(photo: Photo, settings: CloakSettings, detector: Detector) -> Iterat
             yield box, face
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """Other photos of a person, as the face recognisers know them: one `(1, R, D)` reference a target."""
-
-    targets: tuple[FaceTarget, ...]
-    references: tuple[Reference, ...]
-    files: tuple[Path, ...]
-    passed: tuple[str, ...] = ()
-    """A line on each photo that was passed over, and why."""
-    unreadable: Mapping[Path, str] = field(default_factory=dict)
-    """Those of them that are no photos that can be read, and why."""
-
-    @staticmethod
-    def read(
-        folder: Path, targets: Sequence[FaceTarget], detector: Detector, leave_out: Path | None = None
-    ) -> Gallery:
-        """Every photo below `folder` but the one to be cloaked; whose face in each is the person's says `of`.
-
-        Files are looked for as `mnd.photo.walking` does; photos that cannot be read, or show no face, are
-        passed over, and `passed` says so.
-
-        Raises:
-            ValueError: no folder, or no photo with a face in it.
-        """
-        if not folder.is_dir():
-            raise ValueError(
-                f"gallery {folder}: there is no such folder, expected one with photos of the person"
-            )
-        there = photos(folder, leave_out)
-        gallery = Gallery.of(there.files, targets, detector)
-        passed = (*there.passed, *gallery.passed)
-        if not gallery.files:
-            raise none_left(folder, replace(there, passed=passed), "photo with a face")
-        return replace(gallery, passed=passed)
-
-    @staticmethod
-    def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
-        """These photos; those that cannot be read or show no face are passed over, and may be all of them.
-
-        Of several faces in a photo the person is the one that most other photos show, too, as the first
-        target sees it; where they do not tell, the largest.
-        """
-        unreadable: dict[Path, str] = {}
-        seen: dict[Path, list[Tensor]] = {}
-        faces: list[list[Reference]] = []
-        alone: dict[Path, list[Reference]] = {}
-        for path in photos:
-            try:
-                photo = Photo.read(path)
-            except PhotoError as error:
-                unreadable[path] = str(error)
-                continue
-            if found := [marks(face) for face in detector(photo.pixels)]:
-                seen[path] = found
-                if len(found) == 1:  # nobody to choose from, and no second look at the photo
-                    alone[path] = _known(photo, found[0], targets)
-                    faces.append(alone[path][:1])
-                else:
-                    image = photo.tensor().to(_device(targets[0]))
-                    faces.append([targets[0].refer(image, face) for face in found])
-        rows = [
-            alone[path] if path in alone else _known(Photo.read(path), seen[path][which], targets)
-            for path, which in zip(seen, _shared(targets[0], faces), strict=True)
-        ]
-        references = tuple(Reference.person(column) for column in zip(*rows, strict=True))
-        passed = (unreadable.get(path, f"{path}: no face found") for path in photos if path not in seen)
-        return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable)
-
-    def likeness(self, subject: Subject) -> tuple[float, ...]:
-        """What each target says of a clean face and the photos of the gallery, in its unit."""
-        return tuple(
-            target.value(target.compare(own.known[:, 0], reference.known))
-            for target, own, reference in zip(self.targets, subject.judged, self.references, strict=True)
-        )
-
-    def person(self, subjects: Sequence[Subject]) -> int:
-        """Which of the subjects, judged against themselves, the first target finds most like the gallery."""
-        sign = -1 if self.targets[0].card.lower_is_same else 1
-        return int(np.argmax([sign * self.likeness(s)[0] for s in subjects]))
-
-    def judging(self, subject: Subject) -> Subject:
-        """The subject as the person of the gallery where a target would match it, else as somebody else.
-
-        The photo itself is always among the references: whoever has it compares the cloak with it.
-        """
-        likeness = self.likeness(subject)
-        person = any(
-            not Margin.of(target.card, value).fooled
-            for target, value in zip(self.targets, likeness, strict=True)
-        )
-        subject = replace(subject, likeness=likeness, person=person)
-        return self.known(subject) if person else subject
-
-    def known(self, subject: Subject) -> Subject:
-        """The subject judged against the gallery and against itself."""
-        judged = tuple(
-            Reference.person([reference, own]).at(subject.landmarks)
-            for reference, own in zip(self.references, subject.judged, strict=True)
-        )
-        return replace(subject, judged=judged)
-
-
-def _shared(target: FaceTarget, photos: Sequence[Sequence[Reference]]) -> list[int]:
-    """Which face of each photo (largest first) most other photos show, too, as the target sees it."""
-    everybody = [Reference.person(faces).known for faces in photos]
-
-    def others(mine: int, face: Reference) -> int:
-        margins = (target.compare(face.known[:, 0], known) for known in everybody)
-        return sum(place != mine and float(margin) > 0 for place, margin in enumerate(margins))
-
-    return [
-        0 if len(faces) == 1 else max(range(len(faces)), key=lambda i: (others(place, faces[i]), -i))
-        for place, faces in enumerate(photos)
-    ]
-
-
-def _known(photo: Photo, face: Tensor, targets: Sequence[FaceTarget]) -> list[Reference]:
+def known(photo: Photo, face: Tensor, targets: Sequence[FaceTarget]) -> list[Reference]:
     """What each target knows of a face of a clean photo."""
     image = photo.tensor()
-    return [target.known(image.to(_device(target)), face) for target in targets]
+    return [target.known(image.to(target.device), face) for target in targets]
 
 
 def marks(face: Face) -> Tensor:
@@ -340,7 +218,3 @@ def _near(pixels: Pixels, box: Sequence[float], detector: Detector, turn: int = 
         return detector.near(pixels, box, turn)
     except ValueError:  # at half the size a small face is no face any more
         return None
-
-
-def _device(target: Target) -> torch.device:
-    return getattr(target, "device", torch.device("cpu"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -15,9 +17,10 @@ from ..faces.detector import Detector, FaceError
 from ..targets.looks import FEW, LOOKS, Look
 from ..targets.margin import Margin
 from ..targets.target import Target
+from .gallery import Gallery
 from .levels import Level
 from .settings import CloakSettings
-from .subjects import Gallery, Opinion, Subject
+from .subjects import Opinion, Subject
 
 Record = dict[str, Any]
 TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
@@ -42,6 +45,17 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "names": {"people": 0, "fields": []},
         "error": None,
     }
+
+
+@contextlib.contextmanager
+def judging(record: Record) -> Iterator[None]:
+    """What goes wrong with a photo, a disk or a small machine is written into the record; so is the time."""
+    start = time.perf_counter()
+    try:
+        yield
+    except TROUBLE as error:
+        failed(record, error)
+    record["seconds"] = round(time.perf_counter() - start, 3)
 
 
 def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import errno
 import hashlib
 import os
@@ -24,7 +23,6 @@ from .outputs import Places
 from .settings import NoFace
 
 if TYPE_CHECKING:
-    from ..cloaking.cloaker import Cloaker
     from ..optimizer.batching import Batcher
 
 Record = dict[str, Any]
@@ -108,7 +106,8 @@ class Protector:
         self.places = Places(job.dst)
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
         self.cloaker = Cloaker(job.cloak, batcher=self.batcher)
-        self.whole = _whole(self.cloaker)
+        self.whole = replace(job.cloak, whole=True, box=None)
+        """Of photos in which no face was found."""
 
     def __call__(self, items: Sequence[Item]) -> list[Record]:
         """The record of each item, in their order.
@@ -170,7 +169,7 @@ class Protector:
     def _doubtful(self, data: bytes, item: Item, told: Record) -> tuple[bytes | None, Record, str]:
         """What becomes of a photo in which no face was found, or not surely: bytes, record and status."""
         if self.job.no_face == "whole" and _kind(told) != "not-proven":
-            made, told = self.whole.encoded(data, item.name, Path(item.path))
+            made, told = self.cloaker.encoded(data, item.name, Path(item.path), self.whole)
             if _kind(told) not in DOUBTS:
                 return made, told, "whole"
         suspected = _kind(told) != "no-face"
@@ -222,13 +221,6 @@ def _in_order() -> None:
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _whole(cloaker: Cloaker) -> Cloaker:
-    """The same, with the same models, for whole pictures."""
-    other = copy.copy(cloaker)
-    other.settings = replace(cloaker.settings, whole=True, box=None)
-    return other
 
 
 def _one_thread() -> None:

@@ -18,8 +18,8 @@ from ..base.runtime import pick_device
 from ..base.types import Pixels
 from ..channel import straight_through, to_pixels, to_tensor
 from ..cloaking.crops import Area, area_of
-from ..cloaking.settings import CloakSettings
-from ..cloaking.subjects import Gallery, Subject, find
+from ..cloaking.gallery import Gallery
+from ..cloaking.subjects import Subject, find
 from ..faces.detector import Detector
 from ..photo.photo import Photo
 from ..targets import registry
@@ -207,7 +207,7 @@ class Bench:
         gallery = self._galleries[picture.gallery]
         if not gallery.files or not self.detector(photo.pixels):
             return None
-        subjects = find(photo, CloakSettings(), everybody, self.detector, None)
+        subjects = find(photo, everybody, self.detector)
         return gallery.judging(subjects[gallery.person(subjects)])
 
 

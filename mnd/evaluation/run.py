@@ -20,7 +20,7 @@ from ..base.disks import sync
 from ..base.files import PhotoError, write_atomic
 from ..base.jsonlines import finite
 from ..base.runtime import versions
-from ..base.types import Pixels, Progress
+from ..base.types import Pixels, Progress, nobody
 from ..channel import to_pixels
 from ..targets import registry
 from . import saved
@@ -32,10 +32,6 @@ from .settings import EvaluationSettings
 Line = dict[str, Any]
 Key = tuple[str, str, str]
 """Target, picture and attack of a line."""
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Nobody wants to know."""
 
 
 class Evaluation:
@@ -70,7 +66,7 @@ class Evaluation:
             raise ValueError(f"attacks are named twice: {', '.join(twice)}; expected each once")
         for name in {part.strip() for target in settings.targets for part in target.split("+")}:
             registry.find(name)
-        self.settings, self.out, self.progress = settings, out, progress or _silent
+        self.settings, self.out, self.progress = settings, out, progress or nobody
         self.benches = [Bench(name, settings) for name in settings.targets]
         heard = {registry.find(name).card.name for name in settings.judges}
         if idle := sorted(heard - {t.card.name for bench in self.benches for t in bench.judges}):

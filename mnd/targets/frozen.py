@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -50,6 +51,10 @@ class FrozenNetwork:
         other.net = frozen(copy.deepcopy(self.net), device)
         other._mean, other._std = self._mean.to(device), self._std.to(device)
         return other
+
+    def ask(self, through: Callable[[nn.Module], nn.Module]) -> None:
+        """From now on the network is asked through something else, as `mnd.optimizer.batching` has it."""
+        self.net = through(self.net)
 
     def _out(self, x: Tensor) -> Tensor:
         """What the network says of pictures of its own input size in [0, 1]."""

@@ -52,6 +52,11 @@ class Target(Protocol):
     @property
     def card(self) -> TargetCard: ...
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are, and images have to be."""
+        ...
+
     def refer(self, images: Tensor, faces: Tensor | None = None) -> Reference:
         """What the target knows of clean `images` `(B, 3, H, W)` in [0, 1], whose `faces` are `(B, 5, 2)`."""
         ...

@@ -16,8 +16,9 @@ from mnd.attacks.problem import Margin, Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking.crops import area_of, groups
 from mnd.cloaking.eot import Views
+from mnd.cloaking.gallery import Gallery
 from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.subjects import Gallery, Subject, find
+from mnd.cloaking.subjects import Subject, find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
 from mnd.targets.face import FaceTarget
@@ -67,10 +68,12 @@ def attacked(
         ValueError: the photo or the gallery shows no face.
     """
     opened = Photo.read(photo)
-    gallery = None if settings.gallery is None else Gallery.read(settings.gallery, targets, detector)
+    subjects = find(opened, targets, detector, settings.where)
+    if settings.gallery is not None:
+        subjects = list(map(Gallery.read(settings.gallery, targets, detector).judging, subjects))
     pixels, size = opened.pixels.copy(), opened.pixels.shape[:2]
     attack = attacks.load(name.removeprefix("di-"))
-    for group in groups(find(opened, settings, targets, detector, gallery), size):
+    for group in groups(subjects, size):
         (x0, y0, x1, y1), mask = area_of(group, size)
         x = to_tensor(pixels[y0:y1, x0:x1])
         margins, scales = _margins(group, (x0, y0, x1, y1), settings, x, name.startswith("di-"))

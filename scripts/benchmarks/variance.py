@@ -12,9 +12,9 @@ from torch import Tensor
 from benchmarks.judging import DATA, Values, means
 from benchmarks.people import people
 from mnd.channel import Channel, Draw, to_tensor
+from mnd.cloaking.gallery import Gallery
 from mnd.cloaking.levels import ROBUST
-from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.subjects import Gallery, Subject, find
+from mnd.cloaking.subjects import Subject, find
 from mnd.faces.detector import Detector
 from mnd.photo.photo import Photo
 from mnd.targets import registry
@@ -49,7 +49,7 @@ def variance(args: argparse.Namespace) -> dict[str, dict[str, Values]]:
 def _photo(photo: Path, folder: Path, target: FaceTarget) -> dict[str, Values]:
     detector, opened = Detector(), Photo.read(photo)
     gallery = Gallery.read(folder, [target], detector)
-    subject = find(opened, CloakSettings(targets=("dlib",)), [target], detector, gallery)[0]
+    subject = gallery.judging(find(opened, [target], detector)[0])
     x, looks = to_tensor(opened.pixels), _Looks(target, subject)
     whole = looks.look(x, _draws(ALL, WHOLE))
     rows = {}

@@ -238,7 +238,9 @@ def test_the_real_gallery_with_system_files():
 class Doubtful:
     """Stands for the Cloaker: what it says of a photo stands in the photo's name."""
 
-    def encoded(self, data: bytes, name: str, path: Path) -> tuple[bytes | None, dict[str, Any]]:
+    def encoded(
+        self, data: bytes, name: str, path: Path, settings: Any = None
+    ) -> tuple[bytes | None, dict[str, Any]]:
         kind = Path(name).stem
         record = {"input": name, "protected": False, "regions": [], "quality": None}
         error = {"kind": kind, "message": f"{name}: {kind}"}
@@ -250,7 +252,6 @@ class Doubtful:
 @pytest.fixture
 def doubtful(protect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("mnd.cloaking.cloaker.Cloaker", lambda *_, **__: Doubtful())
-    monkeypatch.setattr(worker, "_whole", lambda cloaker: cloaker)
     (tmp_path / "in").mkdir()
     for number, kind in enumerate(worker.DOUBTS):
         (tmp_path / "in" / f"{kind}.png").write_bytes(tiny.picture(number))

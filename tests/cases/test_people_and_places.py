@@ -124,7 +124,8 @@ def test_2_of_a_data_set_it_is_held_back(no_face, status):
             continue
         protector = Protector.__new__(Protector)
         protector.job = types.SimpleNamespace(no_face=no_face)
-        protector.whole = types.SimpleNamespace(encoded=lambda *_: (b"changed", dict(told)))
+        protector.whole = CloakSettings(whole=True)
+        protector.cloaker = types.SimpleNamespace(encoded=lambda *_: (b"changed", dict(told)))
         made, record, got = protector._doubtful(b"clean", Item("a.png", "a.png"), dict(first))
         assert got == status
         assert made == (b"clean" if status == "copied" else None)

@@ -51,7 +51,7 @@ def test_all_ways_of_sharing(pair):
     """Each with what the target says there, judged anew by a detector and a recogniser of this test's own."""
     told = check(pair["input"], pair["output"], targets=("dlib",))["regions"][0]["targets"]["dlib"]
     assert list(told["channel"]) == list(told["values"]) == list(VERIFICATION)
-    (subject,) = find(Photo.read(pair["input"]), CloakSettings(), [registry.load("dlib")], Detector(), None)
+    (subject,) = find(Photo.read(pair["input"]), [registry.load("dlib")], Detector())
     cloaked = np.asarray(Image.open(pair["output"]))
     for name, share in VERIFICATION.items():
         pixels = share(cloaked)

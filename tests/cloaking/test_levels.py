@@ -155,7 +155,7 @@ class TestOutOfReach:
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
         monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
-            c = cloaker(level=level, steps=20, headroom=0.1, draws=0, jitter=0.0, spread=SPREAD)
+            c = cloaker(level=level, steps=30, headroom=0.1, draws=0, jitter=0.0, spread=SPREAD)
             folder = tmp_path / level
             folder.mkdir()
             record = c.photo(write(folder / "a.png", FACE))
@@ -407,7 +407,7 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 
     monkeypatch.setattr(cloaking, "MND", Listening)
     c, photo = cloaker(), Photo.from_image(Image.fromarray(FACE))
-    subjects = cloaking.find(photo, c.settings, c.targets, c.detector, None)
+    subjects = c.panel.subjects(photo, c.settings, None)
     heard = {}
     for name, options in {
         "robust": {},

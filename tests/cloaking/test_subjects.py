@@ -11,8 +11,9 @@ from PIL import Image
 from skimage import data
 
 from mnd.channel import half
+from mnd.cloaking.gallery import Gallery
 from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.subjects import UPRIGHT, Gallery, find
+from mnd.cloaking.subjects import UPRIGHT, find
 from mnd.faces.detector import Detector, FaceError
 from mnd.photo.photo import Photo
 from mnd.targets import registry
@@ -41,7 +42,7 @@ def photo(pixels: np.ndarray) -> Photo:
 
 
 def test_a_face(detector, dlib):
-    (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(FACE), [dlib], detector)
     (face,) = detector(FACE)
     assert subject.kind == "face"
     assert subject.found
@@ -52,7 +53,7 @@ def test_a_face(detector, dlib):
 
 
 def test_face_and_whole_picture(detector, dlib, classifier):
-    subjects = find(photo(FACE), CloakSettings(), [classifier, dlib], detector, None)
+    subjects = find(photo(FACE), [classifier, dlib], detector)
     assert [s.kind for s in subjects] == ["face", "whole"]
     assert [[t.card.name for t in s.targets] for s in subjects] == [["dlib"], ["efficientnet-lite0"]]
     whole = subjects[1]
@@ -63,18 +64,18 @@ def test_face_and_whole_picture(detector, dlib, classifier):
 
 
 def test_a_classifier_needs_no_face(detector, classifier):
-    (subject,) = find(photo(NO_FACE), CloakSettings(), [classifier], detector, None)
+    (subject,) = find(photo(NO_FACE), [classifier], detector)
     assert subject.kind == "whole"
 
 
 def test_no_face(detector, dlib):
     with pytest.raises(FaceError, match=r"--box .* --whole"):
-        find(photo(NO_FACE), CloakSettings(), [dlib], detector, None)
+        find(photo(NO_FACE), [dlib], detector)
 
 
 @pytest.mark.parametrize("options", [{"box": (100.0, 50.0, 300.0, 250.0)}, {"whole": True}])
 def test_upright_landmarks_where_no_face_is(detector, dlib, options):
-    (subject,) = find(photo(NO_FACE), CloakSettings(**options), [dlib], detector, None)
+    (subject,) = find(photo(NO_FACE), [dlib], detector, CloakSettings(**options).where)
     box = np.array(options.get("box", (0, 0, 600, 400)))
     assert not subject.found
     assert subject.box == tuple(box)
@@ -94,7 +95,7 @@ def test_upright_face_is_one():
 
 def test_landmarks_are_found_anew(detector, dlib):
     """In a version that is shifted by a few pixels the face is where it is now."""
-    (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(FACE), [dlib], detector)
     moved = np.roll(FACE, 5, axis=1)
     again = subject.again(moved, detector)
     assert torch.allclose(again - subject.landmarks, torch.tensor([5.0, 0.0]), atol=0.5)
@@ -104,19 +105,19 @@ def test_landmarks_are_found_anew(detector, dlib):
 
 
 def test_a_face_that_is_gone_is_looked_for_where_it_was(detector, dlib):
-    (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(FACE), [dlib], detector)
     assert torch.equal(subject.again(np.zeros_like(FACE), detector), subject.landmarks)
 
 
 def test_a_box_in_a_version_too_small_for_a_face(detector, dlib):
-    (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(FACE), [dlib], detector)
     tiny = np.asarray(Image.fromarray(FACE).resize((12, 10)))
     again = subject.again(tiny, detector, 12 / 237)
     assert torch.allclose(again, (subject.landmarks + 0.5) * (12 / 237) - 0.5)
 
 
 def test_area_is_inside_the_photo(detector, dlib):
-    (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(FACE), [dlib], detector)
     x0, y0, x1, y1 = subject.area(100, 120)
     assert 0 <= x0 < x1 <= 100
     assert 0 <= y0 < y1 <= 120
@@ -127,7 +128,7 @@ class TestBoxes:
     """A place of the photo without a face."""
 
     def found(self, detector, dlib, **options) -> list[tuple[bool, tuple]]:
-        subjects = find(photo(FACE), CloakSettings(**options), [dlib], detector, None)
+        subjects = find(photo(FACE), [dlib], detector, CloakSettings(**options).where)
         return [(s.found, s.box) for s in subjects]
 
     def test_a_box_is_added_to_what_is_found(self, detector, dlib):
@@ -161,9 +162,9 @@ def test_a_turned_photo_is_judged_as_the_upright_one(detector, dlib, turn):
     """Clean, and changed: each look says about the same of both."""
     changed = np.clip(FACE.astype(int) + np.random.default_rng(0).normal(0, 12, FACE.shape), 0, 255)
     changed = changed.astype(np.uint8)
-    (upright,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+    (upright,) = find(photo(FACE), [dlib], detector)
     turned = np.ascontiguousarray(np.rot90(FACE, -turn // 90))
-    (subject,) = find(photo(turned), CloakSettings(), [dlib], detector, None)
+    (subject,) = find(photo(turned), [dlib], detector)
     assert (subject.turn, upright.turn) == (turn, 0)
     assert subject.found
     (want,) = upright.opinions(changed, detector)
@@ -186,9 +187,9 @@ class TestGallery:
         gallery = Gallery.read(folder, [dlib], detector, folder / "a.png")
         assert [p.name for p in gallery.files] == ["b.png", "c.png"]
         assert gallery.references[0].known.shape == (1, 2, 128)
-        (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, gallery)
+        (subject,) = map(gallery.judging, find(photo(FACE), [dlib], detector))
         # the photo itself is always among the references, the last of them
-        (alone,) = find(photo(FACE), CloakSettings(), [dlib], detector, None)
+        (alone,) = find(photo(FACE), [dlib], detector)
         known = torch.cat([gallery.references[0].known, alone.judged[0].known], 1)
         assert torch.equal(subject.judged[0].known, known)
         assert subject.judged[0].views.shape[1] == 3
@@ -202,7 +203,7 @@ class TestGallery:
         both = np.zeros((250, 487, 3), np.uint8)
         both[:203, :237], both[:, 237:] = FACE, other
         gallery = Gallery.read(self.folder(tmp_path, a=FACE), [dlib], detector)
-        subjects = find(photo(both), CloakSettings(), [dlib], detector, gallery)
+        subjects = list(map(gallery.judging, find(photo(both), [dlib], detector)))
         assert len(subjects) >= 2
         by_gallery = [s.person for s in subjects]
         assert sum(by_gallery) == 1
@@ -224,7 +225,7 @@ class TestGallery:
         assert detector(both)[0].box[0] > 237
         first, second = gallery.references[0].known[0]
         assert torch.linalg.vector_norm(first - second) < 0.6
-        (subject,) = find(photo(FACE), CloakSettings(), [dlib], detector, gallery)
+        (subject,) = map(gallery.judging, find(photo(FACE), [dlib], detector))
         assert subject.person
 
     def test_no_folder(self, tmp_path, detector, dlib):

@@ -99,7 +99,13 @@ def test_closing_ends_workers_in_the_middle_of_their_work(tmp_path: Path):
     items = iter([Item("1 slow", ""), *(Item(f"{n} ok", "") for n in range(4))])
     with contextlib.closing(local.run(FakeJob(tmp_path), items, ProtectSettings(workers=2))) as records:
         assert {next(records)["input"] for _ in range(4)} == {f"{n} ok" for n in range(4)}
-        [busy] = tried(tmp_path, "1 slow")
+        deadline = (
+            time.monotonic() + 30
+        )  # on a busy machine the other worker may be done before this one begins
+        while not (began := tried(tmp_path, "1 slow")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        [busy] = began
         assert alive(busy)
     assert time.monotonic() - started < 50
     assert not alive(busy)

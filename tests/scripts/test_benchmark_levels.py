@@ -150,7 +150,7 @@ def test_rivals_stay_in_their_budget_and_fool_whom_they_attack(tmp_path: Path) -
         after = before.decode(rivals.attacked(photo, settings, [target], detector, name, 5.0))
         change = np.abs(after.astype(int) - before.pixels)
         assert 0 < change.max() <= 5
-        [subject] = find(before, settings, [target], detector, None)
+        [subject] = find(before, [target], detector, settings.where)
         assert subject.scores(after, detector)[0] > target.card.threshold
 
 

@@ -1,0 +1,135 @@
+"""Other photos of a person, and which subject of a photo that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ..base.files import PhotoError
+from ..faces.detector import Detector
+from ..photo.photo import Photo
+from ..photo.walking import none_left, photos
+from ..targets.face import FaceTarget
+from ..targets.margin import Margin
+from ..targets.target import Reference
+from .subjects import Subject, known, marks
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Other photos of a person, as the face recognisers know them: one `(1, R, D)` reference a target."""
+
+    targets: tuple[FaceTarget, ...]
+    references: tuple[Reference, ...]
+    files: tuple[Path, ...]
+    passed: tuple[str, ...] = ()
+    """A line on each photo that was passed over, and why."""
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
+    """Those of them that are no photos that can be read, and why."""
+
+    @staticmethod
+    def read(
+        folder: Path, targets: Sequence[FaceTarget], detector: Detector, leave_out: Path | None = None
+    ) -> Gallery:
+        """Every photo below `folder` but the one to be cloaked; whose face in each is the person's says `of`.
+
+        Files are looked for as `mnd.photo.walking` does; photos that cannot be read, or show no face, are
+        passed over, and `passed` says so.
+
+        Raises:
+            ValueError: no folder, or no photo with a face in it.
+        """
+        if not folder.is_dir():
+            raise ValueError(
+                f"gallery {folder}: there is no such folder, expected one with photos of the person"
+            )
+        there = photos(folder, leave_out)
+        gallery = Gallery.of(there.files, targets, detector)
+        passed = (*there.passed, *gallery.passed)
+        if not gallery.files:
+            raise none_left(folder, replace(there, passed=passed), "photo with a face")
+        return replace(gallery, passed=passed)
+
+    @staticmethod
+    def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
+        """These photos; those that cannot be read or show no face are passed over, and may be all of them.
+
+        Of several faces in a photo the person is the one that most other photos show, too, as the first
+        target sees it; where they do not tell, the largest.
+        """
+        unreadable: dict[Path, str] = {}
+        seen: dict[Path, list[Tensor]] = {}
+        faces: list[list[Reference]] = []
+        alone: dict[Path, list[Reference]] = {}
+        for path in photos:
+            try:
+                photo = Photo.read(path)
+            except PhotoError as error:
+                unreadable[path] = str(error)
+                continue
+            if found := [marks(face) for face in detector(photo.pixels)]:
+                seen[path] = found
+                if len(found) == 1:  # nobody to choose from, and no second look at the photo
+                    alone[path] = known(photo, found[0], targets)
+                    faces.append(alone[path][:1])
+                else:
+                    image = photo.tensor().to(targets[0].device)
+                    faces.append([targets[0].refer(image, face) for face in found])
+        rows = [
+            alone[path] if path in alone else known(Photo.read(path), seen[path][which], targets)
+            for path, which in zip(seen, _shared(targets[0], faces), strict=True)
+        ]
+        references = tuple(Reference.person(column) for column in zip(*rows, strict=True))
+        passed = (unreadable.get(path, f"{path}: no face found") for path in photos if path not in seen)
+        return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable)
+
+    def likeness(self, subject: Subject) -> tuple[float, ...]:
+        """What each target says of a clean face and the photos of the gallery, in its unit."""
+        return tuple(
+            target.value(target.compare(own.known[:, 0], reference.known))
+            for target, own, reference in zip(self.targets, subject.judged, self.references, strict=True)
+        )
+
+    def person(self, subjects: Sequence[Subject]) -> int:
+        """Which of the subjects, judged against themselves, the first target finds most like the gallery."""
+        sign = -1 if self.targets[0].card.lower_is_same else 1
+        return int(np.argmax([sign * self.likeness(s)[0] for s in subjects]))
+
+    def judging(self, subject: Subject) -> Subject:
+        """The subject as the person of the gallery where a target would match it, else as somebody else.
+
+        The photo itself is always among the references: whoever has it compares the cloak with it.
+        """
+        likeness = self.likeness(subject)
+        person = any(
+            not Margin.of(target.card, value).fooled
+            for target, value in zip(self.targets, likeness, strict=True)
+        )
+        subject = replace(subject, likeness=likeness, person=person)
+        return self.as_person(subject) if person else subject
+
+    def as_person(self, subject: Subject) -> Subject:
+        """The subject judged against the gallery and against itself."""
+        judged = tuple(
+            Reference.person([reference, own]).at(subject.landmarks)
+            for reference, own in zip(self.references, subject.judged, strict=True)
+        )
+        return replace(subject, judged=judged)
+
+
+def _shared(target: FaceTarget, photos: Sequence[Sequence[Reference]]) -> list[int]:
+    """Which face of each photo (largest first) most other photos show, too, as the target sees it."""
+    everybody = [Reference.person(faces).known for faces in photos]
+
+    def others(mine: int, face: Reference) -> int:
+        margins = (target.compare(face.known[:, 0], shown) for shown in everybody)
+        return sum(place != mine and float(margin) > 0 for place, margin in enumerate(margins))
+
+    return [
+        0 if len(faces) == 1 else max(range(len(faces)), key=lambda i: (others(place, faces[i]), -i))
+        for place, faces in enumerate(photos)
+    ]

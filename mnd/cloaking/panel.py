@@ -1,0 +1,77 @@
+"""The panel: all that has to be loaded before a photo can be cloaked or judged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..base.runtime import pick_device
+from ..base.types import Progress
+from ..faces.detector import Detector
+from ..photo.photo import Photo
+from ..targets import registry
+from ..targets.face import FaceTarget
+from ..targets.target import Target
+from .gallery import Gallery
+from .settings import CloakSettings
+from .subjects import Subject, find
+
+
+class Panel:
+    """The targets, the detector and the gallery of some settings, loaded once; threads may share it.
+
+    Args:
+        settings: targets, device, gallery and whether weights may be downloaded.
+        progress: told of downloads.
+
+    Raises:
+        ValueError: a target is not known, or a card cannot be used.
+        FileNotFoundError: weights are not there and may not be downloaded.
+    """
+
+    def __init__(self, settings: CloakSettings, progress: Progress) -> None:
+        self.device = pick_device(settings.device)
+        self.targets: Sequence[Target] = registry.load_all(
+            settings.targets or None,
+            self.device,
+            settings.offline,
+            lambda name, done, total: progress(f"download {name}", done, total),
+        )
+        self.detector = Detector(self.device)
+        self._folder = settings.gallery
+        self._galleries: dict[Path | None, Gallery] = {}
+        self._reading = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the targets."""
+        return [target.card.name for target in self.targets]
+
+    def gallery(self, path: Path | None) -> Gallery | None:
+        """The gallery without the photo at `path`, where that lies in it.
+
+        Raises:
+            ValueError: it shows no face.
+        """
+        folder = self._folder
+        if folder is None:
+            return None
+        own = path if path is not None and folder.resolve() in path.resolve().parents else None
+        with self._reading:
+            if own not in self._galleries:
+                faces = [t for t in self.targets if isinstance(t, FaceTarget)]
+                self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
+            return self._galleries[own]
+
+    def subjects(self, photo: Photo, settings: CloakSettings, gallery: Gallery | None) -> list[Subject]:
+        """The subjects of a clean photo, those who are the gallery's person judged against that, too.
+
+        Raises:
+            FaceError: face recognisers are asked for and no face was found.
+            ValueError: a box outside the photo, or a face number that the photo does not have.
+        """
+        subjects = find(photo, self.targets, self.detector, settings.where)
+        if gallery is None:
+            return subjects
+        return [gallery.judging(subject) if subject.kind == "face" else subject for subject in subjects]
