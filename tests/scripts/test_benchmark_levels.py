@@ -10,10 +10,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import people as sitters
 import pytest
 import torch
 from benchmarks import level_plots, levels, rivals
+from benchmarks import people as sitters
 from benchmarks.judging import table
 from benchmarks.level_plans import ATTACKED, EPS, Case, cases, chosen
 from benchmarks.levels import Bench, Lines, summary

@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import distortions as ways
 import make_2afc
 import numpy as np
 import pytest
 from PIL import Image
+from rlpips import distortions as ways
 from rlpips.distortions import DISTORTIONS, Distortion, distort, draw
 from rlpips.panel import JUDGES, TAU, Judge, Panel
 from skimage import data
