@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from . import cloak, evaluate, others, protect, study  # noqa: F401  their commands register themselves
+from . import check, cloak, demo, evaluate, protect, study, targets  # noqa: F401  these register themselves
 from .app import (
     DONE,
     FAILED,
@@ -21,7 +21,7 @@ from .app import (
     mend_streams,
     plain_warnings,
 )
-from .options import attribute_docs
+from .flags import attribute_docs
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 

@@ -6,13 +6,14 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
-from ..dataset.settings import EngineName, NoFace, ProtectSettings
+from ..dataset.settings import ProtectSettings
 from .app import DONE, FAILED, INTERRUPTED, UsageError, app
-from .options import NO_FLAGS, AsCloak, AsJson, attribute_docs
+from .flags import LISTED, flags, settings
+from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 
 if TYPE_CHECKING:
     from ..dataset.protect import Protection
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 TERMINATED = 143
 """Exit status after SIGTERM."""
-PLAIN = ProtectSettings()
+WORDS = {"include": LISTED, "exclude": LISTED}
+ProtectFlags = flags(ProtectSettings, WORDS)
+PLAIN = ProtectFlags()
 
-
-def _option(field: str) -> Parameter:
-    """The option of a field of the settings, which has its help there."""
-    default = getattr(PLAIN, field)
-    shown = default not in (None, ()) and not isinstance(default, bool)
-    return Parameter(help=attribute_docs(ProtectSettings)[field], show_default=shown)
+if TYPE_CHECKING:
+    AsProtect: TypeAlias = Any
+else:
+    AsProtect = Annotated[ProtectFlags, Parameter(name="*")]
 
 
 class TerminatedError(Exception):
@@ -41,19 +42,7 @@ def protect(
     /,
     *,
     how: AsCloak = NO_FLAGS,
-    engine: Annotated[EngineName, _option("engine")] = PLAIN.engine,
-    workers: Annotated[int | None, _option("workers")] = PLAIN.workers,
-    batch: Annotated[int | None, _option("batch")] = PLAIN.batch,
-    shard: Annotated[str | None, _option("shard")] = PLAIN.shard,
-    no_face: Annotated[NoFace, _option("no_face")] = PLAIN.no_face,
-    retry: Annotated[bool, _option("retry")] = PLAIN.retry,
-    verify: Annotated[bool, _option("verify")] = PLAIN.verify,
-    overwrite: Annotated[bool, _option("overwrite")] = PLAIN.overwrite,
-    report_originals: Annotated[bool, _option("report_originals")] = PLAIN.report_originals,
-    column: Annotated[str, _option("column")] = PLAIN.column,
-    include: Annotated[list[str] | None, _option("include")] = None,
-    exclude: Annotated[list[str] | None, _option("exclude")] = None,
-    address: Annotated[str | None, _option("address")] = PLAIN.address,
+    where: AsProtect = PLAIN,
     as_json: AsJson = False,
 ) -> int:
     """Protect a whole data set: every photo below SRC is cloaked into DST under the same name.
@@ -65,31 +54,13 @@ def protect(
             never changed.
         dst: The folder of the results.
     """
-    cloak = how.settings()
-    try:
-        settings = ProtectSettings(
-            engine=engine,
-            workers=workers,
-            batch=batch,
-            shard=shard,
-            no_face=no_face,
-            retry=retry,
-            verify=verify,
-            overwrite=overwrite,
-            report_originals=report_originals,
-            column=column,
-            include=tuple(include or ()),
-            exclude=tuple(exclude or ()),
-            address=address,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    cloak, asked = cloak_settings(how), settings(ProtectSettings, where, WORDS)
     from ..dataset.protect import Protection
     from .progress import Meter
 
     meter = Meter(as_json)
     try:
-        run = Protection(src, dst, cloak, settings, meter)
+        run = Protection(src, dst, cloak, asked, meter)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         raise UsageError(str(error)) from error
     return _run(run, meter, as_json)

@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import App, Parameter
 
 from ..base.jsonlines import finite
 from ..study.settings import StudySettings
 from .app import DONE, FAILED, UsageError, app
-from .options import AsJson, attribute_docs, split_names
+from .flags import NAMES, flags, settings
+from .options import AsJson
 
-DEFAULT = StudySettings()
+WORDS = {"attacks": NAMES}
+StudyFlags = flags(StudySettings, WORDS)
+PLAIN = StudyFlags()
+
+if TYPE_CHECKING:
+    AsStudy: TypeAlias = Any
+else:
+    AsStudy = Annotated[StudyFlags, Parameter(name="*")]
 
 study = App(
     name="study", help="Ask people: a blind rating page made from an evaluation, and their opinion scores."
 )
 app.command(study)
-
-
-def _option(field: str) -> Parameter:
-    """The option of a field of the settings, which has its help there."""
-    flag = isinstance(getattr(DEFAULT, field), bool)
-    return Parameter(help=attribute_docs(StudySettings)[field], show_default=not flag)
 
 
 @study.command
@@ -34,19 +36,7 @@ def create(
     /,
     *,
     out: Annotated[Path, Parameter(["--out", "-o"])],
-    attacks: Annotated[list[str] | None, _option("attacks")] = None,
-    target: Annotated[str | None, _option("target")] = DEFAULT.target,
-    pictures: Annotated[int, _option("pictures")] = DEFAULT.pictures,
-    seed: Annotated[int, _option("seed")] = DEFAULT.seed,
-    failures: Annotated[bool, _option("failures")] = DEFAULT.failures,
-    seconds: Annotated[float, _option("seconds")] = DEFAULT.seconds,
-    grey: Annotated[float, _option("grey")] = DEFAULT.grey,
-    training: Annotated[int, _option("training")] = DEFAULT.training,
-    dummies: Annotated[int, _option("dummies")] = DEFAULT.dummies,
-    session: Annotated[float, _option("session")] = DEFAULT.session,
-    largest: Annotated[int, _option("largest")] = DEFAULT.largest,
-    zoom: Annotated[int, _option("zoom")] = DEFAULT.zoom,
-    megabytes: Annotated[float, _option("megabytes")] = DEFAULT.megabytes,
+    how: AsStudy = PLAIN,
 ) -> int:
     """Make a rating page of an evaluation: send `rating.html` to people, keep `key.json`.
 
@@ -58,23 +48,7 @@ def create(
     from .terminal import complain, printable
 
     try:
-        page = studies.create(
-            report,
-            out,
-            attacks=split_names(attacks),
-            target=target,
-            pictures=pictures,
-            seed=seed,
-            failures=failures,
-            seconds=seconds,
-            grey=grey,
-            training=training,
-            dummies=dummies,
-            session=session,
-            largest=largest,
-            zoom=zoom,
-            megabytes=megabytes,
-        )
+        page = studies.create(report, out, settings(StudySettings, how, WORDS))
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:

@@ -150,7 +150,12 @@ def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[str, fl
 
 
 def check(
-    original: Path | str, cloaked: Path | str, *, settings: CloakSettings | None = None, **options: Any
+    original: Path | str,
+    cloaked: Path | str,
+    *,
+    settings: CloakSettings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> Record:
     """What the targets say of a cloaked file against its original: the object of `mnd check --json`.
 
@@ -159,8 +164,9 @@ def check(
         cloaked: the other file. Of another size its regions are scaled; where its proportions are others (a
             crop), the face is found again. `compared` says which.
         settings: see `CloakSettings`; or give its fields (targets, gallery, device, ...) as keywords.
+        progress: called during loading.
 
     Raises:
         ValueError: settings are not as described, or a target is not known.
     """
-    return Checker(CloakSettings.of(settings, options)).pair(original, cloaked)
+    return Checker(CloakSettings.of(settings, options), progress).pair(original, cloaked)

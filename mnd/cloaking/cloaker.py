@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
 from .levels import Plan
+from .many import destinations, each
 from .panel import Panel
 from .settings import CloakSettings
 from .subjects import Opinion, Subject
@@ -100,6 +101,25 @@ class Cloaker:
                 write_checked(destination, data, overwrite)
                 record["output"] = str(destination)
         return record
+
+    def photos(
+        self, paths: Sequence[Path | str], out: Path | str | None = None, overwrite: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Cloak many photos and write them beside each, or into the folder `out`: the record of each.
+
+        Nothing that one of them does stops the others; a fault of this program, too, is told in its record.
+
+        Raises:
+            ValueError: several photos would go to one file.
+        """
+        photos = [Path(path) for path in paths]
+
+        def failed(photo: Path, kind: str, message: str) -> dict[str, Any]:
+            return self._record(photo) | {"error": {"kind": kind, "message": message}}
+
+        return each(
+            photos, destinations(photos, out), lambda photo, to: self.photo(photo, to, overwrite), failed
+        )
 
     def picture(self, photo: Photo) -> tuple[Pixels, dict[str, Any]]:
         """Cloak a photo in memory: the pixels as its saved file would show them, and the record.
@@ -246,6 +266,7 @@ def cloak(
     *,
     overwrite: bool = False,
     settings: CloakSettings | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Any:
     """Cloak a photo; the same kind comes out as went in.
@@ -257,6 +278,7 @@ def cloak(
         out: a file or folder, for a path only.
         overwrite: replace an existing output; the original never.
         settings: see `CloakSettings`; or give its fields as keywords.
+        progress: called during loading and searching.
 
     Raises:
         NotProtectedError: a target still recognises it, no face was found, a file cannot be read or
@@ -271,12 +293,12 @@ def cloak(
     """
     settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
-        record = Cloaker(settings).photo(photo, out, overwrite)
+        record = Cloaker(settings, progress).photo(photo, out, overwrite)
         if record["output"] is None or not (record["protected"] or settings.keep_best):
             raise NotProtectedError(record)
         return type(photo)(record["output"])
     if out is not None:
         raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
     opened, back = inputs.opened(photo)
-    pixels, _ = Cloaker(settings).picture(opened)
+    pixels, _ = Cloaker(settings, progress).picture(opened)
     return back(pixels)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..base.disks import DiskWarning
 from ..base.files import shown, try_folder
+from ..base.types import Progress
 from ..cloaking.record import without_person
 from ..cloaking.settings import CloakSettings
 from ..photo.walking import Kind, called, counted, said
@@ -23,7 +24,7 @@ from .items import Other, Shard
 from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, shortened, tag
 from .outputs import aside, check_places, shard_of
 from .planner import Planner
-from .settings import ProtectSettings, both_settings
+from .settings import ProtectSettings, Settings, both_settings
 from .sources import ALONE, Chosen, source
 from .verifier import VerifyJob, VerifyPlanner
 from .worker import ProtectJob
@@ -58,6 +59,24 @@ class NullProgress:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+
+class _Counted(NullProgress):
+    """Tells a plain function how many photos are done."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._done = progress, 0
+
+    def loading(self, stage: str, done: int, total: int) -> None:
+        """A download."""
+        self._progress(stage, done, total)
+
+    def record(self, record: Line, known: bool) -> None:
+        """One more."""
+        del known
+        if record["status"] not in ("other", "shard"):
+            self._done += 1
+            self._progress("photos", self._done, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +390,14 @@ class Mean:
         return self._sum / self._count if self._count else None
 
 
-def protect(src: Path | str, dst: Path | str, **options: Any) -> Summary:
+def protect(
+    src: Path | str,
+    dst: Path | str,
+    *,
+    settings: Settings = None,
+    progress: RunProgress | Progress | None = None,
+    **options: Any,
+) -> Summary:
     """Protect every photo of a data set: cloak it, and write it to the same name below `dst`.
 
     What an earlier run has done is not done again. `dst/manifest.jsonl` has a line for each photo. Workers
@@ -380,7 +406,10 @@ def protect(src: Path | str, dst: Path | str, **options: Any) -> Summary:
     Args:
         src: a folder of any depth, a tar file with pictures, or a list of paths (text, CSV, Parquet).
         dst: the folder of the results.
-        options: the fields of `ProtectSettings` and `CloakSettings` (workers, no_face, targets, level, ...).
+        settings: `CloakSettings`, `ProtectSettings`, or both in this order; or give their fields (workers,
+            no_face, targets, level, ...) as keywords.
+        progress: told of everything that happens; a plain function is called with what is being done, how
+            much of it is done, and 0: of how much is not known.
 
     Raises:
         FileNotFoundError: there is no such source, or weights are not there and may not be downloaded.
@@ -388,5 +417,6 @@ def protect(src: Path | str, dst: Path | str, **options: Any) -> Summary:
             the folders lies in the other.
         OSError: the disk is full, or `dst` cannot be written to; another run goes on from there.
     """
-    cloak, settings = both_settings(options)
-    return Protection(src, dst, cloak, settings).run()
+    cloak, how = both_settings(options, settings)
+    watcher = _Counted(progress) if callable(progress) else progress
+    return Protection(src, dst, cloak, how, watcher).run()

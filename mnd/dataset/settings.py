@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..cloaking.settings import CloakSettings
@@ -116,16 +115,31 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(one, pattern.lower()) for pattern in patterns for one in names)
 
 
-def both_settings(options: dict[str, Any]) -> tuple[CloakSettings, ProtectSettings]:
-    """The two kinds of settings that a function got as keywords.
+Settings = CloakSettings | ProtectSettings | tuple[CloakSettings, ProtectSettings] | None
+"""What `protect` takes as settings."""
+
+
+def both_settings(options: dict[str, Any], given: Settings = None) -> tuple[CloakSettings, ProtectSettings]:
+    """The two kinds of settings that a function got whole or as keywords.
 
     Raises:
-        ValueError: a field has a bad value.
+        ValueError: a field has a bad value, or one kind was given whole and field by field.
         TypeError: there is no such field.
+
+    >>> both_settings({"level": "robust"}, ProtectSettings(workers=2))[0].level
+    'robust'
     """
     own = {field.name for field in fields(ProtectSettings)}
     mine = {name: value for name, value in options.items() if name in own}
-    cloak = {name: value for name, value in options.items() if name not in own}
-    if cloak.get("gallery") is not None:
-        cloak["gallery"] = Path(cloak["gallery"])
-    return CloakSettings(**cloak), ProtectSettings(**mine)
+    others = {name: value for name, value in options.items() if name not in own}
+    cloak, protect = (
+        given
+        if isinstance(given, tuple)
+        else (
+            given if isinstance(given, CloakSettings) else None,
+            given if isinstance(given, ProtectSettings) else None,
+        )
+    )
+    if protect is not None and mine:
+        raise ValueError(f"got settings and {', '.join(mine)}, expected one of the two")
+    return CloakSettings.of(cloak, others), protect or ProtectSettings(**mine)

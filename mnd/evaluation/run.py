@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import attacks
 from ..attacks.attack import Attack
@@ -28,6 +28,9 @@ from .cases import Bench, Case, Verdict
 from .measures import brief, measures
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
+
+if TYPE_CHECKING:
+    from .report.page import Report
 
 Line = dict[str, Any]
 Key = tuple[str, str, str]
@@ -263,23 +266,46 @@ def _key(line: Line) -> Key:
     return line["target"], line["picture"], line["attack"]
 
 
-def evaluate(
-    settings: EvaluationSettings,
-    out: Path | str,
-    progress: Progress | None = None,
-    command: Sequence[str] = (),
-) -> Path:
-    """Compare attacks as a paper would; the report's path.
-
-    The folder gets `results.jsonl` (a line a picture, attack and target), `run.json`, `summary.csv`, plots
-    and `report.html`; what was there of the same evaluation is not done again.
+def compare(
+    settings: EvaluationSettings, out: Path, progress: Progress | None = None, command: Sequence[str] = ()
+) -> Report:
+    """Run an evaluation, or what is left of it, and make its report.
 
     Raises:
         ValueError: see `Evaluation` and `Evaluation.run`.
         ModuleNotFoundError: an attack needs a package that is not installed.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
-    from .report.page import write_report
+    from .report.page import make_report
 
-    Evaluation(settings, Path(out), progress, command).run()
-    return write_report(Path(out))
+    Evaluation(settings, out, progress, command).run()
+    return make_report(out)
+
+
+def evaluate(
+    data: Path | str | EvaluationSettings,
+    out: Path | str,
+    progress: Progress | None = None,
+    command: Sequence[str] = (),
+    *,
+    settings: EvaluationSettings | None = None,
+    **options: Any,
+) -> Path:
+    """Compare attacks as a paper would; the report's path.
+
+    The folder gets `results.jsonl` (a line a picture, attack and target), `run.json`, `summary.csv`, plots
+    and `report.html`; what was there of the same evaluation is not done again.
+
+    Args:
+        data: the folder of pictures; or settings that name it.
+        out: the folder of the report; it is made.
+        progress: called with what is being done, how much of it is done, and of how much.
+        command: how it was started, for the report.
+        settings: see `EvaluationSettings`, whose `data` is replaced; or give its fields as keywords.
+
+    Raises:
+        ValueError: settings are not as described; see also `Evaluation` and `Evaluation.run`.
+        ModuleNotFoundError: an attack needs a package that is not installed.
+        FileNotFoundError: weights are not there and may not be downloaded.
+    """
+    return compare(EvaluationSettings.of(data, settings, options), Path(out), progress, command).path

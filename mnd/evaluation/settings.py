@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -59,6 +60,10 @@ class EvaluationSettings:
     """Never download weights."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", Path(self.data))
+        for name in ("targets", "attacks", "judges"):
+            given = getattr(self, name)  # of a single name its letters would be the names
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
         if not self.targets or not all(self.targets):
             raise ValueError(f"targets are {self.targets}, expected at least one name")
         for name, known in (("form", get_args(Form)), ("device", get_args(Device))):
@@ -79,6 +84,29 @@ class EvaluationSettings:
             raise ValueError(f"draws is {self.draws}, expected at least 0")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit is {self.limit}, expected at least 1")
+
+    @classmethod
+    def of(
+        cls,
+        data: Path | str | EvaluationSettings,
+        settings: EvaluationSettings | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> EvaluationSettings:
+        """Settings that a function got whole, or field by field as keywords, of the pictures in `data`.
+
+        Raises:
+            ValueError: both were given, or a field has a bad value.
+        """
+        whole = data if isinstance(data, EvaluationSettings) else settings
+        if whole is not None and options:
+            raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
+        if isinstance(data, EvaluationSettings):
+            return data
+        if settings is not None:
+            return replace(settings, data=Path(data))
+        if "targets" not in (options or {}):
+            raise ValueError("got no targets, expected at least one name")
+        return cls(data=Path(data), **options or {})
 
     def as_json(self) -> dict[str, Any]:
         """As it is written down."""

@@ -262,14 +262,31 @@ def write_summary(path: Path, summaries: Sequence[Summary]) -> Path:
     Raises:
         PhotoError: the file cannot be written.
     """
-    lines = [_cells(summary) for summary in summaries]
-    # every line gets every column, also that of a judge which only one target has
-    head = sorted({name for line in lines for name in line}, key=_column)
+    head, lines = _table(summaries)
     text = io.StringIO()
     table = csv.DictWriter(text, head, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(lines)
     return write_atomic(path, text.getvalue().encode("utf-8"), overwrite=True)
+
+
+def figures(summaries: Sequence[Summary]) -> list[dict[str, float | str | None]]:
+    """The lines of `summary.csv` as objects; `None` where nothing is known."""
+    head, lines = _table(summaries)
+    return [{name: _figure_of(line.get(name, "")) for name in head} for line in lines]
+
+
+def _figure_of(cell: str) -> float | str | None:
+    try:
+        return float(cell) if cell else None
+    except ValueError:
+        return cell
+
+
+def _table(summaries: Sequence[Summary]) -> tuple[list[str], list[dict[str, str]]]:
+    """Every line gets every column, also that of a judge which only one target has."""
+    lines = [_cells(summary) for summary in summaries]
+    return sorted({name for line in lines for name in line}, key=_column), lines
 
 
 _FIRST = ("attack", "target", "pictures", "successes", "errors", "success", "success_low", "success_high")

@@ -65,8 +65,22 @@ class Section:
     examples: Sequence[Example] = field(default=())
 
 
+@dataclass(frozen=True)
+class Report:
+    """A report that was written, and what it was made from."""
+
+    path: Path
+    rows: Sequence[Row]
+    summaries: Sequence[Summary]
+
+
 def write_report(folder: Path) -> Path:
-    """Make `report.html`, `summary.csv` and `plots/` of the results in `folder`; the path of the page.
+    """The page that `make_report` writes."""
+    return make_report(folder).path
+
+
+def make_report(folder: Path) -> Report:
+    """Make `report.html`, `summary.csv` and `plots/` of the results in `folder`.
 
     Those of an earlier time are replaced. Without matplotlib there are no plots, and the page says so.
 
@@ -83,7 +97,8 @@ def write_report(folder: Path) -> Path:
     write_summary(folder / SUMMARY, summaries)
     sections = _sections(folder, rows, summaries, titles)
     page = render("report.html", _context(run, rows, sections, titles))
-    return write_atomic(folder / REPORT, page.encode("utf-8"), overwrite=True)
+    path = write_atomic(folder / REPORT, page.encode("utf-8"), overwrite=True)
+    return Report(path, rows, summaries)
 
 
 def _titles(run: Mapping[str, Any]) -> Titles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from ..base.files import PhotoError, write_atomic
-from ..base.types import Pixels
-from ..cloaking.page import Row, before_after_strip, difference_picture, page
+from ..base.types import Pixels, Progress
 from ..photo.photo import Photo
+from .page import Row, before_after_strip, difference_picture, page
 
 NAME = "astronaut"
 
@@ -29,7 +28,7 @@ class Demo:
     """The files that are there now: the clean photo first, then the cloaked one, then pictures of both."""
 
 
-def demo(folder: Path, progress: Callable[[str, int, int], None] | None = None) -> Demo:
+def demo(folder: Path, progress: Progress | None = None) -> Demo:
     """Cloak scikit-image's photo of the astronaut Eileen Collins (NASA, public domain) in `folder`.
 
     Writes `astronaut.png`, `astronaut.cloaked.png`, `astronaut.difference.png`, `astronaut.strip.png` and
@@ -41,11 +40,10 @@ def demo(folder: Path, progress: Callable[[str, int, int], None] | None = None) 
     """
     from skimage import data
 
-    from ..cloaking.cloaker import Cloaker
-    from ..cloaking.settings import CloakSettings
+    from .cloaker import Cloaker
+    from .settings import CloakSettings
 
-    photo: Callable[[], Pixels] = data.astronaut
-    before = np.ascontiguousarray(photo())
+    before: Pixels = np.ascontiguousarray(data.astronaut())  # type: ignore[no-untyped-call]
     clean = folder / f"{NAME}.png"
     _keep_others(clean, before)
     cloaker = Cloaker(CloakSettings(), progress)

@@ -1,0 +1,69 @@
+"""Many photos, one after the other: nothing that one of them does stops the others."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.files import cloaked_path
+
+Cloak = Callable[[Path, Path], dict[str, Any]]
+"""Cloak a photo into a file; the record."""
+Failed = Callable[[Path, str, str], dict[str, Any]]
+"""The record of a photo that could not be tried: kind and message of its error."""
+
+
+def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
+    """Where each photo goes: beside it, or to the file or folder `out`.
+
+    Raises:
+        ValueError: several photos would go to one file.
+
+    >>> [path.name for path in destinations([Path("a.jpg"), Path("b.png")], None)]
+    ['a.cloaked.jpg', 'b.cloaked.png']
+    """
+    if out is None or len(photos) == 1:
+        # a folder such as `.` has no name to change; it is refused when its turn comes
+        return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
+    from ..photo.walking import suffixes, unsupported
+
+    folder = Path(out)
+    of_a_photo = folder.name.lower().endswith(suffixes()) or unsupported(folder.name)
+    if folder.is_file() or (not folder.is_dir() and of_a_photo):
+        raise ValueError(f"--out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
+    return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
+
+
+def each(
+    photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Failed
+) -> Iterator[dict[str, Any]]:
+    """The record of each photo, as soon as it is done.
+
+    A name that is also that of another photo is refused, and a fault of this program is told in full on
+    standard error and becomes an error of the kind `unexpected`.
+    """
+    for place, (photo, out) in enumerate(zip(photos, outs, strict=True)):
+        if why := clash(place, photos, outs):
+            yield failed(photo, *why)
+            continue
+        try:
+            record = cloak(photo, out)
+        except Exception as error:
+            traceback.print_exc()
+            record = failed(photo, "unexpected", f"{type(error).__name__}: {error}")
+        yield record
+
+
+def clash(place: int, photos: Sequence[Path], outs: Sequence[Path]) -> tuple[str, str] | None:
+    """Why a photo must not be saved under its name, even where overwriting is allowed: kind and message."""
+    mine = os.path.realpath(outs[place])
+    for other in (photo for at, photo in enumerate(photos) if at != place):
+        if os.path.realpath(other) == mine:
+            return "original", f"{outs[place]}: this is one of the photos to cloak, expected another name"
+    for at in range(place):
+        if os.path.realpath(outs[at]) == mine:
+            return "exists", f"{outs[place]}: {photos[at]} goes there already, expected another name"
+    return None
