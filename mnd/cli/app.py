@@ -16,9 +16,9 @@ from cyclopts import App, Parameter
 from .. import __version__
 from ..base.disks import DiskWarning
 from ..base.jsonlines import finite
+from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 
-Record = dict[str, Any]
 T = TypeVar("T")
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -119,6 +119,6 @@ def loaded(settings: CloakSettings, make: Callable[[], T]) -> T:
 
 def failed_record(photo: Path, settings: CloakSettings, kind: str, message: str) -> Record:
     """The record of a photo that could not be tried."""
-    from ..cloaking.verdict import blank
+    from ..cloaking.record import blank
 
     return blank(str(photo), settings) | {"error": {"kind": kind, "message": message}}

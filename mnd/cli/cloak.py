@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..base.files import cloaked_path
+from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
-from .app import DONE, FAILED, NotReadyError, Record, UsageError, app, failed_record, loaded, tell
+from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..base.types import Pixels, Progress, nobody
 from ..channel import VERIFICATION, resized
@@ -13,9 +13,12 @@ from ..faces.detector import FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
 from .panel import Panel
+from .record import Record, blank
 from .settings import CloakSettings
 from .subjects import Subject, marks
-from .verdict import Record, blank, conclude, gallery_record, judging, regions
+from .verdict import conclude, gallery_record, judging, regions
+
+How = Literal["same size", "other size", "other framing"]
 
 
 class Checker:
@@ -134,7 +137,7 @@ class Checker:
         return max(there, key=lambda s: s.recognised(shown))
 
 
-def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[str, float]:
+def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[How, float]:
     """How two photos of these shapes `(H, W, 3)` lie on one another, and the new size over the old.
 
     >>> _compared((300, 340, 3), (225, 255, 3)), _compared((300, 340, 3), (300, 300, 3))

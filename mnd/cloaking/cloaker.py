@@ -26,11 +26,12 @@ from .eot import Views
 from .levels import Plan
 from .many import destinations, each
 from .panel import Panel
+from .record import Record, blank
 from .settings import CloakSettings
 from .subjects import Opinion, Subject
 from .verdict import (
+    Judged,
     all_fooled,
-    blank,
     conclude,
     gallery_record,
     judging,
@@ -47,7 +48,8 @@ ATTEMPTS = 3
 class NotProtectedError(ValueError):
     """A photo that could not be cloaked, or not be proven to be: `record` says what was reached or wrong."""
 
-    def __init__(self, record: dict[str, Any]) -> None:
+    def __init__(self, record: Record) -> None:
+        assert record["error"] is not None
         super().__init__(record["error"]["message"])
         self.record = record
 
@@ -83,9 +85,7 @@ class Cloaker:
                 if isinstance(target, FrozenNetwork):
                     target.ask(batcher.shared)
 
-    def photo(
-        self, path: Path | str, out: Path | str | None = None, overwrite: bool = False
-    ) -> dict[str, Any]:
+    def photo(self, path: Path | str, out: Path | str | None = None, overwrite: bool = False) -> Record:
         """Cloak one photo and write it; the record is that of `--json`.
 
         A photo that cannot be done is no exception: its record has an `error` and no `output`. One that was
@@ -104,7 +104,7 @@ class Cloaker:
 
     def photos(
         self, paths: Sequence[Path | str], out: Path | str | None = None, overwrite: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Record]:
         """Cloak many photos and write them beside each, or into the folder `out`: the record of each.
 
         Nothing that one of them does stops the others; a fault of this program, too, is told in its record.
@@ -114,14 +114,14 @@ class Cloaker:
         """
         photos = [Path(path) for path in paths]
 
-        def failed(photo: Path, kind: str, message: str) -> dict[str, Any]:
+        def failed(photo: Path, kind: str, message: str) -> Record:
             return self._record(photo) | {"error": {"kind": kind, "message": message}}
 
         return each(
             photos, destinations(photos, out), lambda photo, to: self.photo(photo, to, overwrite), failed
         )
 
-    def picture(self, photo: Photo) -> tuple[Pixels, dict[str, Any]]:
+    def picture(self, photo: Photo) -> tuple[Pixels, Record]:
         """Cloak a photo in memory: the pixels as its saved file would show them, and the record.
 
         Raises:
@@ -137,7 +137,7 @@ class Cloaker:
 
     def encoded(
         self, data: bytes, name: str, path: Path | None = None, settings: CloakSettings | None = None
-    ) -> tuple[bytes | None, dict[str, Any]]:
+    ) -> tuple[bytes | None, Record]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
         Nothing is written. There are no bytes where the record says "not protected"; where it says "changed,
@@ -156,11 +156,11 @@ class Cloaker:
             made = self._cloak(photo, record, path, settings)
         return made, record
 
-    def _record(self, path: Path | str | None) -> dict[str, Any]:
+    def _record(self, path: Path | str | None) -> Record:
         return blank(None if path is None else str(path), self.settings, self.panel.names)
 
     def _cloak(
-        self, photo: Photo, record: dict[str, Any], path: Path | None, settings: CloakSettings
+        self, photo: Photo, record: Record, path: Path | None, settings: CloakSettings
     ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
         gallery = self.panel.gallery(path)
@@ -178,7 +178,7 @@ class Cloaker:
                 break
             if (still := recognised(found, withstands)) < left:
                 data, left = tried, still
-                record.update(found)
+                record["regions"], record["quality"] = found["regions"], found["quality"]
             if visible or all_fooled(record, withstands):
                 break
             plans = [plan.harder(units_recognised(found, withstands)) for plan in plans]
@@ -193,7 +193,7 @@ class Cloaker:
         before: list[list[Opinion]],
         plans: Sequence[Plan],
         attempt: int,
-    ) -> tuple[bytes, dict[str, Any]]:
+    ) -> tuple[bytes, Judged]:
         """A file, and what its bytes show: regions and quality, as in a record."""
         pixels = photo.pixels.copy()
         for group in groups(subjects, photo.pixels.shape[:2]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +13,7 @@ from ..base.files import PhotoError, write_atomic
 from ..base.types import Pixels, Progress
 from ..photo.photo import Photo
 from .page import Row, before_after_strip, difference_picture, page
+from .record import Record
 
 NAME = "astronaut"
 
@@ -22,7 +22,7 @@ NAME = "astronaut"
 class Demo:
     """What the demonstration made."""
 
-    record: dict[str, Any]
+    record: Record
     """The object that `mnd cloak --json` prints."""
     files: tuple[Path, ...]
     """The files that are there now: the clean photo first, then the cloaked one, then pictures of both."""
@@ -55,8 +55,9 @@ def demo(folder: Path, progress: Progress | None = None) -> Demo:
     return Demo(record, (clean, Path(record["output"]), *_pictures(folder, record, before)))
 
 
-def _pictures(folder: Path, record: dict[str, Any], before: Pixels) -> tuple[Path, ...]:
+def _pictures(folder: Path, record: Record, before: Pixels) -> tuple[Path, ...]:
     """What shows the change: enlarged, side by side, and as a page."""
+    assert record["output"] is not None
     after = Photo.read(record["output"]).pixels
     shown = page([Row(record, before, after)], "mnd demo: before and after")
     strip = before_after_strip(before, after, _around(record, before))
@@ -68,7 +69,7 @@ def _pictures(folder: Path, record: dict[str, Any], before: Pixels) -> tuple[Pat
     return tuple(write_atomic(folder / name, content, overwrite=True) for name, content in made.items())
 
 
-def _around(record: dict[str, Any], before: Pixels) -> tuple[float, float, float, float]:
+def _around(record: Record, before: Pixels) -> tuple[float, float, float, float]:
     """The first region and a quarter of it to each side; the whole photo where there is none."""
     height, width = before.shape[:2]
     x0, y0, x1, y1 = record["regions"][0]["box"] if record["regions"] else (0, 0, width, height)

@@ -6,13 +6,13 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..base.files import cloaked_path
+from .record import Record
 
-Cloak = Callable[[Path, Path], dict[str, Any]]
+Cloak = Callable[[Path, Path], Record]
 """Cloak a photo into a file; the record."""
-Failed = Callable[[Path, str, str], dict[str, Any]]
+Failed = Callable[[Path, str, str], Record]
 """The record of a photo that could not be tried: kind and message of its error."""
 
 
@@ -37,9 +37,7 @@ def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
     return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
 
 
-def each(
-    photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Failed
-) -> Iterator[dict[str, Any]]:
+def each(photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Failed) -> Iterator[Record]:
     """The record of each photo, as soon as it is done.
 
     A name that is also that of another photo is refused, and a fault of this program is told in full on

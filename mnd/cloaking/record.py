@@ -1,13 +1,166 @@
-"""What a record says of its photo; in a module that is imported at once."""
+"""What a record says of its photo: the object of `--json`, field by field. Imported at once, without torch.
+
+`docs/scripting.md` has the same in words; a test keeps both together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from ..base.files import Kind as FileKind
+from ..metrics.record import QualityRecord
+from .settings import CloakSettings
 
 Status = Literal["protected", "not protected", "changed, not proven", "failed"]
 """Of a photo. protected: no target matches it. not protected: one does, or it is too visible. changed, not
 proven: nobody saw the face that was changed. failed: nothing could be done."""
+ErrorKind = Literal[
+    FileKind,
+    "no-face",
+    "suspected-face",
+    "not-protected",
+    "too-visible",
+    "not-proven",
+    "value",
+    "file",
+    "memory",
+    "unexpected",
+    "download",
+    "offline",
+    "weights",
+    "worker-died",
+    "not-done",
+]
+"""What went wrong, for programs."""
+
+
+class ErrorRecord(TypedDict):
+    """What went wrong with a photo."""
+
+    kind: str
+    """One of `ErrorKind`."""
+    message: str
+    """For people; it names the photo."""
+
+
+class LookRecord(TypedDict):
+    """What a target says of a face that is cut out in one way (`mnd.targets.looks`)."""
+
+    value: float
+    fooled: bool
+    counts: bool
+    """The level promises this look."""
+
+
+class TargetRecord(TypedDict):
+    """What a target says of a region."""
+
+    unit: str
+    threshold: float
+    before: float
+    """Of the clean photo, the worst of the looks that count."""
+    after: float
+    """Of the saved file; the same."""
+    fooled: bool
+    """All looks that count are."""
+    channel: dict[str, bool]
+    """Whether it is fooled after each way of sharing."""
+    values: dict[str, float]
+    """What it says then."""
+    look: str
+    """The look that `after` is of."""
+    looks: dict[str, LookRecord]
+
+
+class RegionRecord(TypedDict):
+    """A face, or the whole picture."""
+
+    box: list[int]
+    """x0, y0, x1, y1 in pixels of the file."""
+    kind: Literal["face", "whole"]
+    targets: dict[str, TargetRecord]
+    """By name."""
+    seen: NotRequired[bool]
+    """Of a face: it was seen in the box; else nothing is proven."""
+    turn: NotRequired[int]
+    """Degrees counter-clockwise by which the photo has to be turned for the face to be upright."""
+    person: NotRequired[bool | None]
+    """Whether it is the person of the gallery; null without one."""
+    likeness: NotRequired[dict[str, float]]
+    """With a gallery: what each target says of the clean face and the gallery."""
+
+
+class GalleryRecord(TypedDict):
+    """What a gallery was good for."""
+
+    photos: int
+    passed: NotRequired[list[str]]
+    """A line on each photo that was passed over; not in manifests."""
+    faces: int
+    """In the photo."""
+    person: int
+    """How many of these are the gallery's person."""
+
+
+class NamesRecord(TypedDict):
+    """People whom the photo's metadata name or point at."""
+
+    people: int
+    fields: list[str]
+
+
+class ComparedRecord(TypedDict):
+    """How `mnd check` laid two photos on one another."""
+
+    how: Literal["same size", "other size", "other framing"]
+    size: list[int]
+    scale: float
+    format: str
+
+
+class Record(TypedDict):
+    """What became of a photo."""
+
+    input: str | None
+    output: str | None
+    """The file that was written; null where there is none."""
+    protected: bool
+    level: str
+    seed: int
+    seconds: float
+    targets: list[str]
+    regions: list[RegionRecord]
+    quality: QualityRecord | None
+    """Its regions are in the order of those above."""
+    status: Status
+    gallery: GalleryRecord | None
+    removed: list[str]
+    """What the new file does not carry of the old one."""
+    names: NamesRecord
+    error: ErrorRecord | None
+    compared: NotRequired[ComparedRecord]
+    """Of `mnd check` alone."""
+
+
+def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | None = None) -> Record:
+    """The record of a photo that nothing has been done to yet."""
+    return {
+        "input": name,
+        "output": None,
+        "protected": False,
+        "level": settings.level,
+        "seed": settings.seed,
+        "seconds": 0.0,
+        "targets": list(settings.targets if targets is None else targets),
+        "regions": [],
+        "quality": None,
+        "status": "failed",
+        "gallery": None,
+        "removed": [],
+        "names": {"people": 0, "fields": []},
+        "error": None,
+    }
 
 
 def without_person(record: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The record of a photo: what `--json` prints, filled in from the pixels of the saved file."""
+"""The verdict on a photo: its record, filled in from the pixels of the saved file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import errno
 import time
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import TypedDict
 
 import torch
 
@@ -14,37 +14,32 @@ from ..base.files import PhotoError
 from ..base.types import Pixels
 from ..channel import CHECKS, VERIFICATION
 from ..faces.detector import Detector, FaceError
+from ..metrics.record import QualityRecord
 from ..targets.looks import FEW, LOOKS, Look
 from ..targets.margin import Margin
 from ..targets.target import Target
 from .gallery import Gallery
 from .levels import Level
-from .settings import CloakSettings
+from .record import (
+    ErrorKind,
+    ErrorRecord,
+    GalleryRecord,
+    Record,
+    RegionRecord,
+    TargetRecord,
+)
 from .subjects import Opinion, Subject
 
-Record = dict[str, Any]
+
+class Judged(TypedDict):
+    """What was seen in a saved file."""
+
+    regions: list[RegionRecord]
+    quality: QualityRecord | None
+
+
 TROUBLE: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, torch.cuda.OutOfMemoryError)
 """What a photo, a disk or a small machine can cause; `failed` has a kind for each."""
-
-
-def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | None = None) -> Record:
-    """The record of a photo that nothing has been done to yet."""
-    return {
-        "input": name,
-        "output": None,
-        "protected": False,
-        "level": settings.level,
-        "seed": settings.seed,
-        "seconds": 0.0,
-        "targets": list(settings.targets if targets is None else targets),
-        "regions": [],
-        "quality": None,
-        "status": "failed",
-        "gallery": None,
-        "removed": [],
-        "names": {"people": 0, "fields": []},
-        "error": None,
-    }
 
 
 @contextlib.contextmanager
@@ -74,7 +69,7 @@ def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.
     record["protected"] = record["status"] == "protected"
 
 
-def gallery_record(gallery: Gallery | None, subjects: Sequence[Subject]) -> Record | None:
+def gallery_record(gallery: Gallery | None, subjects: Sequence[Subject]) -> GalleryRecord | None:
     """What a gallery was good for: its photos, those passed over, and how many faces are the person's."""
     if gallery is None:
         return None
@@ -96,7 +91,7 @@ def regions(
     level: Level = "minimum",
     scale: float = 1.0,
     told: Collection[str] = (),
-) -> list[Record]:
+) -> list[RegionRecord]:
     """One entry a subject: what each target said before, says of `shown`, and of it after the channels.
 
     A target is fooled where all looks are that its level promises; `before` and `after` are their worst.
@@ -131,13 +126,13 @@ def regions(
             )
             for k, target in enumerate(subject.targets)
         }
-        entry: Record = {
+        entry: RegionRecord = {
             "box": list(subject.area(width, height, scale)),
             "kind": subject.kind,
             "targets": targets,
         }
         if subject.kind == "face":
-            entry |= {"seen": subject.found, "turn": subject.turn, "person": subject.person}
+            entry["seen"], entry["turn"], entry["person"] = subject.found, subject.turn, subject.person
         if subject.likeness is not None:
             names = (target.card.name for target in subject.targets)
             entry["likeness"] = dict(zip(names, subject.likeness, strict=True))
@@ -145,7 +140,9 @@ def regions(
     return entries
 
 
-def _told(target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], level: Level) -> Record:
+def _told(
+    target: Target, before: Opinion, after: Opinion, later: dict[str, Opinion], level: Level
+) -> TargetRecord:
     """What a target says of one subject: the worst of the looks that count, and each of them."""
     card = target.card
 
@@ -190,32 +187,33 @@ def unseen(record: Record) -> str:
     )
 
 
-def all_fooled(record: Record, withstands: Collection[str] = ()) -> bool:
+def all_fooled(record: Judged, withstands: Collection[str] = ()) -> bool:
     """Every target is fooled by every subject, also after the channels named, and there is at least one."""
     return any(region["targets"] for region in record["regions"]) and not recognised(record, withstands)
 
 
-def recognised(record: Record, withstands: Collection[str] = ()) -> int:
+def recognised(record: Judged, withstands: Collection[str] = ()) -> int:
     """How often a target still recognises a subject, as saved or after one of the channels named."""
     told = (t for region in _seen(record) for t in region["targets"].values())
     return sum(len(list(_recognised(t, withstands))) for t in told)
 
 
-def units_recognised(record: Record, withstands: Collection[str] = ()) -> set[str]:
+def units_recognised(record: Judged, withstands: Collection[str] = ()) -> set[str]:
     """The units of the targets that recognise a subject, as saved or after one of the channels named."""
     told = (t for region in _seen(record) for t in region["targets"].values())
     return {t["unit"] for t in told if any(_recognised(t, withstands))}
 
 
-def problem(record: Record, kind: str, why: str) -> Record:
+def problem(record: Record, kind: ErrorKind, why: str) -> ErrorRecord:
     """The `error` of a record: its message names the photo."""
     return {"kind": kind, "message": f"{record['input'] or 'the photo'}: {why}"}
 
 
-def too_visible(record: Record, least: float) -> str:
+def too_visible(record: Judged, least: float) -> str:
     """Which region lost more structure than it may, in words; empty where none did, or 0 is enough."""
     if least == 0:
         return ""
+    assert record["quality"] is not None
     for region, told in zip(record["regions"], record["quality"]["regions"], strict=True):
         if told["ssim"] is not None and told["ssim"] < least:
             return (
@@ -224,7 +222,7 @@ def too_visible(record: Record, least: float) -> str:
     return ""
 
 
-def still_recognised(record: Record, withstands: Collection[str] = ()) -> str:
+def still_recognised(record: Judged, withstands: Collection[str] = ()) -> str:
     """Which targets still recognise what, as saved or after the channels named, in words."""
     rows = [
         f"{name} at {region['kind']} {region['box']}{after} ({t['unit']} {value:.3f}, "
@@ -236,12 +234,12 @@ def still_recognised(record: Record, withstands: Collection[str] = ()) -> str:
     return "still recognised by " + "; ".join(rows)
 
 
-def _seen(record: Record) -> list[Record]:
+def _seen(record: Judged) -> list[RegionRecord]:
     """The regions of which verdicts mean something: a face was seen there, or none is expected."""
     return [region for region in record["regions"] if region.get("seen", True)]
 
 
-def _recognised(told: Record, withstands: Collection[str]) -> Iterator[tuple[str, float]]:
+def _recognised(told: TargetRecord, withstands: Collection[str]) -> Iterator[tuple[str, float]]:
     """Where a target still recognises: as saved, or after which channel; and what it says there."""
     if not told["fooled"]:
         look = told.get("look", "aligned")
@@ -269,6 +267,5 @@ def failed(record: Record, error: Exception) -> None:
         raise error
     name, text = record["input"], str(error) or type(error).__name__
     message = text if not name or str(name) in text else f"{name}: {text}"
-    record.update(
-        output=None, protected=False, status="failed", error={"kind": str(kind), "message": message}
-    )
+    record["output"], record["protected"], record["status"] = None, False, "failed"
+    record["error"] = {"kind": str(kind), "message": message}

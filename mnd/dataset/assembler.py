@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..base.files import PhotoError, sha256_of
 from .items import Item, Stat
-from .manifest import Line
+from .lines import Line
 from .outputs import PARTS, Places
 from .planner import OpenShard
 from .shards import Member, Stored, Wants, assemble, everything

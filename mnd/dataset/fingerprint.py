@@ -13,7 +13,8 @@ from ..base.runtime import versions
 from ..base.types import Progress
 from ..cloaking.settings import CloakSettings
 from ..photo.walking import Photos, none_left, photos
-from .manifest import FORMAT, Line
+from .lines import Line
+from .manifest import FORMAT
 from .settings import ProtectSettings
 
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")

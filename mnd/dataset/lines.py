@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+Line = dict[str, Any]
+"""A line of a manifest: of a photo a `mnd.cloaking.record.Record` with more fields (`docs/datasets.md`)."""
+
 Check = Callable[[Any], bool]
 
 

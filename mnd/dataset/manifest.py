@@ -17,10 +17,9 @@ from typing import Any, BinaryIO
 from ..base.disks import can_lock, sync
 from ..base.files import LONGEST, shown
 from ..base.jsonlines import finite
-from .lines import is_line
+from .lines import Line, is_line
 from .outputs import digest
 
-Line = dict[str, Any]
 FORMAT = 1
 """Of the manifest; in its header."""
 STATUSES = ("protected", "whole", "copied", "skipped", "held", "failed", "other", "shard")

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..base.files import PhotoError, sha256_of
 from .items import Item, Other, Refused, Shard, Stat
-from .manifest import Index, Line, shortened
+from .lines import Line
+from .manifest import Index, shortened
 from .outputs import Claims, is_reserved, shard_of
 from .settings import ProtectSettings
 from .shards import Contents, contents

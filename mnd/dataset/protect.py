@@ -21,7 +21,8 @@ from . import engines, fingerprint
 from .assembler import Assembler
 from .engines import Job
 from .items import Other, Shard
-from .manifest import Index, Line, Manifest, locked, manifest_path, manifests, shortened, tag
+from .lines import Line
+from .manifest import Index, Manifest, locked, manifest_path, manifests, shortened, tag
 from .outputs import aside, check_places, shard_of
 from .planner import Planner
 from .settings import ProtectSettings, Settings, both_settings

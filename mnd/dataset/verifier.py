@@ -13,9 +13,10 @@ from pathlib import Path
 from ..base.files import PhotoError, read_bytes
 from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Refused, Shard, Stat
+from .lines import Line
 from .planner import Planner, Task
 from .shards import Stored, members
-from .worker import Record, blank, tell_error
+from .worker import blank, tell_error
 
 
 class VerifyPlanner(Planner):
@@ -60,7 +61,7 @@ class VerifyJob:
         """Load the models."""
         return Verifier(self)
 
-    def failed(self, item: Item, kind: str, message: str) -> Record:
+    def failed(self, item: Item, kind: str, message: str) -> Line:
         """The record of a result that could not be looked at."""
         return blank(item.name, self.cloak) | {"error": {"kind": kind, "message": message}}
 
@@ -83,11 +84,11 @@ class Verifier:
         self.checker = Checker(job.cloak)
         self._shard: tuple[str, Stored] | None = None
 
-    def __call__(self, items: Sequence[Item]) -> list[Record]:
+    def __call__(self, items: Sequence[Item]) -> list[Line]:
         """The record of each item: what its result is now."""
         return [self._item(item) for item in items]
 
-    def _item(self, item: Item) -> Record:
+    def _item(self, item: Item) -> Line:
         assert item.told is not None
         start = time.perf_counter()
         record = blank(item.name, self.job.cloak) | {"output": item.name, "output_sha256": item.told[2]}
@@ -100,7 +101,7 @@ class Verifier:
         record["seconds"] = round(time.perf_counter() - start, 3)
         return record
 
-    def _verify(self, item: Item, record: Record, status: str, input_sha256: str, output_sha256: str) -> None:
+    def _verify(self, item: Item, record: Line, status: str, input_sha256: str, output_sha256: str) -> None:
         clean, stat = item.read()
         record["input_sha256"] = input_sha256
         if hashlib.sha256(clean).hexdigest() != input_sha256:
@@ -115,7 +116,7 @@ class Verifier:
             record |= told | {"output": item.name}
         record["status"] = "failed" if record["error"] else status
 
-    def _result(self, item: Item, record: Record) -> bytes:
+    def _result(self, item: Item, record: Line) -> bytes:
         """The bytes of the result, from its file or from its shard."""
         if item.part is None:
             path = self.job.dst / item.name

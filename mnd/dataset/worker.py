@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ..base import disks
 from ..base.files import PhotoError, check_name, read_bytes, write_checked
 from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Stat
+from .lines import Line
 from .outputs import Places
 from .settings import NoFace
 
 if TYPE_CHECKING:
+    from ..cloaking.record import Record
     from ..optimizer.batching import Batcher
 
-Record = dict[str, Any]
 DOUBTS = ("no-face", "suspected-face", "not-proven")
 """Kinds of errors of photos in which no face was surely seen. suspected-face: a later look saw something like
 one; not-proven: it was changed where no face was seen."""
@@ -35,13 +36,14 @@ class DiskFullError(OSError):
     """There is no room for results: no photo's fault, and no other photo will fare better."""
 
 
-def blank(name: str, settings: CloakSettings) -> Record:
+def blank(name: str, settings: CloakSettings) -> Line:
     """A record of `mnd cloak --json`, and what the manifest has beyond it, before anything is done."""
-    from ..cloaking.verdict import blank as cloaked
+    from ..cloaking.record import blank as cloaked
 
-    return cloaked(name, settings) | {
-        "status": "failed", "input_sha256": None, "input_stat": None, "output_sha256": None,
-        "output_stat": None, "settings_sha256": None, "worker": None, "suspected": False,
+    return {
+        **cloaked(name, settings), "status": "failed", "input_sha256": None, "input_stat": None,
+        "output_sha256": None, "output_stat": None, "settings_sha256": None, "worker": None,
+        "suspected": False,
     }  # fmt: skip
 
 
@@ -63,7 +65,7 @@ class ProtectJob:
         """Load the models."""
         return Protector(self)
 
-    def failed(self, item: Item, kind: str, message: str) -> Record:
+    def failed(self, item: Item, kind: str, message: str) -> Line:
         """The record of a photo that could not be tried."""
         record = blank(item.name, self.cloak) | {"error": {"kind": kind, "message": message}}
         stat = Stat.of(item.path)
@@ -109,7 +111,7 @@ class Protector:
         self.whole = replace(job.cloak, whole=True, box=None)
         """Of photos in which no face was found."""
 
-    def __call__(self, items: Sequence[Item]) -> list[Record]:
+    def __call__(self, items: Sequence[Item]) -> list[Line]:
         """The record of each item, in their order.
 
         Raises:
@@ -126,13 +128,13 @@ class Protector:
             for item, record, again in zip(items, records, crowded, strict=True)
         ]
 
-    def _beside(self, item: Item) -> Record:
+    def _beside(self, item: Item) -> Line:
         """The record of an item, one of several."""
         assert self.batcher is not None
         with self.batcher.member():
             return self._item(item)
 
-    def _item(self, item: Item) -> Record:
+    def _item(self, item: Item) -> Line:
         start = time.perf_counter()
         record = blank(item.name, self.job.cloak)
         try:
@@ -147,12 +149,13 @@ class Protector:
         record["seconds"] = round(time.perf_counter() - start, 3)
         return record
 
-    def _protect(self, item: Item, record: Record) -> None:
+    def _protect(self, item: Item, record: Line) -> None:
         data, stat = item.read()
         record["input_sha256"] = hashlib.sha256(data).hexdigest()
         record["input_stat"] = [stat.size, stat.mtime_ns]
         check_name(self.places.path(item.place))  # before work is done for a name that the disk does not take
-        made, told = self.cloaker.encoded(data, item.name, Path(item.path))
+        made, found = self.cloaker.encoded(data, item.name, Path(item.path))
+        told: Line = {**found}
         status = "protected"
         if _kind(told) in DOUBTS:
             made, told, status = self._doubtful(data, item, told)
@@ -166,10 +169,11 @@ class Protector:
             record["output_sha256"] = hashlib.sha256(made).hexdigest()
             record["output_stat"] = [stat.size, stat.mtime_ns]
 
-    def _doubtful(self, data: bytes, item: Item, told: Record) -> tuple[bytes | None, Record, str]:
+    def _doubtful(self, data: bytes, item: Item, told: Line) -> tuple[bytes | None, Line, str]:
         """What becomes of a photo in which no face was found, or not surely: bytes, record and status."""
         if self.job.no_face == "whole" and _kind(told) != "not-proven":
-            made, told = self.cloaker.encoded(data, item.name, Path(item.path), self.whole)
+            made, found = self.cloaker.encoded(data, item.name, Path(item.path), self.whole)
+            told = {**found}
             if _kind(told) not in DOUBTS:
                 return made, told, "whole"
         suspected = _kind(told) != "no-face"
@@ -210,7 +214,7 @@ class Protector:
         return stat
 
 
-def _kind(record: Record) -> str | None:
+def _kind(record: Line) -> str | None:
     """Of its error."""
     return record["error"]["kind"] if record["error"] else None
 
@@ -237,12 +241,12 @@ def _holds(path: Path, data: bytes) -> bool:
         return False
 
 
-def tell_error(record: Record, error: Exception) -> None:
+def tell_error(record: Line, error: Exception) -> None:
     """Write an error into a record, a fault of ours too; that is told in full on standard error."""
     from ..cloaking.verdict import failed
 
     try:
-        failed(record, error)
+        failed(cast("Record", record), error)
     except Exception:
         traceback.print_exc()
         message = f"{record['input']}: {type(error).__name__}: {error}"

@@ -6,19 +6,18 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..base.types import Box, Pixels
+from .record import QualityRecord, RegionQualityRecord
 
 if TYPE_CHECKING:
     from .learned import LearnedDistance
-
-Pixels: TypeAlias = NDArray[np.uint8]
-Box: TypeAlias = tuple[int, int, int, int]
 
 STRIP = 1 << 18
 """Pixels that are worked on at a time: about 60 MB of single precision, whatever the size of the photo."""
@@ -52,17 +51,17 @@ class Quality:
     """Share of pixels in [0, 1] whose luma changed by more than the just noticeable difference."""
     regions: tuple[RegionQuality, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> QualityRecord:
         """The object that is written out.
 
         >>> Quality(None, 1.0, 0.0).as_json()
         {'psnr': None, 'ssim': 1.0, 'above_jnd': 0.0, 'regions': []}
         """
-        regions = [
-            {**asdict(region), "learned": [asdict(distance) for distance in region.learned]}
+        regions: list[RegionQualityRecord] = [
+            {"psnr": region.psnr, "ssim": region.ssim, "learned": [d.as_json() for d in region.learned]}
             for region in self.regions
         ]
-        return {**asdict(self), "regions": regions}
+        return {"psnr": self.psnr, "ssim": self.ssim, "above_jnd": self.above_jnd, "regions": regions}
 
 
 def quality(original: Pixels, cloaked: Pixels, boxes: Sequence[Box] = ()) -> Quality:

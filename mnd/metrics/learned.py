@@ -13,6 +13,7 @@ from ..channel import to_tensor
 from ..losses.local import tiles
 from ..losses.lpips import LPIPS
 from ..losses.rlpips import RLPIPS
+from .record import LearnedRecord
 
 TILE = 256
 """Sides of the pieces in which a large region is looked at."""
@@ -27,6 +28,10 @@ class LearnedDistance:
     version: str
     value: float
     """>= 0, smaller is nearer."""
+
+    def as_json(self) -> LearnedRecord:
+        """The object that is written out."""
+        return {"metric": self.metric, "trunk": self.trunk, "version": self.version, "value": self.value}
 
 
 @cache

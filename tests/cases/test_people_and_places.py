@@ -15,8 +15,8 @@ from PIL import Image
 from mnd import check, cli
 from mnd.base.files import sha256_of
 from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking.record import blank
 from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.verdict import blank
 from mnd.dataset.items import Item
 from mnd.dataset.worker import Protector
 from mnd.optimizer.mnd import Result

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from mnd.base.files import PhotoError
+from mnd.cloaking.record import blank
 from mnd.cloaking.settings import CloakSettings
 from mnd.cloaking.verdict import (
     TROUBLE,
     all_fooled,
-    blank,
     conclude,
     failed,
     gallery_record,

@@ -2,7 +2,7 @@
 
 An engine is a module with one function:
 
-    def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]
+    def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Line, None, None]
 
 It takes items as it needs them (never more than a batch or two a worker ahead), and gives one record for
 each, in any order. `make()` is called once in each worker; what it gives takes a batch of items and gives
@@ -16,13 +16,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..items import Item
+from ..lines import Line
 from ..settings import ProtectSettings
 
-Record = dict[str, Any]
-Work = Callable[[Sequence[Item]], list[Record]]
+Work = Callable[[Sequence[Item]], list[Line]]
 """What a worker does, with its models loaded."""
 
 
@@ -33,7 +33,7 @@ class Job(Protocol):
         """Load the models: called once in each worker."""
         ...
 
-    def failed(self, item: Item, kind: str, message: str) -> Record:
+    def failed(self, item: Item, kind: str, message: str) -> Line:
         """The record of a photo that no worker could give one for; called outside of the workers."""
         ...
 
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     def __call__(
         self, make: Job, items: Iterator[Item], settings: ProtectSettings
-    ) -> Generator[Record, None, None]: ...
+    ) -> Generator[Line, None, None]: ...
 
 
 def load(name: str) -> Engine:

@@ -15,12 +15,13 @@ from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 from ..items import Item
+from ..lines import Line
 from ..settings import ProtectSettings
-from . import Job, Record
+from . import Job
 from .pool import BATCH, PER_GPU, Pool, Worker
 
 
-def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]:
+def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Line, None, None]:
     """The record of each item, in the order in which they are done; see `mnd.dataset.engines`.
 
     Raises:
@@ -99,7 +100,7 @@ class _Pool(Pool[_Worker]):
         gpu = min(self._gpus, key=lambda name: taken[name]) if len(self._gpus) > 1 else None
         return _Worker(self.make, gpu)
 
-    def answers(self) -> Iterator[Record]:
+    def answers(self) -> Iterator[Line]:
         waited = [handle for w in self.workers for handle in (w.pipe, w.process.sentinel)]
         told = set(connection.wait(waited)) if waited else set()
         for worker in [w for w in self.workers if w.pipe in told or w.process.sentinel in told]:

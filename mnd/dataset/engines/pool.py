@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 from ..items import Item
-from . import Job, Record
+from ..lines import Line
+from . import Job
 
 STARTS = 3
 """After so many workers in a row that died before they were ready, the run ends."""
@@ -72,7 +73,7 @@ class Pool(ABC, Generic[W]):
         """End a worker that has nothing to do, or is dead."""
 
     @abstractmethod
-    def answers(self) -> Iterator[Record]:
+    def answers(self) -> Iterator[Line]:
         """Wait until somebody has something to say, and hear who has."""
 
     @abstractmethod
@@ -118,7 +119,7 @@ class Pool(ABC, Generic[W]):
             self.part(worker)  # it makes room for a fresh one
             self.workers.remove(worker)
 
-    def heard(self, worker: W, kind: str, what: Any) -> Iterator[Record]:
+    def heard(self, worker: W, kind: str, what: Any) -> Iterator[Line]:
         """What a worker says: that it is ready, its records, or that it is broken."""
         if kind == "broken":
             raise what
@@ -131,7 +132,7 @@ class Pool(ABC, Generic[W]):
             worker.give(self._taken())
         yield from what
 
-    def reap(self, worker: W, how: str, lost: bool = False) -> Iterator[Record]:
+    def reap(self, worker: W, how: str, lost: bool = False) -> Iterator[Line]:
         """Take a dead worker's items back, unless too many died of them; `lost`: it was no item's fault."""
         self.workers.remove(worker)
         self.part(worker)

@@ -25,8 +25,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..items import Item
+from ..lines import Line
 from ..settings import ProtectSettings
-from . import Job, Record
+from . import Job
 from .local import cores, portable
 from .pool import BATCH, PER_GPU, Pool, Worker
 
@@ -46,7 +47,7 @@ LOCK = "mnd.lock"
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
-def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Record, None, None]:
+def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generator[Line, None, None]:
     """The record of each item, in the order in which they are done; see `mnd.dataset.engines`.
 
     Raises:
@@ -287,7 +288,7 @@ class _Pool(Pool[_Worker]):
     def enlist(self) -> _Worker:
         return _Worker(self.make, self._takes)
 
-    def answers(self) -> Iterator[Record]:
+    def answers(self) -> Iterator[Line]:
         asked = {worker.answer: worker for worker in self.workers if worker.answer is not None}
         told, _ = ray.wait(list(asked), num_returns=1, timeout=min(LOOK, WAIT))
         for answer in told:
@@ -295,7 +296,7 @@ class _Pool(Pool[_Worker]):
         if not told:
             self._check_room()
 
-    def _answered(self, worker: _Worker) -> Iterator[Record]:
+    def _answered(self, worker: _Worker) -> Iterator[Line]:
         answer, worker.answer = worker.answer, None
         try:
             kind, what = ray.get(answer)

@@ -21,7 +21,7 @@ from ...base.types import Pixels
 from ...cloaking.page import difference_gain, difference_picture
 from ...photo.photo import Photo
 from ..items import LARGEST, Item, Shard
-from ..manifest import Line
+from ..lines import Line
 from ..shards import Stored, members
 from ..sources import Source
 

@@ -17,7 +17,8 @@ from ...base.files import write_atomic
 from ...base.html import pairs, render
 from ...cloaking.record import without_person
 from ...photo.walking import said as in_words
-from ..manifest import Index, Line, manifests
+from ..lines import Line
+from ..manifest import Index, manifests
 from ..sources import Source
 from .examples import Shown, least_ssim, shown
 from .histogram import Histogram, Spread

@@ -1,0 +1,33 @@
+"""How the quality of a changed photo is written down; imported at once, without torch."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class LearnedRecord(TypedDict):
+    """A learned distance."""
+
+    metric: str
+    trunk: str
+    version: str
+    value: float
+
+
+class RegionQualityRecord(TypedDict):
+    """How much of a region is still as it was."""
+
+    psnr: float | None
+    ssim: float | None
+    learned: list[LearnedRecord]
+
+
+class QualityRecord(TypedDict):
+    """How much of a photo is still as it was; null: nothing was changed, or it is too small."""
+
+    psnr: float | None
+    ssim: float | None
+    above_jnd: float
+    """Share of pixels that changed by more than the just noticeable difference."""
+    regions: list[RegionQualityRecord]
+    """In the order of the boxes."""
