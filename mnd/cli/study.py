@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import App, Parameter
 
+from ..base.files import PhotoError
 from ..base.jsonlines import finite
 from ..study.settings import StudySettings
 from .app import DONE, FAILED, UsageError, app
@@ -49,6 +50,9 @@ def create(
 
     try:
         page = studies.create(report, out, settings(StudySettings, how, WORDS))
+    except PhotoError as error:
+        complain(str(error))
+        return FAILED
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:
@@ -85,6 +89,9 @@ def score(
             from ..evaluation.report.page import write_report
 
             write_report(out)
+    except PhotoError as error:
+        complain(str(error))
+        return FAILED
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:

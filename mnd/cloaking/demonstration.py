@@ -11,8 +11,9 @@ from PIL import Image
 
 from ..base.files import PhotoError, write_atomic
 from ..base.types import Pixels, Progress
+from ..photo.difference import before_after_strip, difference_picture
 from ..photo.photo import Photo
-from .page import Row, before_after_strip, difference_picture, page
+from .page import Row, page
 from .record import Record
 
 NAME = "astronaut"

@@ -143,7 +143,7 @@ STRONG = replace(
 PLANS: dict[tuple[Level, bool], Plan] = {
     ("minimum", True): MINIMUM,
     # of the photo itself: whoever is told from it is told from most others, which are less like it
-    ("minimum", False): replace(MINIMUM, headroom=0.03, similarity=0.03, logits=0.05),
+    ("minimum", False): replace(MINIMUM, headroom=0.04, similarity=0.03, logits=0.05),
     ("robust", True): ROBUST,
     # of the photo itself, which is nearer than others of the person in every check
     ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evaluation.report.opinions import HIDDEN
-from .results import Content
+from .contents import Content
 from .settings import StudySettings
 
 Kind = Literal["test", "hidden", "training"]

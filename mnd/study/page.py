@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
+from ..base.html import embedded, render
 from .settings import StudySettings
 
 ANSWERS = "rating-answers-1"
@@ -45,46 +42,22 @@ def page(
 
     >>> text = page("1f", [Shown("aa", "bb", "cc", "dd", 8, 8)], [], {"cc": "data:,", "dd": "data:,"},
     ...     StudySettings())
-    >>> "connect-src" in text, "%%" in text, "default-src 'none'" in text
-    (False, False, True)
+    >>> "connect-src" in text, "default-src 'none'" in text
+    (False, True)
     """
-    style = _part("rating.css")
-    script = _part("order.js") + _part("rating.js").removeprefix('"use strict";\n')
-    parts = {
-        "POLICY": policy(script, style),
-        "STYLE": style,
-        "SECONDS": f"{settings.seconds:g}",
-        "GREY": f"{settings.grey:g}",
-        "STUDY": embedded(_data(study, trials, training, settings)),
-        "ASSETS": "\n".join(
-            f'<script type="text/plain" id="{asset}">{uri}</script>' for asset, uri in assets.items()
-        ),
-        "SCRIPT": script,
-    }
-    text = _part("rating.html")
-    for name, value in parts.items():
-        text = text.replace(f"%%{name}%%", value)
-    return text
-
-
-def policy(script: str, style: str) -> str:
-    """The Content-Security-Policy: this very script and style, pictures in data URIs, and nothing else.
-
-    No connection, form, frame, font, worker or other file: all fall under `default-src 'none'` or are named.
-    """
-    return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
-        "form-action 'none'; base-uri 'none'"
+    return render(
+        "rating.html",
+        {
+            "seconds": f"{settings.seconds:g}",
+            "grey": f"{settings.grey:g}",
+            "study": embedded(_data(study, trials, training, settings)),
+            "assets": assets,
+        },
+        __package__,
+        styles=("rating.css",),
+        scripts=("order.js", "rating.js"),
+        styled=False,
     )
-
-
-def embedded(data: Mapping[str, Any]) -> str:
-    """JSON that can stand in a script element: no `<` ends it early.
-
-    >>> embedded({"a": "</script>"})
-    '{"a":"\\\\u003c/script>"}'
-    """
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _data(
@@ -105,11 +78,3 @@ def _data(
         "dummies": settings.dummies,
         "zoom": settings.zoom,
     }
-
-
-def _part(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

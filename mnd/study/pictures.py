@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,17 +66,6 @@ def _side(change: npt.NDArray[np.float64], largest: int) -> tuple[int, int]:
     middle = float((change * np.arange(length)).sum()) / total if total else (length - 1) / 2
     low = min(max(0, round(middle - (largest - 1) / 2)), length - largest)
     return low, low + largest
-
-
-def data_uri(pixels: Pixels) -> str:
-    """The pixels as a PNG file in a data URI; the file has pixels only, no text, time, profile or name.
-
-    >>> data_uri(np.zeros((1, 1, 3), np.uint8))[:22]
-    'data:image/png;base64,'
-    """
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=9)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def cut(pixels: Pixels, window: Window) -> Pixels:

@@ -9,7 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import results
+from ..base.files import sha256_of, write_atomic
+from ..evaluation.results import RESULTS, read_results
+from . import contents as chosen
 from .design import Design, Names, Trial, design
 from .settings import StudySettings
 
@@ -48,25 +50,33 @@ def create(
         FileNotFoundError: results or a picture are missing.
         FileExistsError: there is a study in `out` already, whose answers need its key.
         ValueError: no such target or attack, no picture that fits, a bad setting, or too large a page.
+        PhotoError: one of the two files cannot be written; then there is neither.
     """
     settings = StudySettings.of(settings, options)
     page_path, key_path = Path(out) / PAGE, Path(out) / KEY
     if taken := [path for path in (page_path, key_path) if path.exists()]:
         raise FileExistsError(f"{taken[0]} is there already, expected a folder without a study")
     report = Path(report)
-    lines = results.read_results(report)
-    target = results.choose_target(lines, settings.target)
-    lines = [line for line in lines if line["target"] == target]
-    attacks = results.choose_attacks(lines, settings.attacks)
-    contents = results.contents_of(lines, attacks, settings.failures)
+    try:
+        rows = read_results(report / RESULTS)
+    except ValueError as error:
+        raise ValueError(f"{error}; finish the evaluation first") from error
+    target = chosen.choose_target(rows, settings.target)
+    rows = [row for row in rows if row.target == target]
+    attacks = chosen.choose_attacks(rows, settings.attacks)
+    contents = chosen.contents_of(rows, attacks, settings.failures)
     secret = secrets.token_bytes(32) if secret is None else secret
     names = Names(secret)
     made = design(contents, attacks, settings, names)
     page, shown = _page(report, made, settings, names)
     key = _key(report, made, settings, target, shown) | {"secret": secret.hex()}
     Path(out).mkdir(parents=True, exist_ok=True)
-    key_path.write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
-    page_path.write_text(page, encoding="utf-8", newline="\n")
+    write_atomic(key_path, (json.dumps(key, indent=1) + "\n").encode())
+    try:
+        write_atomic(page_path, page.encode())
+    except BaseException:  # a key without its page would keep another study out
+        key_path.unlink(missing_ok=True)
+        raise
     return page_path
 
 
@@ -112,7 +122,8 @@ def _pictures(
 
     A hidden reference has an asset of its own, so that the page's source does not show that it is one.
     """
-    from .pictures import cut, data_uri, read_picture, window_of
+    from ..base.html import data_uri
+    from .pictures import cut, read_picture, window_of
 
     clean = read_picture(report / trials[0].reference)
     tests = [read_picture(report / trial.path) for trial in trials]
@@ -120,9 +131,9 @@ def _pictures(
         window = window_of(clean, tests, settings.largest)
     except ValueError as error:
         raise ValueError(f"{trials[0].picture}: {error}") from error
-    yield None, names("clean", trials[0].content), data_uri(cut(clean, window)), window
+    yield None, names("clean", trials[0].content), data_uri(cut(clean, window), kind="png"), window
     for trial, test in zip(trials, tests, strict=True):
-        yield trial, names("asset", trial.id), data_uri(cut(test, window)), window
+        yield trial, names("asset", trial.id), data_uri(cut(test, window), kind="png"), window
 
 
 def _key(
@@ -133,7 +144,7 @@ def _key(
     def told(trial: Trial) -> dict[str, Any]:
         row = asdict(trial) | {"target": target, "window": list(windows[trial.content])}
         del row["id"]
-        return row | {"sha256": results.digest(report / trial.path)}
+        return row | {"sha256": sha256_of(report / trial.path)}
 
     return {
         "format": FORMAT,

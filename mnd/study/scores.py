@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..base.files import write_atomic
 from ..evaluation.report.opinions import FORMAT, HIDDEN, MOS_JSON, joined
 from .answers import Answers, Key, read_answers, read_key
 from .screening import Grades, Mean, Verdict, mean_of, screen
@@ -233,16 +235,17 @@ def write(scores: Scores, key: Key, folder: Path) -> None:
         "files": dict(sorted(rated.items())),
     }
     text = json.dumps(told, indent=1, allow_nan=False) + "\n"
-    (folder / MOS_JSON).write_text(text, encoding="utf-8")
+    write_atomic(folder / MOS_JSON, text.encode(), overwrite=True)
     overall = [name.name for name in fields(Score) if name.name != "picture"]
     _table(folder / MOS_CSV, overall, scores.attacks)
     _table(folder / PICTURES_CSV, [name.name for name in fields(Score)], scores.pictures)
 
 
 def _table(path: Path, columns: Sequence[str], rows: Sequence[Score]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
-        for row in rows:
-            cells = (getattr(row, name) for name in columns)
-            table.writerow([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells])
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    for row in rows:
+        cells = (getattr(row, name) for name in columns)
+        table.writerow([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells])
+    write_atomic(path, text.getvalue().encode(), overwrite=True)

@@ -14,9 +14,9 @@ from PIL import Image
 from mnd import cli
 from mnd.channel import to_tensor
 from mnd.evaluation.cases import cropped
-from mnd.study.order import order
 from mnd.targets import registry
 from tests.helpers.html import Reader
+from tests.helpers.order import order
 
 
 @pytest.fixture(scope="module")

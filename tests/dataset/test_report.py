@@ -20,11 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnd.cloaking.page import difference_picture
 from mnd.dataset.manifest import ManifestError, latest, manifests
 from mnd.dataset.report import examples, histogram, page
 from mnd.dataset.report.histogram import Histogram, Spread
-from mnd.dataset.report.page import Tally, sentences, write_report
+from mnd.dataset.report.page import Tally, remove_private, sentences, write_report
+from mnd.photo.difference import difference_picture
 from tests.helpers import tiny
 from tests.helpers.html import Reader
 
@@ -127,6 +127,23 @@ def test_no_photo_is_shown_as_it_was_unless_that_is_asked_for(protect, src: Path
     assert Reader(private).words.index("Private.") < Reader(private).words.index("A protected data set:")
     protect(src, dst)
     assert (dst / "report.html").read_text(encoding="utf-8") == plain
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '<meta name="mnd:private" content="1"><p>In other words.</p>',
+        "<p>This page shows photos as they were before they were protected. It lies in the folder ...</p>",
+    ],
+)
+def test_a_private_page_is_known_by_its_mark_and_by_what_it_said_before(tmp_path: Path, told: str):
+    page = tmp_path / "report.html"
+    page.write_text(f"<html>{told}</html>")
+    assert remove_private(tmp_path)
+    assert not page.exists()
+    page.write_text("<html>Counts alone.</html>")
+    assert not remove_private(tmp_path)
+    assert page.exists()
 
 
 def test_a_private_page_goes_also_when_the_next_run_is_stopped(

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnd.cloaking.page import difference_picture
 from mnd.evaluation.curves import Curve
 from mnd.evaluation.report import examples
 from mnd.evaluation.report import page as report_page
@@ -25,6 +24,7 @@ from mnd.evaluation.report.tables import equal_success_table, mos_table, quality
 from mnd.evaluation.report.verdicts import sentences, verdicts
 from mnd.evaluation.results import MEASURES, Row, by_target, read_results
 from mnd.evaluation.summary import Summary, summarise
+from mnd.photo.difference import difference_picture
 from tests.helpers.evaluations import ATTACKS, TARGETS, make_report, run_card, write_lines
 from tests.helpers.html import Reader
 

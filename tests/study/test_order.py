@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnd.study.order import order, random_of, seed_of
+from tests.helpers.order import order, random_of, seed_of
 
 COUNTS = st.lists(st.integers(1, 7), min_size=1, max_size=6)
 

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnd.study import StudySettings, create
-from mnd.study.order import order
+from mnd.base.files import PhotoError
+from mnd.study import StudySettings, create, rating
+from tests.helpers.order import order
 from tests.helpers.rated import STRENGTHS, TARGET, clean_picture, noisy
 
 SECRET = b"not a secret"
@@ -145,7 +146,7 @@ def test_a_hidden_reference_looks_like_any_other_trial(made):
 
 def test_the_page_stands_alone(made):
     text = made.read_text(encoding="utf-8")
-    assert not re.search(r"https?:|//[a-z]|@import|url\(|%%", re.sub(r"base64,[^<]*", "", text))
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|%%", re.sub(r"base64,[^<]*|sha256-[^']*", "", text))
     page = read(made)
     assert not [tag for tag, _ in page.seen if tag in ("link", "iframe", "object", "embed", "base", "audio")]
     assert not [attrs for tag, attrs in page.seen if tag == "script" and "src" in attrs]
@@ -261,6 +262,24 @@ def test_a_study_is_not_written_over(made, report):
     with pytest.raises(FileExistsError, match="expected a folder without a study"):
         create(report, made.parent)
     assert made.read_bytes() == before
+
+
+@pytest.mark.parametrize("which", ["key.json", "rating.html"])
+def test_a_full_disk_leaves_no_half_of_a_study(report, tmp_path, monkeypatch, which):
+    """Its key once outlived the page, and kept the next try out."""
+    usual = rating.write_atomic
+
+    def full(path, data):
+        if path.name == which:
+            raise PhotoError("disk-full", f"{path}: no room")
+        return usual(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rating, "write_atomic", full)
+        with pytest.raises(PhotoError, match="no room"):
+            create(report, tmp_path / "study")
+    assert list((tmp_path / "study").iterdir()) == []
+    assert create(report, tmp_path / "study").is_file()
 
 
 @pytest.mark.parametrize(

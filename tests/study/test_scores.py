@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mnd.study import create, joined, score
-from mnd.study.order import order
+from tests.helpers.order import order
 from tests.helpers.rated import STRENGTHS, TARGET
 
 FAINT, MIDDLE, STRONG = STRENGTHS

@@ -18,7 +18,7 @@ import numpy as np
 from ...base.files import PhotoError, read_bytes
 from ...base.html import data_uri
 from ...base.types import Pixels
-from ...cloaking.page import difference_gain, difference_picture
+from ...photo.difference import difference_gain, difference_picture
 from ...photo.photo import Photo
 from ..items import LARGEST, Item, Shard
 from ..lines import Line

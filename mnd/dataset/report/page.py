@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.files import write_atomic
-from ...base.html import pairs, render
+from ...base.html import PRIVATE, pairs, render
 from ...cloaking.record import without_person
 from ...photo.walking import said as in_words
 from ..lines import Line
@@ -28,6 +28,8 @@ PRIVACY = (
     "This page shows photos as they were before they were protected. It lies in the folder of the results: "
     "take it out before you give that to anybody, or run again without --report-originals."
 )
+_EARLIER = b"This page shows photos as they were before they were protected."
+"""What such a page said before it had a mark."""
 WORST = 12
 """So many photos are shown."""
 LISTED = 20_000
@@ -189,7 +191,7 @@ def write_report(dst: Path, source: Source | None = None, aside: Path | None = N
         found = tally(index)
         worst = shown(dst, [line for _, _, line in found.worst], source)
         context = _context(found, index, paths, worst) | {"privacy": PRIVACY if source else ""}
-        page = render("dataset.html", context)
+        page = render("dataset.html", context, __package__)
     # names of files need not be text
     return write_atomic(dst / REPORT, page.encode("utf-8", "backslashreplace"), True, aside)
 
@@ -197,7 +199,8 @@ def write_report(dst: Path, source: Source | None = None, aside: Path | None = N
 def remove_private(dst: Path) -> bool:
     """Take an earlier page away if it shows photos as they were; whether there was one."""
     page = dst / REPORT
-    private = page.is_file() and PRIVACY.encode() in page.read_bytes()
+    told = page.read_bytes() if page.is_file() else b""
+    private = PRIVATE in told or _EARLIER in told
     if private:
         page.unlink()
     return private

@@ -12,7 +12,8 @@ from PIL import Image
 
 from ...base.html import data_uri
 from ...base.types import Pixels
-from ...cloaking.page import PAGE_WIDTH, difference_picture
+from ...cloaking.page import PAGE_WIDTH
+from ...photo.difference import difference_picture
 from ..results import MEASURES, OURS, Measure, Row, attack_order
 from .tables import Titles, number
 

@@ -96,7 +96,7 @@ def make_report(folder: Path) -> Report:
     summaries = summarise(rows)
     write_summary(folder / SUMMARY, summaries)
     sections = _sections(folder, rows, summaries, titles)
-    page = render("report.html", _context(run, rows, sections, titles))
+    page = render("report.html", _context(run, rows, sections, titles), __package__)
     path = write_atomic(folder / REPORT, page.encode("utf-8"), overwrite=True)
     return Report(path, rows, summaries)
 
