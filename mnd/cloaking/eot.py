@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
+from ..faces.landmarks import jittered, mirrored
 from ..losses.adversarial import nearest
-from ..targets.alignment import shaken
 from ..targets.face import FaceTarget
 from ..targets.looks import ALIGNED, LOOKS, Look
 from ..targets.margin import Margin
@@ -35,8 +35,6 @@ LEAST = 0.002
 """What it must have in any case: the file is verified once more, with the face found anew."""
 MOST = 0.6
 """How far a judge can be behind a look of the search, as a share of the threshold."""
-MIRRORED = [1, 0, 2, 4, 3]
-"""Landmarks change their places in a mirror: the left eye is the right one."""
 SAVED = "saved"
 READ = (SAVED, "half-jpeg75")
 """What a search reads: the saved file, and a draw that is much like this."""
@@ -236,22 +234,11 @@ class _FaceView(_View):
         faces = {}
         for count, points in self.anchors.items():
             self.generator.set_state(state)
-            faces[count] = arrival.place(shaken(points, self.plan.jitter, self.generator))
+            faces[count] = arrival.place(jittered(points, self.plan.jitter, self.generator))
         if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
             turned = {count: mirrored(arrival.image, points) for count, points in faces.items()}
             return arrival.image.flip(3), {count: points for count, (_, points) in turned.items()}
         return arrival.image, faces
-
-
-def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """An image `(B, 3, H, W)` and its landmarks `(K, 5, 2)` in a mirror.
-
-    >>> image, points = mirrored(torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, 2))
-    >>> points[0, 0].tolist()
-    [7.0, 0.0]
-    """
-    x = image.shape[3] - 1 - points[..., 0]
-    return image.flip(3), torch.stack([x, points[..., 1]], -1)[:, MIRRORED]
 
 
 def _kin(look: Look) -> tuple[bool, bool]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..base.types import Edges, Pixels
 from ..channel import to_tensor
 from ..faces.detector import Detector, Face, FaceError, overlap, parse_box, select
+from ..faces.landmarks import upright_in
 from ..photo.photo import Photo
 from ..targets.face import FaceTarget
 from ..targets.looks import Look
@@ -22,8 +22,6 @@ from .settings import Where
 
 SAME_FACE = 0.3
 """Intersection over union from which a face seen in a box is one that was found already."""
-UPRIGHT = np.array([[0.31, 0.42], [0.70, 0.42], [0.50, 0.62], [0.34, 0.80], [0.67, 0.80]], dtype=np.float32)
-"""Where eyes, nose and mouth lie in the box of an upright face, as shares of its width and height."""
 
 
 Opinion = dict[str, float]
@@ -161,7 +159,7 @@ def _faces(
     photo: Photo, where: Where, targets: tuple[FaceTarget, ...], detector: Detector
 ) -> Iterator[Subject]:
     for box, face in _places(photo, where, detector):
-        landmarks = marks(face) if face is not None else torch.from_numpy(_upright(box))[None]
+        landmarks = marks(face) if face is not None else torch.from_numpy(upright_in(box))[None]
         own = tuple(known(photo, landmarks, targets))
         place = face.box if face is not None and not where.whole else box
         turn = face.turn if face is not None else 0
@@ -204,13 +202,6 @@ def known(photo: Photo, face: Tensor, targets: Sequence[FaceTarget]) -> list[Ref
 def marks(face: Face) -> Tensor:
     """The landmarks of a face, `(1, 5, 2)`."""
     return torch.from_numpy(face.landmarks.copy())[None]
-
-
-def _upright(box: Edges) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    x0, y0, x1, y1 = box
-    corner = np.array([x0, y0], dtype=np.float32)
-    size = np.array([x1 - x0, y1 - y0], dtype=np.float32)
-    return corner + UPRIGHT * size - np.float32(0.5)
 
 
 def _near(pixels: Pixels, box: Sequence[float], detector: Detector, turn: int = 0) -> Face | None:

@@ -21,9 +21,9 @@ from ..cloaking.crops import Area, area_of
 from ..cloaking.gallery import Gallery
 from ..cloaking.subjects import Subject, find
 from ..faces.detector import Detector
+from ..faces.landmarks import jittered
 from ..photo.photo import Photo
 from ..targets import registry
-from ..targets.alignment import shaken
 from ..targets.classifier import Classifier
 from ..targets.face import FaceTarget
 from ..targets.margin import Margin
@@ -139,7 +139,7 @@ class Case:
 def _shaking(target: Target, reference: Reference, seed: int) -> Callable[[Tensor], Tensor]:
     """The margin of a face whose landmarks are elsewhere each time it is asked for."""
     generator, faces = torch.Generator().manual_seed(seed), cast(Tensor, reference.faces)
-    return lambda y: target.margin(y, reference.at(shaken(faces, SHAKE, generator)))
+    return lambda y: target.margin(y, reference.at(jittered(faces, SHAKE, generator)))
 
 
 class Bench:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.types import Pixels
+from .landmarks import MIRRORED
 from .looking import LIGHTS, Patch, lit, patch
 from .mtcnn_nets import Nets, nms, roi_align
 
@@ -41,8 +42,6 @@ TEMPLATE = ((0.32, 0.364), (0.68, 0.364), (0.5, 0.586), (0.339, 0.771), (0.661, 
 
 Set on 100 photos of LFW: from .30 to .42 between the eyes a recogniser is equally accurate within the noise.
 """
-MIRRORED = (1, 0, 2, 4, 3)
-"""The landmark that each one becomes in the mirror."""
 
 
 class Finds(NamedTuple):

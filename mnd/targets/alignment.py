@@ -51,18 +51,6 @@ def check_faces(faces: Tensor, count: int = 5) -> Tensor:
     return points
 
 
-def shaken(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Landmarks `(K, 5, 2)`, each moved by chance: normal, its deviation a share of the distance of the eyes.
-
-    >>> faces = torch.rand(1, 5, 2)
-    >>> torch.equal(shaken(faces, 0.0, torch.Generator()), faces)
-    True
-    """
-    eyes = torch.linalg.vector_norm(faces[:, 0] - faces[:, 1], dim=-1)[:, None, None]
-    moved: Tensor = faces + torch.randn(faces.shape, generator=generator) * share * eyes
-    return moved
-
-
 def similarity(source: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """The similarity `(K, 2, 3)` that takes `source` `(N, 2)` closest to `target` `(K, N, 2)`.
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mnd.channel import Draw
 from mnd.cloaking import eot
-from mnd.cloaking.eot import LOGIT, SHARPNESS, Views, mirrored
+from mnd.cloaking.eot import LOGIT, SHARPNESS, Views
 from mnd.cloaking.subjects import Subject
+from mnd.faces.landmarks import mirrored
 from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 from tests.helpers.views import (

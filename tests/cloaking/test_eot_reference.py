@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mnd.cloaking import eot
-from mnd.cloaking.eot import CLEAN, mirrored
+from mnd.cloaking.eot import CLEAN
+from mnd.faces.landmarks import mirrored
 from mnd.targets.face import FaceTarget
 from mnd.targets.target import Reference
 from tests.helpers.views import (

@@ -13,8 +13,9 @@ from skimage import data
 from mnd.channel import half
 from mnd.cloaking.gallery import Gallery
 from mnd.cloaking.settings import CloakSettings
-from mnd.cloaking.subjects import UPRIGHT, find
+from mnd.cloaking.subjects import find
 from mnd.faces.detector import Detector, FaceError
+from mnd.faces.landmarks import UPRIGHT
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from mnd.targets.alignment import TEMPLATES, boxes, fit, read, shaken, similarity, warp
+from mnd.faces.landmarks import jittered
+from mnd.targets.alignment import TEMPLATES, boxes, fit, read, similarity, warp
 
 ARC = torch.tensor(TEMPLATES["arcface112"][1], dtype=torch.float64)
 
@@ -151,7 +152,7 @@ def test_shaken_landmarks_move_by_a_share_of_the_eyes():
     faces = torch.tensor([[[0.0, 0.0], [40.0, 30.0], [20.0, 30.0], [5.0, 50.0], [35.0, 50.0]]]).repeat(
         4000, 1, 1
     )
-    moved = shaken(faces, 0.02, torch.Generator().manual_seed(0)) - faces
+    moved = jittered(faces, 0.02, torch.Generator().manual_seed(0)) - faces
     assert moved.std().item() == pytest.approx(0.02 * 50, rel=0.02)
     assert moved.mean((0, 1)).abs().max() < 0.05
-    assert torch.equal(shaken(faces, 0.02, torch.Generator().manual_seed(0)) - faces, moved)
+    assert torch.equal(jittered(faces, 0.02, torch.Generator().manual_seed(0)) - faces, moved)
