@@ -14,8 +14,6 @@ from .images import Distance, check_images, check_pair
 from .magnitude import Magnitude
 from .structure import SSIM
 
-NAMES = ("magnitude", "structure", "gradient", "learned")
-
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -49,7 +47,9 @@ class Weights:
 
 
 class Composite(Distance):
-    """`composite` with its weights and terms; any term can be replaced by another distance.
+    """The distance of the paper with its weights and terms; any term can be replaced by another distance.
+
+        D(x, y) = alpha magnitude(x, y) + beta structure(x, y) + gamma gradient(x, y) + rho learned(x, y)
 
     Args:
         weights: alpha, beta, gamma, rho.
@@ -110,11 +110,9 @@ class Composite(Distance):
     def curvature(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)`: the second derivative of the distance by each value of y, at `y = x`."""
         check_images(x)
-        terms = (self.magnitude, self.structure, self.gradient, self.learned)
         total = torch.zeros_like(x)
-        for weight, term in zip(astuple(self.weights), terms, strict=True):
-            if term is not None and weight > 0:
-                total += weight * curvature_of(term, x)
+        for weight, term in self._weighted().values():
+            total += weight * curvature_of(term, x)
         return total
 
     def terms(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -124,10 +122,19 @@ class Composite(Distance):
 
     def _parts(self, x: Tensor) -> dict[str, tuple[float, Callable[[Tensor], Tensor]]]:
         check_images(x)
-        terms = (self.magnitude, self.structure, self.gradient, self.learned)
-        used = zip(NAMES, astuple(self.weights), terms, strict=True)
+        return {name: (weight, _at(term, x)) for name, (weight, term) in self._weighted().items()}
+
+    def _weighted(self) -> dict[str, tuple[float, Callable[[Tensor, Tensor], Tensor]]]:
+        """`D = alpha magnitude + beta structure + gamma gradient + rho learned`, what counts of it."""
+        weights = self.weights
+        every = {
+            "magnitude": (weights.alpha, self.magnitude),
+            "structure": (weights.beta, self.structure),
+            "gradient": (weights.gamma, self.gradient),
+            "learned": (weights.rho, self.learned),
+        }
         return {
-            name: (weight, _at(term, x)) for name, weight, term in used if term is not None and weight > 0
+            name: (weight, term) for name, (weight, term) in every.items() if term is not None and weight > 0
         }
 
 

@@ -48,11 +48,11 @@ class _Clean:
     twice: Tensor
     """`2 (x - 1/2)`: variances do not depend on the 1/2, and rounding errors of their two moments shrink."""
     mean: Tensor
-    """Of `twice`, in the window, which makes `mu = (mean + 1) / 2`."""
+    """Of `twice`, in the window, which makes `mu_x = (mean + 1) / 2`."""
     light: Tensor
-    """`2 mu^2 + C1`."""
+    """`2 mu_x^2 + C1`."""
     contrast: Tensor
-    """`2 var + C2`."""
+    """`2 var_x + C2`."""
     kernel: Tensor
     border: Border
 
@@ -61,7 +61,9 @@ class _Clean:
         kernel = gaussian(SIZE, SIGMA, x)
         twice = 2 * x - 1
         mean, power = blur(torch.cat([twice, twice * twice], 1), kernel, border).chunk(2, 1)
+        # 2 mu_x^2 + C1
         light = (mean + 1).square() / 2 + C1
+        # 2 var_x + C2, since the variance of 2 x is four times that of x
         contrast = (power - mean * mean) / 2 + C2
         # a copy of the mean: a view would keep both moments
         return _Clean(twice, mean.clone(), light, contrast, kernel, border)
@@ -69,16 +71,22 @@ class _Clean:
     def deviations(self, d: Tensor) -> tuple[Tensor, Tensor]:
         """The maps `1 - l` and `1 - cs` of the picture `x + d`."""
         stacked = torch.cat([d, d * d, self.twice * d], 1)
-        mean, power, mixed = blur(stacked, self.kernel, self.border).chunk(3, 1)
-        square = mean * mean
-        variance = power - square
-        # mu_x^2 + mu_y^2 = 2 mu^2 + 2 mu m + m^2, and the covariance with 2 x is twice that with x
-        light = square / (self.light + (self.mean + 1) * mean + square)
-        contrast = variance / (self.contrast + (mixed - self.mean * mean) + variance)
+        # means in the window: m of the change, and of its products
+        m, dd, xd = blur(stacked, self.kernel, self.border).chunk(3, 1)
+        m2 = m * m
+        # variance of the change: s = mean(d^2) - m^2
+        s = dd - m2
+        # covariance with the picture, twice: 2 c = mean(2 x d) - 2 mu_x m
+        c2 = xd - self.mean * m
+        # 1 - l = m^2 / (mu_x^2 + mu_y^2 + C1),   mu_x^2 + mu_y^2 = 2 mu_x^2 + 2 mu_x m + m^2
+        light = m2 / (self.light + (self.mean + 1) * m + m2)
+        # 1 - cs = s / (2 var_x + 2 c + s + C2)
+        contrast = s / (self.contrast + c2 + s)
         return light, contrast
 
     def map(self, d: Tensor) -> Tensor:
         """The map `1 - SSIM` of the picture `x + d`."""
+        # 1 - l cs = (1 - l) + (1 - cs) - (1 - l) (1 - cs)
         light, contrast = self.deviations(d)
         return torch.addcmul(light + contrast, light, contrast, value=-1)
 
@@ -133,10 +141,13 @@ class SSIM(Distance):
 
     def _curvature(self, plane: Tensor) -> Tensor:
         clean = _Clean.of(plane, self.border)
-        light, contrast = 1 / clean.light, 1 / clean.contrast
-        spread = _adjoint(contrast, clean.twice, clean.kernel, self.border)
-        own = _adjoint(light - contrast, clean.twice, clean.kernel.square(), self.border)
-        return 2 * (spread + own) / light[0].numel()
+        # A_p = 1 / (2 mu^2 + C1),   B_p = 1 / (2 var + C2)
+        A, B = 1 / clean.light, 1 / clean.contrast
+        # sum_p w_pq B_p
+        spread = _adjoint(B, clean.twice, clean.kernel, self.border)
+        # sum_p w_pq^2 (A_p - B_p)
+        own = _adjoint(A - B, clean.twice, clean.kernel.square(), self.border)
+        return 2 * (spread + own) / A[0].numel()
 
 
 class MSSSIM(Distance):
@@ -186,7 +197,7 @@ def _across(scales: list[_Clean], weights: Sequence[float], d: Tensor) -> Tensor
 
 
 def _adjoint(values: Tensor, inner: Tensor, kernel: Tensor, border: Border) -> Tensor:
-    """What every pixel of `inner` gets when every window hands out its value by the weights of `blur`."""
+    """What every pixel of `inner` gets when each window p hands out its value by the w_pq of `blur`."""
     with torch.enable_grad():
         pixels = torch.zeros_like(inner, requires_grad=True)
         # a sum, since grad_outputs make torch import a thousand modules for shapes that it does not know

@@ -14,27 +14,30 @@ from ..losses.images import blur, gaussian
 SIGMA = 1.0
 """What lies within about so many pixels is seen together."""
 ONSET, HOLD = 1.3, 0.6
-"""How suddenly energy begins to hold back, and how strongly: in the end a change grows as its pull to the
+"""How suddenly energy begins to damp, and how strongly: in the end a change grows as its dual variable to the
 power 1 - HOLD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """The map of the search from what pulls at a picture to its change, `y - x = v z / held(e(z))`,
+    """The map of the search from a dual variable z to the change of the picture, its primal one,
 
-        held(e) = (1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)        e(z) = blur(w z^2),   w = (h / h_mean)^f
+        y - x = v z / damping(e(z))
+
+        damping(e) = (1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)
+        e(z) = blur(w z^2),   w = (h / h_mean)^f
 
     With c = 0 and `v = h^(-1/2)`, h the curvature of D, it is the step that is best for the diagonal model of
-    D. What pulls strongly within one small neighbourhood is held back by the energy e there: no spot of a
-    picture stands out, least of all a flat one, and texture beside it takes over. A pull far below `1 / c` is
-    not touched: where little has to be changed the model of D alone decides.
+    D. Where z is large in one small neighbourhood it is damped by its energy e there: no spot of a picture
+    stands out, least of all a flat one, and texture beside it takes over. A z far below `1 / c` is not
+    touched: where little has to be changed the model of D alone decides.
     """
 
     v: Tensor
     """`(B, 3, H, W)`: how far each value goes for one unit of cost; 0 where nothing may change."""
     c: float = 0.0
     w: Tensor | None = None
-    """`(B, 3, H, W)`: how much a pull counts as energy; alike everywhere by default."""
+    """`(B, 3, H, W)`: how much z counts as energy; alike everywhere by default."""
 
     @staticmethod
     def of(distance: Metric, x: Tensor, mask: Tensor | None = None, grey: bool = False) -> Geometry:
@@ -57,10 +60,10 @@ class Geometry:
         return Geometry(v, c, _flatness(v, flat) if c and flat else None)
 
     def primal(self, z: Tensor) -> Tensor:
-        """The change of the picture that belongs to the pull `z`, `(B, 3, H, W)`."""
+        """The change of the picture that belongs to the dual variable `z`, `(B, 3, H, W)`."""
         if self.c == 0:
             return self.v * z
-        return self.v * z / self.held(self.energy(z, z))
+        return self.v * z / self.damping(self.energy(z, z))
 
     def energy(self, a: Tensor, b: Tensor) -> Tensor:
         """`(B, 1, H, W)`: `blur(w a b)`, its mean over the channels."""
@@ -68,20 +71,20 @@ class Geometry:
         size = min(2 * round(3 * SIGMA) + 1, 2 * min(a.shape[2:]) - 1)
         return blur(product.mean(1, keepdim=True), gaussian(size, SIGMA, a), "reflect")
 
-    def held(self, energy: Tensor) -> Tensor:
-        """`held(e)`, what divides a change where the energy is e."""
+    def damping(self, energy: Tensor) -> Tensor:
+        """`(1 + (c sqrt(e))^ONSET)^(HOLD / ONSET)`: what divides a change where the energy is e."""
         # a blur may come out as a little less than nothing
         return energy.clamp_min(0).mul_(self.c**2).pow_(ONSET / 2).add_(1).pow_(HOLD / ONSET)
 
     def dual(self, u: Tensor) -> Tensor:
-        """About the size of the pull whose change is everywhere of the size `v u`."""
-        held: Tensor = 1 + (self.c * u) ** (HOLD / (1 - HOLD))
-        return u * held
+        """About the size of the dual variable whose change is everywhere of the size `v u`."""
+        damping: Tensor = 1 + (self.c * u) ** (HOLD / (1 - HOLD))
+        return u * damping
 
 
 @dataclass(frozen=True, slots=True)
-class Pulls:
-    """What pulls at a picture, `z = sum_k m_k z_k`, as a function of the multipliers.
+class Duals:
+    """The dual variable `z = sum_k m_k z_k` as a function of the multipliers.
 
     The energy of such a sum is a quadratic form, `e(z) = sum_jk m_j m_k blur(w z_j z_k)`: its blurs are done
     once for all multipliers that are tried.
@@ -89,18 +92,18 @@ class Pulls:
 
     geometry: Geometry
     parts: Sequence[Tensor]
-    """The K pulls `z_k`, `(B, 3, H, W)` each."""
+    """The K parts `z_k`, `(B, 3, H, W)` each."""
     energies: Sequence[Sequence[Tensor]]
     """`blur(w z_j z_k)` of each k and the j from 0 to k, `(B, 1, H, W)`; nothing without c."""
 
     @staticmethod
-    def of(geometry: Geometry, parts: Sequence[Tensor]) -> Pulls:
-        """The pulls and their energies."""
+    def of(geometry: Geometry, parts: Sequence[Tensor]) -> Duals:
+        """The parts and their energies."""
         some = parts if geometry.c else []
         energies = [[geometry.energy(some[j], z) for j in range(k + 1)] for k, z in enumerate(some)]
-        return Pulls(geometry, parts, energies)
+        return Duals(geometry, parts, energies)
 
-    def sample(self, every: int) -> Pulls:
+    def sample(self, every: int) -> Duals:
         """Those at every so many pixels in each direction."""
         if every == 1:
             return self
@@ -108,7 +111,7 @@ class Pulls:
         def some(t: Tensor) -> Tensor:
             return t[..., ::every, ::every].contiguous()
 
-        return Pulls(
+        return Duals(
             replace(self.geometry, v=some(self.geometry.v), w=None),
             [some(z) for z in self.parts],
             [[some(energy) for energy in row] for row in self.energies],
@@ -119,7 +122,7 @@ class Pulls:
         change = _sum(self.parts, multipliers).mul_(self.geometry.v)  # in place: of a large photo it is much
         if not self.energies:
             return change
-        return change.div_(self.geometry.held(self._form(multipliers)))
+        return change.div_(self.geometry.damping(self._form(multipliers)))
 
     def along(self, multipliers: Tensor, k: int) -> Callable[[Tensor], Tensor]:
         """`primal` as a function of the k-th multiplier, `(B,)`, alone."""
@@ -131,12 +134,12 @@ class Pulls:
             return lambda one: still + per_image(one) * change
         alone, two = self._form(rest), self.energies[k][k]
         both = _sum([self.energies[max(j, k)][min(j, k)] for j in range(len(rest))], rest)
-        if not bool(rest.any()):  # nothing else pulls
-            return lambda one: change * per_image(one) / self.geometry.held(two * per_image(one).square())
+        if not bool(rest.any()):  # nothing else counts
+            return lambda one: change * per_image(one) / self.geometry.damping(two * per_image(one).square())
 
         def path(one: Tensor) -> Tensor:
             m = per_image(one)
-            return (still + m * change) / self.geometry.held(alone + m * (2 * both + m * two))
+            return (still + m * change) / self.geometry.damping(alone + m * (2 * both + m * two))
 
         return path
 

@@ -1,4 +1,12 @@
-"""MND: the search for the smallest noticeable change that fools every target; tensors in, tensors out."""
+"""MND: the search for the smallest noticeable change that fools every target; tensors in, tensors out.
+
+The paper (Sun, Jin and Lin 2022) minimises an adversarial loss and a perceptual one together. Here they are
+
+    adversarial     margin_k(y), one a target: `mnd.losses.adversarial`
+    perceptual      D(x, y) = alpha magnitude + beta structure + gamma gradient: `mnd.losses.composite`
+
+and the weight between them is none that somebody chooses: it is the multiplier that just fools the target.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +20,7 @@ from torch import Tensor
 from ..losses.composite import Composite
 from ..losses.curvature import Curved, Metric, stiffness
 from ..losses.images import Distance, check_images
-from .geometry import Geometry, Pulls, per_image
+from .geometry import Duals, Geometry, per_image
 
 SAMPLE = 400_000
 """So many values of a picture are enough to solve for the multipliers."""
@@ -104,13 +112,21 @@ class Result:
 
 
 class MND:
-    """Minimise `D(x, y)` subject to `margin_k(y) <= -kappa` for every target k, y on the file's grey levels.
+    """The y on the file's grey levels that solves
 
-    At the optimum the slopes balance, `grad D(y) = - sum_k lambda_k grad margin_k(y)`. Each step takes the
-    running average of the margins' gradients, finds the multipliers `lambda_k` for which a linear model of
-    the margins, *rounding included*, is just fooled, and moves there through the geometry of D. What the
-    linear model missed is added to its aim (an integral control), so that the search settles on the border.
-    Every step's picture is judged as it would be saved; the best one judged is returned (see `keep`).
+        min_y  D(x, y)   subject to   margin_k(y) <= -kappa   for every target k
+
+    At the optimum the slopes balance, `grad D(y) = - sum_k lambda_k grad margin_k(y)`. With `v` and `primal`
+    of the geometry of D (`mnd.optimizer.geometry`), each step t does
+
+        G_k   <- beta_t G_k + (1 - beta_t) v grad margin_k(y) / |v grad margin_k(y)|
+        s_k   <- max(0, s_k + gain (margin_k(y) + kappa))
+        lambda_k: the least for which  margin_k(y) + kappa + s_k + grad margin_k(y) . (y(lambda) - y) <= 0
+        y(lambda) = round(x + primal(- sum_k lambda_k G_k))
+
+    The slack s is what the linear model of a margin missed, an integral control, so that the search settles
+    on the border; *rounding is part of the model*. Every step's picture is judged as it would be saved; the
+    best one judged is returned (see `keep`).
 
     The objective is that of Sun, Jin and Lin 2022, arXiv 2206.08638; the search is ours.
 
@@ -252,8 +268,8 @@ class _Run:
         self.follows = bool(self.relax.any())
         self.cost = distance.at(x) if isinstance(distance, Distance) else lambda y: distance(x, y)
         self.y = self._start()
-        self.average = torch.zeros(0)
-        self.multipliers = self.slack = self.held = torch.zeros(0)
+        self.G = torch.zeros(0)
+        self.lambdas = self.slack = self.damped = torch.zeros(0)
         self.residual = torch.zeros((), dtype=x.dtype, device=x.device)
         self.border = self.slopes = torch.zeros(0)
         self.best = x.clone()
@@ -337,38 +353,42 @@ class _Run:
         self.residual = (1 - relax) * self.residual + relax * (v * slope * self.x[0].numel() - u)
 
     def move(self, m: Tensor, g: Tensor, seen: Tensor, step: int) -> None:
-        """The next picture: averages, then the multipliers by the linear model, then the change."""
+        """The next picture, by the four equations of `MND`."""
+        # v grad margin_k / |v grad margin_k|
         scaled = g * self.geometry.v
         size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
         scaled = scaled / per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
         if step == 0:
-            self.average = scaled
-            self.multipliers, self.slack = torch.zeros_like(m), torch.zeros_like(m)
-            self.held = torch.ones_like(m, dtype=torch.bool)
+            self.G = scaled
+            self.lambdas, self.slack = torch.zeros_like(m), torch.zeros_like(m)
+            self.damped = torch.ones_like(m, dtype=torch.bool)
+        # G_k <- beta G_k + (1 - beta) ...
         first, last = self.settings.momentum
         beta = first + (last - first) * min(step / self.settings.steps, 1)
         # where a target has no slope (at the clean picture its distance has none) nothing is learned
         new = per_image(torch.where(seen & (size > 0), 1 - beta, 0.0))
-        self.average = (1 - new) * self.average + new * scaled
+        self.G = (1 - new) * self.G + new * scaled
+        # s_k <- max(0, s_k + gain (margin_k + kappa))
         miss = m + self.settings.kappa
         # while the trust holds a picture back it is on its way: a miss says nothing of the linear model then
-        learned = torch.where(miss > 0, torch.where(self.held, 0.0, miss), miss / 2) * seen
+        learned = torch.where(miss > 0, torch.where(self.damped, 0.0, miss), miss / 2) * seen
         self.slack = (self.slack + self.settings.gain * learned).clamp_min(0)
-        pulls = self._pulls()
-        self._solve(miss + self.slack, g, pulls)
-        # the picture that balances the multipliers
-        self.y = self._saved(self.x, pulls.primal(self._weights()))
+        # lambda_k: the linear model of each margin is just fooled
+        duals = self._duals()
+        self._solve(miss + self.slack, g, duals)
+        # y = round(x + primal(- sum_k lambda_k G_k))
+        self.y = self._saved(self.x, duals.primal(self._weights()))
 
-    def _pulls(self) -> Pulls:
+    def _duals(self) -> Duals:
         """`G_k` of each target, and, where D's own slope is followed, the residual."""
-        return Pulls.of(self.geometry, [*self.average, *([self.residual] if self.follows else [])])
+        return Duals.of(self.geometry, [*self.G, *([self.residual] if self.follows else [])])
 
     def _weights(self) -> Tensor:
         """`-lambda_k` of each target, and -1 of a residual."""
-        ones = torch.ones_like(self.multipliers[: self.follows])
-        return -torch.cat([self.multipliers, ones])
+        ones = torch.ones_like(self.lambdas[: self.follows])
+        return -torch.cat([self.lambdas, ones])
 
-    def _solve(self, aim: Tensor, g: Tensor, pulls: Pulls, halvings: int = 10) -> None:
+    def _solve(self, aim: Tensor, g: Tensor, duals: Duals, halvings: int = 10) -> None:
         """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.
 
         Of a large picture a sample of the pixels tells the sums well enough; the slack sees to the rest.
@@ -377,9 +397,9 @@ class _Run:
         g = _sample(g, every).contiguous() * every**2
         offset = aim - _dot(g, _sample(self.y, every)[None])
         growth = self.settings.trust ** (2 if self.geometry.c else 1)
-        first, x, pulls = self._first_step(), _sample(self.x, every), pulls.sample(every)
+        first, x, duals = self._first_step(), _sample(self.x, every), duals.sample(every)
         for k in range(len(offset)):
-            current, change = self.multipliers[k], pulls.along(self._weights(), k)
+            current, change = self.lambdas[k], duals.along(self._weights(), k)
             low = torch.where(current > 0, current / growth, 0.0)
             high = top = torch.where(current > 0, current * growth, first)
             for _ in range(halvings):
@@ -387,8 +407,8 @@ class _Run:
                 recognised = offset[k] + _dot(g[k], self._saved(x, change(-middle))) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
             # a margin that no picture reaches asks for more in every step
-            self.multipliers[k] = high.minimum(FAR * first)
-            self.held[k] = high >= top
+            self.lambdas[k] = high.minimum(FAR * first)
+            self.damped[k] = high >= top
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
-from mnd.optimizer.geometry import HOLD, Geometry, Pulls
+from mnd.optimizer.geometry import HOLD, Duals, Geometry
 
 
 def picture(seed: int = 0) -> torch.Tensor:
@@ -100,10 +100,10 @@ def test_the_change_of_a_sum_of_pulls_is_primal_of_the_sum(c, seed, every):
     geometry = Geometry.of(Composite(spread=c), x)
     parts = torch.randn(3, *x.shape, generator=generator, dtype=x.dtype)
     multipliers = torch.randn(3, len(x), generator=generator, dtype=x.dtype)
-    pulls = Pulls.of(geometry, list(parts))
-    torch.testing.assert_close(pulls.primal(multipliers), geometry.primal(weighted(multipliers, parts)))
+    duals = Duals.of(geometry, list(parts))
+    torch.testing.assert_close(duals.primal(multipliers), geometry.primal(weighted(multipliers, parts)))
     for k in range(3):
-        path = pulls.sample(every).along(multipliers, k)
+        path = duals.sample(every).along(multipliers, k)
         for multiplier in (0.0, 0.3, 20.0):
             multipliers[k] = multiplier
             expected = geometry.primal(weighted(multipliers, parts))[..., ::every, ::every]
@@ -115,7 +115,7 @@ def test_the_change_of_a_pull_alone_is_its_primal(c):
     x = picture().double()
     geometry = Geometry.of(Composite(spread=c), x)
     z = torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
-    path = Pulls.of(geometry, [z]).along(torch.zeros(1, len(x), dtype=x.dtype), 0)
+    path = Duals.of(geometry, [z]).along(torch.zeros(1, len(x), dtype=x.dtype), 0)
     for multiplier in (0.0, -0.3, 20.0):
         expected = geometry.primal(multiplier * z)
         torch.testing.assert_close(path(torch.full((len(x),), multiplier, dtype=x.dtype)), expected)
