@@ -11,12 +11,16 @@ from .base.lazy import attach
 
 if TYPE_CHECKING:
     from . import losses, targets
+    from .base.errors import MndError
     from .base.files import PhotoError
+    from .base.weights import OfflineError
     from .cloaking.checker import Checker, check
     from .cloaking.cloaker import Cloaker, NotProtectedError, cloak
     from .cloaking.settings import CloakSettings
+    from .dataset.manifest import LockedError, ManifestError
     from .dataset.protect import Protection, Summary, protect
     from .dataset.settings import ProtectSettings
+    from .dataset.worker import DiskFullError
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces.detector import Detector, Face, FaceError
@@ -31,10 +35,15 @@ __all__ = [
     "CloakSettings",
     "Cloaker",
     "Detector",
+    "DiskFullError",
     "EvaluationSettings",
     "Face",
     "FaceError",
+    "LockedError",
+    "ManifestError",
+    "MndError",
     "NotProtectedError",
+    "OfflineError",
     "Photo",
     "PhotoError",
     "ProtectSettings",
@@ -53,12 +62,16 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "base.errors": ["MndError"],
         "base.files": ["PhotoError"],
+        "base.weights": ["OfflineError"],
         "cloaking.checker": ["Checker", "check"],
         "cloaking.cloaker": ["Cloaker", "NotProtectedError", "cloak"],
         "cloaking.settings": ["CloakSettings"],
+        "dataset.manifest": ["LockedError", "ManifestError"],
         "dataset.protect": ["Protection", "Summary", "protect"],
         "dataset.settings": ["ProtectSettings"],
+        "dataset.worker": ["DiskFullError"],
         "evaluation.run": ["evaluate"],
         "evaluation.settings": ["EvaluationSettings"],
         "faces.detector": ["Detector", "FaceError"],

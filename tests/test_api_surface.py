@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,10 @@ from pathlib import Path
 import pytest
 
 SURFACE = Path(__file__).with_name("api_surface.json")
-MODULES = ("mnd", "mnd.attacks", "mnd.losses", "mnd.study")
+MODULES = (
+    "mnd", "mnd.attacks", "mnd.channel", "mnd.cloaking", "mnd.dataset", "mnd.evaluation", "mnd.faces",
+    "mnd.losses", "mnd.metrics", "mnd.optimizer", "mnd.photo", "mnd.study", "mnd.targets",
+)  # fmt: skip
 COMMANDS = ("cloak", "check", "protect", "evaluate", "study create", "study score", "targets", "demo")
 
 
@@ -48,6 +53,30 @@ def test_every_public_name_is_there(module: str):
     for name in loaded.__all__:
         assert getattr(loaded, name) is not None
         assert name in dir(loaded)
+
+
+def test_nothing_that_was_promised_is_gone():
+    """The file only grows: what it had when the rooms were made is still in it."""
+    now = json.loads(SURFACE.read_text())
+    assert {"Cloaker", "Checker", "MND", "cloak", "check", "protect", "evaluate", "PhotoError"} <= set(
+        now["mnd"]
+    )
+    assert {"NAMES", "load", "Problem"} <= set(now["mnd.attacks"])
+    assert {"ssim", "lpips", "RLPIPS", "Composite"} <= set(now["mnd.losses"])
+    assert {"create", "score", "joined", "StudySettings"} <= set(now["mnd.study"])
+
+
+def test_every_error_is_in_the_tree():
+    """The docstring of `mnd.base.errors` names each, and each is what it says."""
+    import mnd
+    from mnd.base import errors
+
+    told = dict(re.findall(r"\+- (\w+) \((\w+)\)", errors.__doc__ or ""))
+    public = {name for name in mnd.__all__ if name.endswith("Error")} - {"MndError"}
+    assert set(told) == public
+    for name, base in told.items():
+        assert issubclass(getattr(mnd, name), (mnd.MndError, getattr(builtins, base)))
+        assert issubclass(getattr(mnd, name), getattr(builtins, base))
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from .disks import NOT_KNOWN, sync
+from .errors import MndError
 
 Kind = Literal[
     "missing",
@@ -36,7 +37,7 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-class PhotoError(ValueError):
+class PhotoError(MndError, ValueError):
     """A photo that cannot be read or written: `kind` for programs, the message for people.
 
     >>> error = PhotoError("empty", "a.jpg: the file has 0 bytes, expected a photo")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..base.errors import MndError
 from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.types import Pixels, Progress, nobody
 from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
@@ -45,7 +46,7 @@ ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room."""
 
 
-class NotProtectedError(ValueError):
+class NotProtectedError(MndError, ValueError):
     """A photo that could not be cloaked, or not be proven to be: `record` says what was reached or wrong."""
 
     def __init__(self, record: Record) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..base.disks import can_lock, sync
+from ..base.errors import MndError
 from ..base.files import LONGEST, shown
 from ..base.jsonlines import finite
 from .lines import Line, is_line
@@ -33,11 +34,11 @@ _PLACE = 1 << 48
 """Offsets in a manifest are below this; what is above says which manifest."""
 
 
-class ManifestError(ValueError):
+class ManifestError(MndError, ValueError):
     """A manifest that cannot be read; the message names the file and the line."""
 
 
-class LockedError(ValueError):
+class LockedError(MndError, ValueError):
     """Another run writes to the same manifest."""
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..base import disks
+from ..base.errors import MndError
 from ..base.files import PhotoError, check_name, read_bytes, write_checked
 from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Stat
@@ -32,7 +33,7 @@ DOUBTS = ("no-face", "suspected-face", "not-proven")
 one; not-proven: it was changed where no face was seen."""
 
 
-class DiskFullError(OSError):
+class DiskFullError(MndError, OSError):
     """There is no room for results: no photo's fault, and no other photo will fare better."""
 
 

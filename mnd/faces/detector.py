@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.errors import MndError
 from ..base.types import Edges, Pixels
 from .face import SMALLEST_BOX, Face, overlap, parse_box, select
 from .looking import LIGHTS, TURNS, WAYS, Patch, Way, in_photo, overexposed, patch, reductions, tiles
@@ -52,7 +53,7 @@ SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
 
 
-class FaceError(ValueError):
+class FaceError(MndError, ValueError):
     """A photo in which the asked-for face could not be found; `kind` is for programs, the text for people."""
 
     kind = "no-face"
