@@ -17,6 +17,8 @@ torch.set_num_threads(1)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+from tests.helpers.protecting import card  # noqa: E402, F401
+
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ..base.files import cloaked_path
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
@@ -36,7 +35,7 @@ def cloak(
         overwrite: Replace earlier cloaked files.
     """
     settings = cloak_settings(how)
-    from ..cloaking.many import destinations
+    from ..cloaking.many import destinations, folder_for
 
     try:
         outs = destinations(photos, out)
@@ -46,7 +45,7 @@ def cloak(
 
     meter = terminal.Meter()
     records: list[Record] = []
-    with _folder(out if len(photos) > 1 or _names_folder(out) else None):
+    with folder_for(photos, out):
         for record in _cloaked(settings, photos, outs, overwrite, meter):
             meter.rest()
             records.append(record)
@@ -56,28 +55,6 @@ def cloak(
             terminal.advise_gallery(records)
         terminal.count(records)
     return DONE if all(record["protected"] for record in records) else FAILED
-
-
-def _names_folder(out: str | None) -> bool:
-    """Whether `-o OUT` alone says that it is a folder; the rule is `cloaked_path`'s."""
-    return out is not None and cloaked_path("photo", out) != Path(out)
-
-
-@contextlib.contextmanager
-def _folder(out: str | None) -> Iterator[None]:
-    """Make the folder, and take it away again if nothing was saved in it."""
-    folder = None if out is None else Path(out)
-    missing = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]
-    if folder is not None:
-        # what cannot be made is said of each photo that was to be saved there
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        for made in missing:
-            with contextlib.suppress(OSError):
-                made.rmdir()
 
 
 def _cloaked(

@@ -25,7 +25,7 @@ from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
 from .levels import Plan
-from .many import destinations, each
+from .many import destinations, each, folder_for
 from .panel import Panel
 from .record import Record, blank
 from .settings import CloakSettings
@@ -118,9 +118,16 @@ class Cloaker:
         def failed(photo: Path, kind: str, message: str) -> Record:
             return self._record(photo) | {"error": {"kind": kind, "message": message}}
 
-        return each(
-            photos, destinations(photos, out), lambda photo, to: self.photo(photo, to, overwrite), failed
-        )
+        def cloak(photo: Path, to: Path) -> Record:
+            return self.photo(photo, to, overwrite)
+
+        outs = destinations(photos, out)
+
+        def records() -> Iterator[Record]:
+            with folder_for(photos, out):
+                yield from each(photos, outs, cloak, failed)
+
+        return records()
 
     def picture(self, photo: Photo) -> tuple[Pixels, Record]:
         """Cloak a photo in memory: the pixels as its saved file would show them, and the record.

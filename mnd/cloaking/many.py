@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,25 @@ def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
     if folder.is_file() or (not folder.is_dir() and of_a_photo):
         raise ValueError(f"--out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
     return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
+
+
+@contextlib.contextmanager
+def folder_for(photos: Sequence[Path], out: Path | str | None) -> Iterator[None]:
+    """Make the folder `out`, where it is one, and take it away again if nothing was saved in it."""
+    # what is a folder where there is one photo is `cloaked_path`'s rule
+    several = out is not None and (len(photos) > 1 or cloaked_path("photo", out) != Path(out))
+    folder = Path(out) if several and out is not None else None
+    missing = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]
+    if folder is not None:
+        # what cannot be made is said of each photo that was to be saved there
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for made in missing:
+            with contextlib.suppress(OSError):
+                made.rmdir()
 
 
 def each(photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Failed) -> Iterator[Record]:

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.judging import DATA
-from mnd.cloaking import cloaker
+from mnd.cloaking import cloaker, panel
 from mnd.cloaking.settings import CloakSettings
 from mnd.dataset import assembler, worker
 from mnd.dataset.engines import Job
@@ -149,7 +149,7 @@ _TIMED = (
     (cloaker.Cloaker, "_search", "search"),
     (Item, "read", "reading"),
     (Photo, "from_bytes", "reading"),
-    (cloaker, "find", "finding faces, references"),
+    (panel.Panel, "subjects", "finding faces, references"),
     (Photo, "encode", "encoding"),
     (Photo, "decode", "verifying: decoding"),
     (cloaker, "regions", "verifying: targets, channel"),
