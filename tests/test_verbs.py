@@ -1,4 +1,4 @@
-"""The four verbs from Python, `verb(what..., *, settings=None, progress=None, **options)`, and older calls."""
+"""The four verbs from Python, `verb(what..., *, settings=None, progress=None, **options)`, and old calls."""
 
 from __future__ import annotations
 
