@@ -12,7 +12,7 @@ from ..losses.composite import Composite
 from ..losses.standard import FLAT, RHO, SPREAD, WEIGHTS, standard
 from ..optimizer.mnd import MND, SearchSettings
 from .attack import HEADROOMS, Attack
-from .problem import Margin, Problem
+from .problem import MarginOf, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def search(problem: Problem, headroom: float, seed: int, kind: Kind) -> Tensor:
     return least(problem.x, margins, problem.mask, problem.grey).image
 
 
-def _past(margin: Margin, room: float) -> Margin:
+def _past(margin: MarginOf, room: float) -> MarginOf:
     return lambda y: margin(y) + room
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..losses.images import check_images
 
-Margin = Callable[[Tensor], Tensor]
+MarginOf = Callable[[Tensor], Tensor]
 """`(B, 3, H, W)` -> `(B,)`, or `(B, C)` of logits; differentiable."""
 
 
@@ -30,11 +30,11 @@ class Problem:
 
     x: Tensor
     """`(1, 3, H, W)` in [0, 1], on the 256 grey levels."""
-    margins: tuple[Margin, ...]
+    margins: tuple[MarginOf, ...]
     """One a target, `(B, 3, H, W)` -> `(B,)`, > 0: recognised; differentiable."""
     scales: tuple[float, ...]
     """One a target, what head-room is a share of: a face recogniser's threshold, 1 logit of a classifier."""
-    logits: Margin | None = None
+    logits: MarginOf | None = None
     """`(B, C)`, where there is exactly one target and it is a classifier."""
     label: int | None = None
     """The class that is to be lost."""
@@ -42,7 +42,7 @@ class Problem:
     """`(1, 1, H, W)`: 1 where pixels may change, else 0; None: everywhere."""
     grey: bool = False
     """The three channels of `x` are alike, and stay so."""
-    shaken: Callable[[int], tuple[Margin, ...]] | None = None
+    shaken: Callable[[int], tuple[MarginOf, ...]] | None = None
     """From a seed to `margins` that look at a face a little elsewhere each time, as somebody does who looks
     for it again in the changed picture; None: there is nothing to look for."""
 
@@ -67,7 +67,7 @@ class Problem:
         if tuple(self.mask.shape) != want or not ((self.mask == 0) | (self.mask == 1)).all():
             raise ValueError(f"mask has shape {tuple(self.mask.shape)}, expected {want}, each value 0 or 1")
 
-    def looks(self, seed: int) -> tuple[Margin, ...]:
+    def looks(self, seed: int) -> tuple[MarginOf, ...]:
         """`shaken(seed)`, or `margins` where there is nothing to shake."""
         return self.margins if self.shaken is None else self.shaken(seed)
 
@@ -149,7 +149,7 @@ class Counted(Problem):
             None if problem.shaken is None else self._shaken,
         )
 
-    def _shaken(self, seed: int) -> tuple[Margin, ...]:
+    def _shaken(self, seed: int) -> tuple[MarginOf, ...]:
         margins = self._problem.looks(seed)
         return tuple(t.counting(m) for t, m in zip(self._tallies, margins, strict=True))
 
@@ -175,7 +175,7 @@ class _Tally:
     def __init__(self) -> None:
         self.forwards = self.backwards = 0
 
-    def counting(self, function: Margin) -> Margin:
+    def counting(self, function: MarginOf) -> MarginOf:
         def counted(y: Tensor) -> Tensor:
             self.forwards += len(y)
             passed: Tensor = _Count.apply(y, self)

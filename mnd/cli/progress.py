@@ -20,7 +20,7 @@ EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
 
 
-class Meter:
+class ProtectMeter:
     """A `RunProgress` that shows what it is told on standard error.
 
     Args:
@@ -99,7 +99,7 @@ class Meter:
     def told(self) -> str:
         """How far it is, in one line.
 
-        >>> Meter().told()
+        >>> ProtectMeter().told()
         '0 done, 0 failed'
         """
         done = self.done + self.earlier

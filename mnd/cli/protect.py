@@ -17,7 +17,7 @@ from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 
 if TYPE_CHECKING:
     from ..dataset.protect import Protection
-    from .progress import Meter
+    from .progress import ProtectMeter
 
 TERMINATED = 143
 """Exit status after SIGTERM."""
@@ -56,9 +56,9 @@ def protect(
     """
     cloak, asked = cloak_settings(how), settings(ProtectSettings, where, WORDS)
     from ..dataset.protect import Protection
-    from .progress import Meter
+    from .progress import ProtectMeter
 
-    meter = Meter(as_json)
+    meter = ProtectMeter(as_json)
     try:
         run = Protection(src, dst, cloak, asked, meter)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
@@ -66,7 +66,7 @@ def protect(
     return _run(run, meter, as_json)
 
 
-def _run(run: Protection, meter: Meter, as_json: bool) -> int:
+def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
     from ..base.weights import OfflineError
     from . import terminal

@@ -307,6 +307,6 @@ def cloak(
         return type(photo)(record["output"])
     if out is not None:
         raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
-    opened, back = inputs.opened(photo)
-    pixels, _ = Cloaker(settings, progress).picture(opened)
+    as_photo, back = inputs.as_photo(photo)
+    pixels, _ = Cloaker(settings, progress).picture(as_photo)
     return back(pixels)

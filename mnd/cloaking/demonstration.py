@@ -13,7 +13,7 @@ from ..base.files import PhotoError, write_atomic
 from ..base.types import Pixels, Progress
 from ..photo.difference import before_after_strip, difference_picture
 from ..photo.photo import Photo
-from .page import Row, page
+from .page import PhotoRow, page
 from .record import Record
 
 NAME = "astronaut"
@@ -60,7 +60,7 @@ def _pictures(folder: Path, record: Record, before: Pixels) -> tuple[Path, ...]:
     """What shows the change: enlarged, side by side, and as a page."""
     assert record["output"] is not None
     after = Photo.read(record["output"]).pixels
-    shown = page([Row(record, before, after)], "mnd demo: before and after")
+    shown = page([PhotoRow(record, before, after)], "mnd demo: before and after")
     strip = before_after_strip(before, after, _around(record, before))
     made = {
         f"{NAME}.difference.png": _png(difference_picture(before, after)),

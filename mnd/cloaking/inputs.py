@@ -14,13 +14,13 @@ from ..channel import to_pixels, to_tensor
 from ..photo.photo import Photo
 
 
-def opened(picture: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
+def as_photo(picture: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
     """A picture in memory as a photo, and the way back from pixels to its kind.
 
     Raises:
         ValueError: another kind, shape, type or range than described in `cloak`.
 
-    >>> photo, back = opened(np.zeros((20, 30), np.uint8))
+    >>> photo, back = as_photo(np.zeros((20, 30), np.uint8))
     >>> back(photo.pixels).shape
     (20, 30)
     """

@@ -14,7 +14,7 @@ HARDER, STEP = 1.5, 0.05
 ROOMS = {"euclidean distance": "headroom", "cosine similarity": "similarity", "logit margin": "logits"}
 """Which head-room is that of targets with this unit."""
 Level = Literal["minimum", "robust", "strong"]
-Reference = Literal["nearest", "both", "mean"]
+MovesFrom = Literal["nearest", "both", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Plan:
     """How much landmarks shake, as a share of the distance of the eyes."""
     flips: float
     """The share of looks at the mirrored face."""
-    reference: Reference
+    reference: MovesFrom
     """What a search moves away from, see `CloakSettings`."""
     draws: int
     """Ways through the channel that each step looks at, beside the saved file."""

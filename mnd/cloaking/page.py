@@ -19,7 +19,7 @@ PRIVACY = "This page contains the original photo. Do not share it: it shows the 
 
 
 @dataclass(frozen=True)
-class Row:
+class PhotoRow:
     """What the page shows of one photo.
 
     Attributes:
@@ -46,7 +46,7 @@ class Cell:
     """Ways of sharing, and whether it holds after each."""
 
 
-def page(rows: Sequence[Row], title: str) -> str:
+def page(rows: Sequence[PhotoRow], title: str) -> str:
     """One self-contained HTML page about some photos; it needs no network and no other file.
 
     **It holds the original photos**, and says so at its top: it is for the person who cloaked them alone.
@@ -54,7 +54,7 @@ def page(rows: Sequence[Row], title: str) -> str:
     Raises:
         ValueError: the pictures of a row are not two uint8 pictures of the same shape.
 
-    >>> row = Row({"input": "a<b.jpg", "error": {"kind": "no-face", "message": "no face"}})
+    >>> row = PhotoRow({"input": "a<b.jpg", "error": {"kind": "no-face", "message": "no face"}})
     >>> text = page([row], "Two & two")
     >>> "a&lt;b.jpg" in text, "Two &amp; two" in text
     (True, True)
@@ -69,7 +69,7 @@ def page(rows: Sequence[Row], title: str) -> str:
     return render("photos.html", context, __package__, styles=("photos.css",))
 
 
-def _photo(row: Row) -> dict[str, Any]:
+def _photo(row: PhotoRow) -> dict[str, Any]:
     """What the template asks for of one photo."""
     record = row.record
     good = bool(record.get("protected")) and not record.get("error")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from ..base.runtime import Device
 from ..base.types import Edges
-from .levels import PLANS, Level, Plan, Reference
+from .levels import PLANS, Level, MovesFrom, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class CloakSettings:
     """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
     flips: float | None = None
     """The share of looks at the mirrored face, 0 to 1."""
-    reference: Reference | None = None
+    reference: MovesFrom | None = None
     """What the search moves away from. nearest: every photo that is judged against. mean: the mean of those
     and of the photo itself, which photos that nobody has seen are nearest to. both: those and their mean."""
     draws: int | None = None
@@ -187,9 +187,9 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name} is {value}, expected a finite number >= 0")
-        if self.reference is not None and self.reference not in get_args(Reference):
+        if self.reference is not None and self.reference not in get_args(MovesFrom):
             raise ValueError(
-                f"reference is {self.reference!r}, expected one of {', '.join(get_args(Reference))}"
+                f"reference is {self.reference!r}, expected one of {', '.join(get_args(MovesFrom))}"
             )
         if self.jpeg is not None and not (
             _rising(self.jpeg, 1, 100) and all(isinstance(v, int) for v in self.jpeg)

@@ -28,7 +28,7 @@ _SHORT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """A row of a list that says where a picture is, or has it.
 
     Attributes:
@@ -44,14 +44,14 @@ class Row:
     wrong: str = ""
 
 
-def rows(path: Path, column: str) -> Iterator[Row]:
+def rows(path: Path, column: str) -> Iterator[ListRow]:
     """The rows of a text file (one path a line), or of a column of a CSV or Parquet file; no empty ones.
 
     Raises:
         ValueError: it has no such column, the column is none of paths nor of pictures, or it cannot be read.
         ModuleNotFoundError: Parquet needs the package pyarrow.
     """
-    readers: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+    readers: dict[str, Callable[[Path, str], Iterator[ListRow]]] = {
         ".csv": _csv, ".tsv": _csv, ".parquet": _parquet,
     }  # fmt: skip
     found = readers.get(path.suffix.lower(), _text)(path, column)
@@ -104,9 +104,9 @@ def _is_json(value: str) -> bool:
     return True
 
 
-def _row(number: int, value: str) -> Row:
+def _row(number: int, value: str) -> ListRow:
     wrong = no_path(value) if value else ""
-    return Row(number, wrong=wrong) if wrong else Row(number, value)
+    return ListRow(number, wrong=wrong) if wrong else ListRow(number, value)
 
 
 def encoding_of(path: Path) -> tuple[str, str]:
@@ -123,7 +123,7 @@ def encoding_of(path: Path) -> tuple[str, str]:
     return "utf-8-sig", "surrogateescape"
 
 
-def _text(path: Path, column: str) -> Iterator[Row]:
+def _text(path: Path, column: str) -> Iterator[ListRow]:
     del column
     encoding, errors = encoding_of(path)
     with path.open(encoding=encoding, errors=errors, newline="\n") as file:
@@ -131,7 +131,7 @@ def _text(path: Path, column: str) -> Iterator[Row]:
             yield _row(number, line.rstrip("\r\n"))
 
 
-def _csv(path: Path, column: str) -> Iterator[Row]:
+def _csv(path: Path, column: str) -> Iterator[ListRow]:
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))  # captions can be long
     encoding, errors = encoding_of(path)
     with path.open(encoding=encoding, errors=errors, newline="") as file:
@@ -144,7 +144,7 @@ def _csv(path: Path, column: str) -> Iterator[Row]:
             raise ValueError(f"{path}: no readable table ({error})") from error
 
 
-def _parquet(path: Path, column: str) -> Iterator[Row]:
+def _parquet(path: Path, column: str) -> Iterator[ListRow]:
     with opened(path, column) as file:
         pictures = _holds_pictures(path, column, file.schema_arrow.field(column).type)
         number = 0
@@ -213,14 +213,14 @@ def _is_binary(types: Any, kind: Any) -> bool:
     return any(getattr(types, name)(kind) for name in checks if hasattr(types, name))
 
 
-def _held(number: int, value: Any) -> Row:
+def _held(number: int, value: Any) -> ListRow:
     """A row of a column of pictures: bytes, or a struct of `bytes` and `path`; one of them may be missing."""
     name = ""
     if isinstance(value, dict):
         name, value = value.get("path") or "", value.get("bytes")
     if value:
-        return Row(number, name if isinstance(name, str) else "", bytes(value[:16]))
-    return _row(number, name) if isinstance(name, str) else Row(number)
+        return ListRow(number, name if isinstance(name, str) else "", bytes(value[:16]))
+    return _row(number, name) if isinstance(name, str) else ListRow(number)
 
 
 def _check_column(path: Path, column: str, there: list[str]) -> None:

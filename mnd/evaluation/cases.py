@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..attacks.problem import Margin as MarginOf
-from ..attacks.problem import Problem
+from ..attacks.problem import MarginOf, Problem
 from ..base.runtime import pick_device
 from ..base.types import Pixels
 from ..channel import straight_through, to_pixels, to_tensor
@@ -40,7 +39,7 @@ LOGIT = 1.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What targets and judges say of a file: distance, similarity or logit margin, each in its unit."""
 
     margins: tuple[Margin, ...]
@@ -77,15 +76,15 @@ class Case:
     settings: EvaluationSettings
 
     @cached_property
-    def clean(self) -> Verdict:
+    def clean(self) -> Judgement:
         """Of the picture as it is."""
         return self.verdict(self.pixels)
 
-    def verdict(self, pixels: Pixels) -> Verdict:
+    def verdict(self, pixels: Pixels) -> Judgement:
         """What everybody says of a version of the picture; a face is looked for again."""
         scores = self.subject.scores(pixels, self.detector, pixels.shape[1] / self.pixels.shape[1])
         cards = [t.card for t in self.subject.targets]
-        return Verdict(tuple(map(Margin.of, cards, scores)), self.attacked)
+        return Judgement(tuple(map(Margin.of, cards, scores)), self.attacked)
 
     @cached_property
     def place(self) -> tuple[Area, Tensor]:

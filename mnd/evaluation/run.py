@@ -24,7 +24,7 @@ from ..base.types import Pixels, Progress, nobody
 from ..channel import to_pixels
 from ..targets import registry
 from . import saved
-from .cases import Bench, Case, Verdict
+from .cases import Bench, Case, Judgement
 from .measures import brief, measures
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
@@ -176,7 +176,7 @@ class Evaluation:
         pixels = case.pasted(image)
         return saved.write(self.out / path, pixels, self.settings.form, self.settings.quality), costs
 
-    def _verdicts(self, case: Case, shown: Pixels, verdict: Verdict) -> Line:
+    def _verdicts(self, case: Case, shown: Pixels, verdict: Judgement) -> Line:
         scores = {
             after.target: {
                 "unit": after.unit, "threshold": after.threshold,

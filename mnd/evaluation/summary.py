@@ -74,7 +74,7 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Outcome:
     """One attack on one target.
 
     Attributes:
@@ -179,7 +179,7 @@ def wilson(successes: int, pictures: int) -> Estimate:
     return Estimate(share, min(share, max(0.0, low)), max(share, min(1.0, high)), pictures)
 
 
-def summarise(rows: Sequence[Row]) -> list[Summary]:
+def summarise(rows: Sequence[Row]) -> list[Outcome]:
     """Every attack and target of `rows`; targets by name, in each MND first and the others by name.
 
     The order of `rows` does not matter: an interrupted run that was resumed gives the same figures.
@@ -196,11 +196,11 @@ def summarise(rows: Sequence[Row]) -> list[Summary]:
     ]
 
 
-def _summary(attack: str, target: str, rows: Sequence[Row], ours: Sequence[Row]) -> Summary:
+def _summary(attack: str, target: str, rows: Sequence[Row], ours: Sequence[Row]) -> Outcome:
     successes = [row for row in rows if row.success]
     names = [measure.name for measure in (*MEASURES, *COSTS)]
     peaks = [peak for row in rows if (peak := row.value("peak_mb")) is not None]
-    return Summary(
+    return Outcome(
         attack=attack,
         target=target,
         pictures=len(rows),
@@ -256,7 +256,7 @@ def _shares(rows: Sequence[Row], verdicts: Callable[[Row], Mapping[str, bool]]) 
     return found
 
 
-def write_summary(path: Path, summaries: Sequence[Summary]) -> Path:
+def write_summary(path: Path, summaries: Sequence[Outcome]) -> Path:
     """Write `summary.csv`: a line an attack and target, an empty cell where nothing is known.
 
     Raises:
@@ -270,7 +270,7 @@ def write_summary(path: Path, summaries: Sequence[Summary]) -> Path:
     return write_atomic(path, text.getvalue().encode("utf-8"), overwrite=True)
 
 
-def figures(summaries: Sequence[Summary]) -> list[dict[str, float | str | None]]:
+def figures(summaries: Sequence[Outcome]) -> list[dict[str, float | str | None]]:
     """The lines of `summary.csv` as objects; `None` where nothing is known."""
     head, lines = _table(summaries)
     return [{name: _figure_of(line.get(name, "")) for name in head} for line in lines]
@@ -283,7 +283,7 @@ def _figure_of(cell: str) -> float | str | None:
         return cell
 
 
-def _table(summaries: Sequence[Summary]) -> tuple[list[str], list[dict[str, str]]]:
+def _table(summaries: Sequence[Outcome]) -> tuple[list[str], list[dict[str, str]]]:
     """Every line gets every column, also that of a judge which only one target has."""
     lines = [_cells(summary) for summary in summaries]
     return sorted({name for line in lines for name in line}, key=_column), lines
@@ -301,7 +301,7 @@ _ENDS = ("", "_low", "_high", "_all", "_minus_mnd", "_minus_mnd_low", "_minus_mn
 _COST_COLUMNS = (*(f"{cost.name}{end}" for cost in COSTS for end in ("", "_all", "_tried")), "peak_mb")
 
 
-def _cells(summary: Summary) -> dict[str, str]:
+def _cells(summary: Outcome) -> dict[str, str]:
     cells: dict[str, str] = {
         "attack": summary.attack,
         "target": summary.target,

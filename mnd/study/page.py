@@ -14,7 +14,7 @@ ANSWERS = "rating-answers-1"
 
 
 @dataclass(frozen=True)
-class Shown:
+class Presentation:
     """What the page knows of a trial: opaque ids, and the size in pixels.
 
     Attributes:
@@ -33,14 +33,14 @@ class Shown:
 
 def page(
     study: str,
-    trials: Sequence[Shown],
-    training: Sequence[Shown],
+    trials: Sequence[Presentation],
+    training: Sequence[Presentation],
     assets: Mapping[str, str],
     settings: StudySettings,
 ) -> str:
     """The page as text: `study` is its id, `assets` has the data URI of each picture.
 
-    >>> text = page("1f", [Shown("aa", "bb", "cc", "dd", 8, 8)], [], {"cc": "data:,", "dd": "data:,"},
+    >>> text = page("1f", [Presentation("aa", "bb", "cc", "dd", 8, 8)], [], {"cc": "data:,", "dd": "data:,"},
     ...     StudySettings())
     >>> "connect-src" in text, "default-src 'none'" in text
     (False, True)
@@ -61,10 +61,10 @@ def page(
 
 
 def _data(
-    study: str, trials: Sequence[Shown], training: Sequence[Shown], settings: StudySettings
+    study: str, trials: Sequence[Presentation], training: Sequence[Presentation], settings: StudySettings
 ) -> dict[str, Any]:
-    def told(shown: Shown) -> dict[str, Any]:
-        return {name: getattr(shown, name) for name in Shown.__dataclass_fields__}
+    def told(shown: Presentation) -> dict[str, Any]:
+        return {name: getattr(shown, name) for name in Presentation.__dataclass_fields__}
 
     return {
         "format": ANSWERS,

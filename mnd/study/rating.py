@@ -84,11 +84,11 @@ def _page(
     report: Path, made: Design, settings: StudySettings, names: Names
 ) -> tuple[str, dict[str, tuple[int, ...]]]:
     """The page, and the window that is shown of each content."""
-    from .page import Shown, page
+    from .page import Presentation, page
 
     assets: dict[str, str] = {}
     windows: dict[str, tuple[int, ...]] = {}
-    shown: dict[str, Shown] = {}
+    shown: dict[str, Presentation] = {}
     size = 0
     trials = (*made.trials, *made.training)
     for content in dict.fromkeys(trial.content for trial in trials):
@@ -99,7 +99,7 @@ def _page(
             windows[content] = window
             if trial is not None:
                 wide, high = window[2] - window[0], window[3] - window[1]
-                shown[trial.id] = Shown(trial.id, content, names("clean", content), asset, wide, high)
+                shown[trial.id] = Presentation(trial.id, content, names("clean", content), asset, wide, high)
         if size > settings.megabytes * MEGABYTE:
             raise ValueError(
                 f"the page has over {size / MEGABYTE:.0f} MB, expected at most {settings.megabytes:g}: "

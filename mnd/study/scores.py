@@ -14,7 +14,7 @@ from typing import Any
 from ..base.files import write_atomic
 from ..evaluation.report.opinions import FORMAT, HIDDEN, MOS_JSON, joined
 from .answers import Answers, Key, read_answers, read_key
-from .screening import Grades, Mean, Verdict, mean_of, screen
+from .screening import Grades, Mean, Screened, mean_of, screen
 
 MOS_CSV, PICTURES_CSV = "mos.csv", "mos_pictures.csv"
 __all__ = ["Score", "Scores", "joined", "score", "scores_of", "write"]
@@ -188,7 +188,7 @@ def _score(
 
 
 def _observer(
-    key: Key, answers: Answers, verdict: Verdict, hidden_grade: int, hidden_share: float
+    key: Key, answers: Answers, verdict: Screened, hidden_grade: int, hidden_share: float
 ) -> Observer:
     hidden = [grade for name, grade in answers.grades.items() if key.trials[name]["kind"] == "hidden"]
     low = sum(grade < hidden_grade for grade in hidden) / len(hidden) if hidden else None

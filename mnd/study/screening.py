@@ -25,7 +25,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Screened:
     """How often an observer was far above the others (`p`) or below (`q`), and whether that is too odd."""
 
     presentations: int
@@ -77,7 +77,7 @@ def kurtosis(values: Sequence[float]) -> float | None:
     return m4 / m2**2 if m2 > 0 else None
 
 
-def screen(grades: Grades) -> dict[str, Verdict]:
+def screen(grades: Grades) -> dict[str, Screened]:
     """Which observers are so erratic that their grades should not count.
 
     Over all observers, each presentation has a mean `u`, a deviation `S` and a kurtosis `beta2`. Its grades
@@ -120,7 +120,7 @@ def _far(given: Mapping[str, float]) -> dict[str, int]:
     return {name: 1 if off > 0 else -1 for name, off in far.items()}
 
 
-def _verdict(count: int, p: int, q: int) -> Verdict:
+def _verdict(count: int, p: int, q: int) -> Screened:
     far = p + q
     rejected = far > OFTEN * count and abs(p - q) < BALANCED * far
-    return Verdict(count, p, q, rejected)
+    return Screened(count, p, q, rejected)

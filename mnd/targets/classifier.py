@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..losses.adversarial import logit_margin
 from .card import TargetCard
-from .frozen import FrozenNetwork, check_images
+from .frozen import FrozenNetwork, check_batch
 from .target import Reference
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -79,7 +79,7 @@ class Classifier(FrozenNetwork):
         Raises:
             ValueError: images have another shape.
         """
-        check_images(images)
+        check_batch(images)
         return self._out(self.preprocess(images))
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..losses.adversarial import distance_margin, similarity_margin
 from .alignment import boxes, fit, warp
 from .card import TargetCard
-from .frozen import FrozenNetwork, check_images
+from .frozen import FrozenNetwork, check_batch
 from .looks import ALIGNED, LOOKS, USUAL, Look, seen
 from .target import Reference
 
@@ -95,7 +95,7 @@ class FaceTarget(FrozenNetwork):
         Raises:
             ValueError: images or faces have another shape, or their numbers do not go together.
         """
-        check_images(images)
+        check_batch(images)
         if len(images) != len(faces) and 1 not in (len(images), len(faces)):
             raise ValueError(
                 f"got {len(images)} images and {len(faces)} faces, expected as many, or one of either"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .card import TargetCard
 
 
-def check_images(images: Tensor) -> None:
+def check_batch(images: Tensor) -> None:
     """Refuse what is no batch of pictures.
 
     Raises:

@@ -20,7 +20,7 @@ from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .face import FaceTarget
 from .looks import LOOKS
-from .registry import Entry, nearest, register_family
+from .registry import Entry, did_you_mean, register_family
 from .target import Target
 
 State = dict[str, Tensor]
@@ -63,7 +63,7 @@ def _timm(name: str, state: State) -> nn.Module:
             f"architecture 'timm:{name}' needs the package timm: pip install 'mnd[timm]'"
         ) from error
     if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}{nearest(name, timm.list_models())}")
+        raise ValueError(f"timm has no model {name!r}{did_you_mean(name, timm.list_models())}")
     return _sized(partial(timm.create_model, name, pretrained=False), state)
 
 
@@ -71,7 +71,7 @@ def _torchvision(name: str, state: State) -> nn.Module:
     from torchvision import models
 
     if name not in (known := models.list_models(module=models)):
-        raise ValueError(f"torchvision has no model {name!r}{nearest(name, known)}")
+        raise ValueError(f"torchvision has no model {name!r}{did_you_mean(name, known)}")
     return _sized(partial(models.get_model, name, weights=None), state)
 
 
@@ -112,7 +112,7 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         raise ValueError(f"card {path}: holds {type(data).__name__}, expected an object")
     for name in data:
         if name not in ALLOWED:
-            raise ValueError(f"card {path}: unknown field {_shown(name)}{nearest(name, ALLOWED)}")
+            raise ValueError(f"card {path}: unknown field {_shown(name)}{did_you_mean(name, ALLOWED)}")
     if missing := [name for name in REQUIRED if data.get(name) is None]:
         raise ValueError(f"card {path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
     for name in data:

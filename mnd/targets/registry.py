@@ -88,10 +88,10 @@ def _import_families() -> None:
         importlib.import_module(f".{module}", __package__)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message: the names that look most like `name`.
 
-    >>> nearest("dlip", ["dlib", "facenet-casia"])
+    >>> did_you_mean("dlip", ["dlib", "facenet-casia"])
     '; did you mean dlib?'
     """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
@@ -122,7 +122,7 @@ def find(name: str) -> Entry:
         raise ValueError(f"unknown target {name!r}; did you mean card:{name}?")
     known = names()
     hint = (
-        nearest(name, known)
+        did_you_mean(name, known)
         or f"; there are {', '.join(sorted(_ENTRIES))}, torchvision:NAME and card:PATH.json"
     )
     raise ValueError(f"unknown target {name!r}{hint}")

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.weights import read_state, torchvision_file
 from .card import TargetCard
 from .classifier import Classifier, Interpolation, Preprocess
-from .registry import Entry, nearest, register_family
+from .registry import Entry, did_you_mean, register_family
 from .target import Target
 
 
@@ -25,7 +25,7 @@ def _default(name: str) -> Any:
     import torchvision.models as models
 
     if name not in (known := names()):
-        raise ValueError(f"torchvision has no classifier {name!r}{nearest(name, known)}")
+        raise ValueError(f"torchvision has no classifier {name!r}{did_you_mean(name, known)}")
     return models.get_model_weights(name).DEFAULT
 
 

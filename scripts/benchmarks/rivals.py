@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mnd import attacks
-from mnd.attacks.problem import Margin, Problem
+from mnd.attacks.problem import MarginOf, Problem
 from mnd.channel import to_pixels, to_tensor
 from mnd.cloaking.crops import area_of, groups
 from mnd.cloaking.eot import Views
@@ -84,9 +84,9 @@ def attacked(
 
 def _margins(
     group: list[Subject], box: tuple[int, int, int, int], settings: CloakSettings, x: Tensor, diversity: bool
-) -> tuple[tuple[Margin, ...], tuple[float, ...]]:
+) -> tuple[tuple[MarginOf, ...], tuple[float, ...]]:
     """A margin for each target of each subject, and the thresholds that they are shares of."""
-    margins: list[Margin] = []
+    margins: list[MarginOf] = []
     scales: list[float] = []
     for view in Views(group, box, settings.plan, x, lambda y: y, settings.seed).views:
         assert isinstance(view.target, FaceTarget)

@@ -165,10 +165,10 @@ def test_a_second_run_is_refused_while_the_first_works(src: Path, tmp_path: Path
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
-    from mnd.cli.progress import Meter
+    from mnd.cli.progress import ProtectMeter
 
     now = 0.0
-    meter = Meter(every=30.0, clock=lambda: now)
+    meter = ProtectMeter(every=30.0, clock=lambda: now)
     meter.total = 100
     record = {"status": "protected", "protected": True, "seconds": 1.0, "quality": {"ssim": 0.99}}
     for _ in range(25):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from mnd.cloaking.inputs import opened
+from mnd.cloaking.inputs import as_photo
 
 PIXELS = data.astronaut()[:60, 150:230]
 GREY = data.camera()[:50, :70]
@@ -16,7 +16,7 @@ GREY = data.camera()[:50, :70]
 
 @pytest.mark.parametrize("picture", [PIXELS, GREY, PIXELS[::2, ::3]])
 def test_array(picture):
-    photo, back = opened(picture)
+    photo, back = as_photo(picture)
     out = back(photo.pixels)
     assert isinstance(out, np.ndarray)
     assert out.dtype == np.uint8
@@ -31,7 +31,7 @@ def test_array(picture):
 def test_tensor(dtype, batch):
     tensor = torch.from_numpy(PIXELS.copy()).permute(2, 0, 1).to(dtype) / 255
     tensor = tensor[None] if batch else tensor
-    photo, back = opened(tensor)
+    photo, back = as_photo(tensor)
     assert np.array_equal(photo.pixels, PIXELS)
     out = back(photo.pixels)
     assert out.dtype == dtype
@@ -44,7 +44,7 @@ def test_image(mode):
     image = Image.fromarray(PIXELS).convert(mode)
     if mode.endswith("A"):
         image.putalpha(Image.fromarray(PIXELS[..., 0]))
-    photo, back = opened(image)
+    photo, back = as_photo(image)
     out = back(photo.pixels)
     assert isinstance(out, Image.Image)
     assert out.mode == mode
@@ -54,7 +54,7 @@ def test_image(mode):
 def test_palette_image_comes_back_in_colour():
     """A palette cannot hold what changed."""
     image = Image.fromarray(PIXELS).quantize(32)
-    photo, back = opened(image)
+    photo, back = as_photo(image)
     out = back(photo.pixels)
     assert out.mode == "RGB"
     assert np.array_equal(np.asarray(out), np.asarray(image.convert("RGB")))
@@ -62,7 +62,7 @@ def test_palette_image_comes_back_in_colour():
 
 def test_grey_pixels_in_an_rgb_image_stay_rgb():
     image = Image.fromarray(GREY).convert("RGB")
-    photo, back = opened(image)
+    photo, back = as_photo(image)
     assert photo.grey
     assert back(photo.pixels).mode == "RGB"
 
@@ -85,10 +85,10 @@ def test_grey_pixels_in_an_rgb_image_stay_rgb():
 )
 def test_refused(picture, message):
     with pytest.raises(ValueError, match=message):
-        opened(picture)
+        as_photo(picture)
 
 
 @pytest.mark.parametrize("picture", [np.zeros((0, 5, 3), np.uint8), torch.zeros(3, 0, 5)])
 def test_a_picture_without_pixels(picture):
     with pytest.raises(ValueError, match="expected"):
-        opened(picture)
+        as_photo(picture)

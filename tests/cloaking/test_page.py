@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnd.cloaking.page import Row, page
+from mnd.cloaking.page import PhotoRow, page
 from mnd.photo.difference import difference_picture
 from tests.helpers.html import Reader
 
@@ -44,11 +44,11 @@ def pictures(height: int = 48, width: int = 64, most: int = 3) -> tuple[np.ndarr
 def test_pictures_of_two_sizes_are_refused() -> None:
     before, _ = pictures()
     with pytest.raises(ValueError, match="expected the same shape"):
-        page([Row(record(), before, before[:, 1:])], "x")
+        page([PhotoRow(record(), before, before[:, 1:])], "x")
 
 
 def test_page_holds_the_figures() -> None:
-    reader = Reader(page([Row(record(), *pictures())], "Holiday"))
+    reader = Reader(page([PhotoRow(record(), *pictures())], "Holiday"))
     names = ("Holiday", "a.jpg", "a.cloaked.jpg", "dlib", "jpeg75")
     figures = ("0.660", "0.600", "yes", "47.1 dB", "0.9961", "40.2 dB")
     for word in names + figures:
@@ -58,7 +58,7 @@ def test_page_holds_the_figures() -> None:
 
 
 def test_page_warns_before_anything_else() -> None:
-    text = page([Row(record(), *pictures())], "x")
+    text = page([PhotoRow(record(), *pictures())], "x")
     words = Reader(text).words.split("x ", 1)[1]
     assert words.lstrip().startswith("Private.")
     assert "Do not share" in words[:100]
@@ -66,7 +66,7 @@ def test_page_warns_before_anything_else() -> None:
 
 
 def test_page_needs_nothing_else() -> None:
-    text = page([Row(record(), *pictures())], "x")
+    text = page([PhotoRow(record(), *pictures())], "x")
     own = re.sub(r'"data:image/[a-z]+;base64,[A-Za-z0-9+/=]+"', "", text)
     assert not re.search(r"https?:|//|@import|url\(", own)
     for tag, attributes in Reader(text).seen:
@@ -76,7 +76,7 @@ def test_page_needs_nothing_else() -> None:
 
 
 def test_only_our_script_runs() -> None:
-    text = page([Row(record(), *pictures())], "x")
+    text = page([PhotoRow(record(), *pictures())], "x")
     [policy] = [a["content"] or "" for _, a in Reader(text).seen if a.get("http-equiv")]
     [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     coded = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -86,7 +86,9 @@ def test_only_our_script_runs() -> None:
 
 def test_small_pictures_are_shown_to_the_bit() -> None:
     before, after = pictures()
-    sources = [a["src"] for tag, a in Reader(page([Row(record(), before, after)], "x")).seen if tag == "img"]
+    sources = [
+        a["src"] for tag, a in Reader(page([PhotoRow(record(), before, after)], "x")).seen if tag == "img"
+    ]
     shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(s.split(",")[1])))) for s in sources if s]
     for seen, wanted in zip(shown, (after, before, difference_picture(before, after)), strict=True):
         assert np.array_equal(seen, wanted)
@@ -94,7 +96,7 @@ def test_small_pictures_are_shown_to_the_bit() -> None:
 
 def test_large_pictures_are_reduced() -> None:
     before = np.full((1800, 2400, 3), 90, np.uint8)
-    text = page([Row(record(), before, before)], "x")
+    text = page([PhotoRow(record(), before, before)], "x")
     assert "Shown at 50 %" in text
     assert len(text) < 300_000
 
@@ -106,7 +108,7 @@ def test_no_name_is_believed(name: str) -> None:
     row["regions"] = [
         {"kind": evil, "targets": {evil: {"unit": evil, "fooled": False, "channel": {evil: True}}}}
     ]
-    text = page([Row(row)], evil)
+    text = page([PhotoRow(row)], evil)
     assert text.count("<script") == 1  # ours
     assert sum(tag == "script" for tag, _ in Reader(text).seen) == 1
 
@@ -114,7 +116,7 @@ def test_no_name_is_believed(name: str) -> None:
 def test_a_failed_photo_has_its_row() -> None:
     error = {"kind": "no-face", "message": "found no face: use --box"}
     failed = {"input": "b.jpg", "output": None, "protected": False, "error": error}
-    reader = Reader(page([Row(record(), *pictures()), Row(failed)], "x"))
+    reader = Reader(page([PhotoRow(record(), *pictures()), PhotoRow(failed)], "x"))
     for word in ("b.jpg", "failed", "found no face: use --box", "no-face", "2 photos, 1 protected"):
         assert word in reader.words
     assert sum(tag == "article" for tag, _ in reader.seen) == 2
@@ -122,7 +124,7 @@ def test_a_failed_photo_has_its_row() -> None:
 
 def test_what_is_not_known_is_a_dash() -> None:
     row = record(quality={"psnr": float("inf"), "ssim": None})
-    words = Reader(page([Row(row)], "x")).words
+    words = Reader(page([PhotoRow(row)], "x")).words
     assert "∞ dB" in words
     assert "–" in words
 

@@ -23,7 +23,7 @@ from mnd.evaluation.report.plots import inline
 from mnd.evaluation.report.tables import equal_success_table, mos_table, quality_table
 from mnd.evaluation.report.verdicts import sentences, verdicts
 from mnd.evaluation.results import MEASURES, Row, by_target, read_results
-from mnd.evaluation.summary import Summary, summarise
+from mnd.evaluation.summary import Outcome, summarise
 from mnd.photo.difference import difference_picture
 from tests.helpers.evaluations import ATTACKS, TARGETS, make_report, run_card, write_lines
 from tests.helpers.html import Reader
@@ -137,7 +137,7 @@ def test_tables_hold_the_means(folder: Path, page: Reader) -> None:
             assert f"{mean:.{measure.digits}f}" in page.words
 
 
-def summaries_of(**values: list[float | None]) -> tuple[list[Summary], dict[str, dict[str, Curve]]]:
+def summaries_of(**values: list[float | None]) -> tuple[list[Outcome], dict[str, dict[str, Curve]]]:
     """SSIMULACRA2 of each picture; `None`: not fooled."""
     from mnd.evaluation.curves import curve
 

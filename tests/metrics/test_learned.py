@@ -51,7 +51,7 @@ def test_they_stand_in_the_page_and_on_the_terminal(pair):
     from mnd.cloaking import page as pages
 
     told = quality(*pair, [(10, 10, 120, 120)]).as_json()
-    page = pages.page([pages.Row({"input": "a.jpg", "quality": told})], "x")
+    page = pages.page([pages.PhotoRow({"input": "a.jpg", "quality": told})], "x")
     line = terminal._fidelity(told["regions"][0])
     for distance in told["regions"][0]["learned"]:
         named = f"({distance['trunk']}, version {distance['version']})"

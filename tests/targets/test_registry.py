@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mnd.base.files import sha256_of
-from mnd.targets import margin, registry
+from mnd.targets import registry
+from mnd.targets.margin import Margin
 from mnd.targets.mobilefacenet import MobileFaceNet
 from mnd.targets.target import Target
 
@@ -252,23 +253,18 @@ def test_card_with_its_real_sum(shared, tmp_path):
         registry.load(f"card:{tmp_path / 'mobilefacenet-ms1m.json'}")
 
 
-def test_ensemble_has_one_margin_a_target(tmp_path, noise):
+def test_margins_of_several_targets_have_their_own_units(tmp_path, noise):
     name = write(tmp_path, MobileFaceNet(64).state_dict())
     targets = registry.load_all([name, "dlib", "efficientnet-lite0"], offline=True)
     x = noise(250, 250).requires_grad_()
-    references = margin.refer(targets, x, MARKS)
-    margins = margin.margins(targets, x, references)
+    references = [target.refer(x, MARKS) for target in targets]
+    margins = [t.margin(x, r) for t, r in zip(targets, references, strict=True)]
     assert [m.shape for m in margins] == [(1,)] * 3
     torch.autograd.grad(sum(m.sum() for m in margins), x)
-    (row,) = margin.measure(targets, x, references)
-    assert [m.target for m in row] == ["mine", "dlib", "efficientnet-lite0"]
-    assert [m.unit for m in row] == ["cosine similarity", "euclidean distance", "logit margin"]
-    assert [m.threshold for m in row] == [0.33, 0.6, 0.0]
-    assert not any(m.fooled for m in row)
-    assert [m.margin for m in row] == pytest.approx([m.item() for m in margins], abs=1e-5)
-
-
-def test_ensemble_without_its_references(noise):
-    targets = registry.load_all(["dlib"], offline=True)
-    with pytest.raises(ValueError, match="1 targets and 0 references"):
-        margin.margins(targets, noise(64, 64), [])
+    scores = [float(t.score(x, r)) for t, r in zip(targets, references, strict=True)]
+    told = [Margin.of(t.card, score) for t, score in zip(targets, scores, strict=True)]
+    assert [m.target for m in told] == ["mine", "dlib", "efficientnet-lite0"]
+    assert [m.unit for m in told] == ["cosine similarity", "euclidean distance", "logit margin"]
+    assert [m.threshold for m in told] == [0.33, 0.6, 0.0]
+    assert not any(m.fooled for m in told)
+    assert [m.margin for m in told] == pytest.approx([m.item() for m in margins], abs=1e-5)

@@ -32,7 +32,7 @@ _AROUND = 0.15
 
 
 @dataclass(frozen=True)
-class Shown:
+class Example:
     """One photo, or the part of it where it was changed most.
 
     Attributes:
@@ -67,7 +67,7 @@ def least_ssim(quality: Mapping[str, Any]) -> float | None:
     return min((value for value in known if value is not None), default=quality.get("ssim"))
 
 
-def shown(dst: Path, lines: Sequence[Line], source: Source | None) -> list[Shown]:
+def shown(dst: Path, lines: Sequence[Line], source: Source | None) -> list[Example]:
     """The pictures of some lines, in their order.
 
     Args:
@@ -105,7 +105,7 @@ def _members(shard: Shard) -> list[Any]:
         return []  # its photos are said to be missing
 
 
-def _shown(dst: Path, line: Line, item: Item | None, originals: bool) -> Shown:
+def _shown(dst: Path, line: Line, item: Item | None, originals: bool) -> Example:
     link = "./" + quote(os.fsencode(line["output"])) if (dst / line["output"]).is_file() else ""
     facts = _facts(line)
     try:
@@ -113,16 +113,16 @@ def _shown(dst: Path, line: Line, item: Item | None, originals: bool) -> Shown:
         part = _part(line, after)
         cut = data_uri(after[part])
         if not originals:
-            return Shown(line["input"], facts, cut, link=link)
+            return Example(line["input"], facts, cut, link=link)
         if item is None:
             raise ValueError("the photo is not in the source any more")
         before = _pixels(item.read()[0], line["input_sha256"], "photo")
         gain = difference_gain(before[part], after[part])
         difference = difference_picture(before[part], after[part], gain)
         pictures = cut, data_uri(before[part]), data_uri(difference)
-        return Shown(line["input"], facts, *pictures, gain=gain, link=link)
+        return Example(line["input"], facts, *pictures, gain=gain, link=link)
     except (ValueError, OSError) as error:
-        return Shown(line["input"], facts, link=link, missing=str(error))
+        return Example(line["input"], facts, link=link, missing=str(error))
 
 
 def _result(dst: Path, line: Line) -> bytes:

@@ -20,7 +20,7 @@ from ...photo.walking import said as in_words
 from ..lines import Line
 from ..manifest import Index, manifests
 from ..sources import Source
-from .examples import Shown, least_ssim, shown
+from .examples import Example, least_ssim, shown
 from .histogram import Histogram, Spread
 
 REPORT = "report.html"
@@ -55,7 +55,7 @@ _MEASURES = {
 
 
 @dataclass
-class Margins:
+class TargetMargins:
     """What one target says of all results."""
 
     name: str
@@ -89,7 +89,7 @@ class Tally:
         self.kinds: Counter[str] = Counter()
         """Failures by kind."""
         self.spreads = {name: Spread() for name in _MEASURES}
-        self.margins: dict[tuple[str, str, float], Margins] = {}
+        self.margins: dict[tuple[str, str, float], TargetMargins] = {}
         self.unchanged = 0
         """Results that are equal to the photo, whose PSNR is infinite."""
         self.worst: list[tuple[float, str, Line]] = []
@@ -133,7 +133,7 @@ class Tally:
     def _judged(self, name: str, told: Mapping[str, Any]) -> None:
         key = name, told["unit"], told["threshold"]
         if key not in self.margins:
-            self.margins[key] = Margins(*key)
+            self.margins[key] = TargetMargins(*key)
         found = self.margins[key]
         found.spread.add(told["after"])
         found.recognised += not told["fooled"]
@@ -206,7 +206,7 @@ def remove_private(dst: Path) -> bool:
     return private
 
 
-def _context(found: Tally, index: Index, paths: list[Path], worst: list[Shown]) -> dict[str, Any]:
+def _context(found: Tally, index: Index, paths: list[Path], worst: list[Example]) -> dict[str, Any]:
     header = index.header or {}
     return {
         "sentences": sentences(found),

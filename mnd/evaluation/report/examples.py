@@ -33,7 +33,7 @@ _TOLD = ("ssimulacra2", "butteraugli", "ssim", "psnr")
 
 
 @dataclass(frozen=True)
-class Shown:
+class Attempt:
     """What one attack made of a picture.
 
     Attributes:
@@ -72,7 +72,7 @@ class Example:
     size: tuple[int, int]
     scale: float
     gain: int
-    shown: tuple[Shown, ...]
+    shown: tuple[Attempt, ...]
 
     @property
     def weight(self) -> int:
@@ -187,16 +187,16 @@ def _gain(before: Pixels, after: Sequence[Pixels]) -> int:
 
 def _shown(
     name: str, row: Row, before: Pixels, after: Pixels | None, gain: int, scale: float, titles: Titles
-) -> Shown:
+) -> Attempt:
     title, ours = titles.get(name, name), name == OURS
     if after is None or row.path is None:
         if row.error is not None:
             missing = f"The attack broke down: {row.error.get('kind')}: {row.error.get('message')}"
         else:
             missing = "The saved picture is no longer there."
-        return Shown(title, row.success, ours, (), missing=missing)
+        return Attempt(title, row.success, ours, (), missing=missing)
     difference = difference_picture(before, after, gain)
-    return Shown(
+    return Attempt(
         title,
         row.success,
         ours,

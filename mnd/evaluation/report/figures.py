@@ -17,7 +17,7 @@ import numpy as np
 
 from ..curves import Curve
 from ..results import Measure, attack_order, is_ours
-from ..summary import Summary
+from ..summary import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -173,7 +173,7 @@ def _places(points: int) -> list[int]:
     return sorted({round(1 + part * (points - 3) / 6) for part in range(1, 6)}) if points > 3 else [1]
 
 
-def means_plot(summaries: Sequence[Summary], measures: Sequence[Measure], titles: Mapping[str, str]) -> bytes:
+def means_plot(summaries: Sequence[Outcome], measures: Sequence[Measure], titles: Mapping[str, str]) -> bytes:
     """Means over the successes with their 95 % intervals on one target, a panel a measure. SVG, in UTF-8.
 
     Raises:
@@ -195,7 +195,7 @@ def means_plot(summaries: Sequence[Summary], measures: Sequence[Measure], titles
         return _svg(figure)
 
 
-def _panel(axes: Axes, summaries: Sequence[Summary], measure: Measure, titles: Mapping[str, str]) -> None:
+def _panel(axes: Axes, summaries: Sequence[Outcome], measure: Measure, titles: Mapping[str, str]) -> None:
     look = styles([summary.attack for summary in summaries])
     for row, summary in enumerate(summaries):
         found = summary.quality[measure.name]

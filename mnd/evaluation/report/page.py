@@ -16,14 +16,14 @@ from ...base.files import write_atomic
 from ...base.html import pairs, render, text
 from ..curves import curve
 from ..results import MEASURES, RESULTS, RUN, Row, attack_order, by_target, read_results, read_run
-from ..summary import Summary, summarise, write_summary
+from ..summary import Outcome, summarise, write_summary
 from .examples import Example, examples
 from .plots import Plots, slugs, write_plots
 from .tables import (
     Cell,
     Curves,
     Head,
-    Scores,
+    Opinions,
     Table,
     Titles,
     equal_quality_table,
@@ -71,7 +71,7 @@ class Report:
 
     path: Path
     rows: Sequence[Row]
-    summaries: Sequence[Summary]
+    summaries: Sequence[Outcome]
 
 
 def write_report(folder: Path) -> Path:
@@ -106,7 +106,7 @@ def _titles(run: Mapping[str, Any]) -> Titles:
 
 
 def _sections(
-    folder: Path, rows: Sequence[Row], summaries: Sequence[Summary], titles: Titles
+    folder: Path, rows: Sequence[Row], summaries: Sequence[Outcome], titles: Titles
 ) -> list[Section]:
     targets = by_target(rows)
     shown = examples(folder, targets, titles)
@@ -122,9 +122,9 @@ def _section(
     target: str,
     slug: str,
     attacks: Mapping[str, Sequence[Row]],
-    summaries: Sequence[Summary],
+    summaries: Sequence[Outcome],
     titles: Titles,
-    scores: Scores,
+    scores: Opinions,
     shown: Sequence[Example],
 ) -> Section:
     here = [summary for summary in summaries if summary.target == target]
@@ -153,7 +153,7 @@ def _section(
 
 
 def _plots(
-    folder: Path, slug: str, summaries: Sequence[Summary], curves: Curves, titles: Titles
+    folder: Path, slug: str, summaries: Sequence[Outcome], curves: Curves, titles: Titles
 ) -> Plots | None:
     """`None` where matplotlib is not installed: a long run must not end without its tables."""
     try:
@@ -164,7 +164,7 @@ def _plots(
         return None
 
 
-def _scores(folder: Path) -> Scores:
+def _scores(folder: Path) -> Opinions:
     """Mean opinion scores by attack and target, where people were asked."""
     if not (folder / MOS).is_file():
         return {}

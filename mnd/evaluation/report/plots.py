@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ...base.files import write_atomic
 from ..results import Measure
-from ..summary import Summary
+from ..summary import Outcome
 from .figures import COLOURS, GRID, INK, OURS_COLOUR, SOFT, curve_plot, means_plot
 from .tables import Curves, Titles, known_measures, ranked
 
@@ -60,7 +60,7 @@ def slugs(targets: Sequence[str]) -> dict[str, str]:
 
 
 def write_plots(
-    folder: Path, slug: str, summaries: Sequence[Summary], curves: Curves, titles: Titles
+    folder: Path, slug: str, summaries: Sequence[Outcome], curves: Curves, titles: Titles
 ) -> Plots:
     """Draw the plots of one target into `folder / "plots"`.
 
@@ -82,7 +82,7 @@ def write_plots(
 
 
 def _means(
-    folder: Path, slug: str, summaries: Sequence[Summary], known: Sequence[Measure], titles: Titles
+    folder: Path, slug: str, summaries: Sequence[Outcome], known: Sequence[Measure], titles: Titles
 ) -> Plot | None:
     some = [summary for summary in ranked(summaries) if summary.successes]
     if not some or not known:

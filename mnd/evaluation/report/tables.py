@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..curves import Curve, Lead, least_lead, quality_at, share_at
 from ..results import COSTS, MEASURES, OURS, Measure, is_ours
-from ..summary import Estimate, Shares, Summary
+from ..summary import Estimate, Outcome, Shares
 
 Tone = Literal["", "best", "better", "worse", "soft"]
 NEAR = 0.9
@@ -89,30 +89,30 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}{UNIT}%"
 
 
-def known_measures(summaries: Sequence[Summary]) -> list[Measure]:
+def known_measures(summaries: Sequence[Outcome]) -> list[Measure]:
     """The measures of quality that any attack has a value of."""
     return [m for m in MEASURES if any(s.all[m.name].count for s in summaries)]
 
 
-def ranked(summaries: Sequence[Summary]) -> list[Summary]:
+def ranked(summaries: Sequence[Outcome]) -> list[Outcome]:
     """The best quality first, by the first measure that is known; attacks without a success last."""
     measures = known_measures(summaries)
     if not measures:
         return list(summaries)
     measure = measures[0]
 
-    def key(summary: Summary) -> tuple[bool, float]:
+    def key(summary: Outcome) -> tuple[bool, float]:
         mean = summary.quality[measure.name].mean
         return (mean is None, 0.0 if mean is None else -measure.sign * mean)
 
     return sorted(summaries, key=key)
 
 
-def quality_table(summaries: Sequence[Summary], titles: Titles, everything: bool = False) -> Table:
+def quality_table(summaries: Sequence[Outcome], titles: Titles, everything: bool = False) -> Table:
     """A row an attack on one target: success, and the mean of every measure, over successes or over all."""
     measures = [*known_measures(summaries), *COSTS]
 
-    def of(summary: Summary) -> Mapping[str, Estimate]:
+    def of(summary: Outcome) -> Mapping[str, Estimate]:
         return summary.all if everything else summary.quality
 
     best = {m.name: _best(summaries, m, of) for m in measures}
@@ -132,7 +132,9 @@ def quality_table(summaries: Sequence[Summary], titles: Titles, everything: bool
 
 
 def _best(
-    summaries: Sequence[Summary], measure: Measure, of: Callable[[Summary], Mapping[str, Estimate]]
+    summaries: Sequence[Outcome],
+    measure: Measure,
+    of: Callable[[Outcome], Mapping[str, Estimate]],
 ) -> float | None:
     """The best mean among the attacks that fool nearly as many pictures as the one that fools most."""
     most = max((summary.success.mean or 0.0 for summary in summaries), default=0.0)
@@ -141,12 +143,12 @@ def _best(
     return max(means, key=lambda mean: measure.sign * mean, default=None)
 
 
-def _undecided(summary: Summary, measure: Measure) -> bool:
+def _undecided(summary: Outcome, measure: Measure) -> bool:
     found = summary.difference.get(measure.name)
     return found is not None and found.count > 1 and found.side == 0
 
 
-def _success(summary: Summary) -> Cell:
+def _success(summary: Outcome) -> Cell:
     interval = between(summary.success, 0, 100)
     return Cell(f"{summary.successes} / {summary.pictures}", f"{interval}{UNIT}%", summary.success.mean)
 
@@ -160,7 +162,7 @@ def _head(measure: Measure) -> Head:
     return Head(f"{measure.title}{unit}", "↑" if measure.higher else "↓")
 
 
-def paired_table(summaries: Sequence[Summary], titles: Titles) -> Table | None:
+def paired_table(summaries: Sequence[Outcome], titles: Titles) -> Table | None:
     """A row an attack: the mean of `attack - MND` by measure, on the pictures where both succeeded."""
     others = [s for s in ranked(summaries) if s.difference]
     measures = [*known_measures(summaries), COSTS[0]]
@@ -249,7 +251,7 @@ def _level(curve: Curve) -> float | None:
 
 
 def shares_table(
-    summaries: Sequence[Summary], titles: Titles, of: Callable[[Summary], Mapping[str, Shares]]
+    summaries: Sequence[Outcome], titles: Titles, of: Callable[[Outcome], Mapping[str, Shares]]
 ) -> Table | None:
     """A row an attack, a column a judge or a step of the channel: the share over successes, and over all."""
     names = list(dict.fromkeys(name for summary in summaries for name in of(summary)))
@@ -272,11 +274,11 @@ def _share(found: Shares) -> Cell:
     return Cell(percent(found.successes.mean), small, found.successes.mean)
 
 
-Scores = Mapping[tuple[str, str], tuple[float, float | None, float | None]]
+Opinions = Mapping[tuple[str, str], tuple[float, float | None, float | None]]
 """By attack and target: a mean opinion score and its interval, which one observer alone has not."""
 
 
-def mos_table(scores: Scores, target: str, titles: Titles) -> Table | None:
+def mos_table(scores: Opinions, target: str, titles: Titles) -> Table | None:
     """A row an attack: its mean opinion score on the target, the best first; `None` where there is none."""
     here = sorted(
         ((attack, score) for (attack, where), score in scores.items() if where == target),

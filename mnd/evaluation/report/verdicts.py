@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..curves import dominates
 from ..results import OURS, Measure
-from ..summary import Summary
+from ..summary import Outcome
 from .tables import UNIT, Curves, Titles, anchors, between, known_measures, percent
 
 JUDGED = ("ssimulacra2", "butteraugli", "ssim", "rlpips", "psnr")
@@ -39,7 +39,7 @@ class Verdict:
         return len(self.better) + len(self.undecided) + len(self.worse) + len(self.apart)
 
 
-def verdicts(summaries: Sequence[Summary], curves: Curves, titles: Titles) -> list[Verdict]:
+def verdicts(summaries: Sequence[Outcome], curves: Curves, titles: Titles) -> list[Verdict]:
     """One for each measure of the headline that is known; none without MND or without an anchor."""
     others = anchors([summary.attack for summary in summaries])
     if OURS not in curves or not others:
@@ -49,7 +49,7 @@ def verdicts(summaries: Sequence[Summary], curves: Curves, titles: Titles) -> li
     return [_verdict([of[name] for name in others], curves, measure, titles) for measure in known]
 
 
-def _verdict(others: Sequence[Summary], curves: Curves, measure: Measure, titles: Titles) -> Verdict:
+def _verdict(others: Sequence[Outcome], curves: Curves, measure: Measure, titles: Titles) -> Verdict:
     lists: dict[str, list[str]] = {
         key: [] for key in ("better", "undecided", "worse", "ahead", "behind", "apart")
     }
@@ -66,7 +66,7 @@ def _verdict(others: Sequence[Summary], curves: Curves, measure: Measure, titles
     return Verdict(measure, **{key: tuple(names) for key, names in lists.items()})
 
 
-def sentences(summaries: Sequence[Summary], found: Sequence[Verdict], titles: Titles) -> list[str]:
+def sentences(summaries: Sequence[Outcome], found: Sequence[Verdict], titles: Titles) -> list[str]:
     """The headline of one target in words."""
     ours = next((summary for summary in summaries if summary.attack == OURS), None)
     if ours is None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...base.weights import WeightsFile
 from ..card import TargetCard
 from ..face import Faces, FaceTarget, placed
-from ..frozen import check_images
+from ..frozen import check_batch
 from ..looks import DLIB, Look
 from ..registry import register
 from . import chip
@@ -214,7 +214,7 @@ class DlibTarget(FaceTarget):
 
         `images` `(K or 1, 3, H, W)` are 8-bit pictures in [0, 1].
         """
-        check_images(images)
+        check_batch(images)
         chips = chip.extract(images, chip.plans_from_dlib(points), exact=True) / 255
         out: Tensor = self.net((chips - self._mean) / self._std)
         return out
