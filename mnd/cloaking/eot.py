@@ -162,7 +162,7 @@ class _FaceView(_View):
     """What verdicts rest on: all looks of the target."""
     anchors: Mapping[int, Tensor]
     """The landmarks that place the chips, by the number of those of the recogniser's own."""
-    rooms: dict[str, float]
+    headrooms: dict[str, float]
     """The head-room of each look."""
     tried: bool
     """Whether there are trials: not of a face that nobody saw, of which no verdict means anything."""
@@ -180,7 +180,7 @@ class _FaceView(_View):
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
             margins = self.target.compare(embeddings, self.known[looks[place].name])
-            rows[row] = self._worst(margins, self.rooms[looks[place].name])
+            rows[row] = self._worst(margins, self.headrooms[looks[place].name])
         return torch.stack(rows)
 
     @torch.no_grad()
@@ -204,7 +204,7 @@ class _FaceView(_View):
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
                 for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
                     behind_it = min(max(max(kin) - value, -MOST * scale), MOST * scale)
-                    self.rooms[look.name] = behind_it + self.headroom
+                    self.headrooms[look.name] = behind_it + self.headroom
         return max(worst.values()) <= -max(self.headroom - NEARLY * scale, LEAST * scale)
 
     def _judged(self, arrival: Arrival, looks: Sequence[Look]) -> dict[str, float]:
@@ -249,10 +249,10 @@ def _kin(look: Look) -> tuple[bool, bool]:
 def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> list[_View]:
     views: list[_View] = []
     for target, judged in zip(subject.targets, subject.judged, strict=True):
-        room = _room(target, plan, alone=len(subject.targets) == 1)
+        headroom = _headroom(target, plan, alone=len(subject.targets) == 1)
         generator = torch.Generator().manual_seed(seed)
         if subject.landmarks is None or not isinstance(target, FaceTarget):
-            views.append(_View(target, judged, room, generator, plan))
+            views.append(_View(target, judged, headroom, generator, plan))
             continue
         landmarks = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
         looks = tuple(tuple(LOOKS[name] for name in row) for row in plan.seen_as)
@@ -263,13 +263,13 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
         known = judged.at(landmarks)
         tried = bool(plan.trials) and subject.found and judged.views is not None
         anchors = {5: landmarks} if judged.views is None else target.anchors(clean, landmarks)
-        view = _FaceView(target, known, room, generator, plan, looks, {}, known, anchors, {}, tried)
+        view = _FaceView(target, known, headroom, generator, plan, looks, {}, known, anchors, {}, tried)
         view.known = _person(view, clean)
         first = FIRST * abs(target.card.threshold) if plan.trials else 0.0
         kinds = {_kin(look) for look in target.looks if look.counts(plan.level)}
         for name in view.known:
             aside = plan.trials and _kin(LOOKS[name]) not in kinds
-            view.rooms[name] = plan.aside * abs(target.card.threshold) if aside else room + first
+            view.headrooms[name] = plan.aside * abs(target.card.threshold) if aside else headroom + first
         mean = next(iter(view.known.values()))[:, -1:]
         moved = {"nearest": judged.known, "mean": mean, "both": torch.cat([judged.known, mean], 1)}
         view.reference = Reference(moved[plan.reference], landmarks)
@@ -277,7 +277,7 @@ def _of(subject: Subject, box: Area, plan: Plan, clean: Tensor, seed: int) -> li
     return views
 
 
-def _room(target: Target, plan: Plan, alone: bool) -> float:
+def _headroom(target: Target, plan: Plan, alone: bool) -> float:
     """How far past its threshold a target is driven, in its own unit."""
     if target.card.kind == "classifier":
         return plan.logits

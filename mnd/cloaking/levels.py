@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HARDER, STEP = 1.5, 0.05
 """What head-room is multiplied by from one attempt to the next, and the least that is added."""
-ROOMS = {"euclidean distance": "headroom", "cosine similarity": "similarity", "logit margin": "logits"}
+HEADROOMS = {"euclidean distance": "headroom", "cosine similarity": "similarity", "logit margin": "logits"}
 """Which head-room is that of targets with this unit."""
 Level = Literal["minimum", "robust", "strong"]
 MovesFrom = Literal["nearest", "both", "mean"]
@@ -108,8 +108,8 @@ class Plan:
 
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""
-        now = {room: getattr(self, room) for unit, room in ROOMS.items() if unit in units}
-        return replace(self, **{name: max(HARDER * room, room + STEP) for name, room in now.items()})
+        now = {name: getattr(self, name) for unit, name in HEADROOMS.items() if unit in units}
+        return replace(self, **{name: max(HARDER * share, share + STEP) for name, share in now.items()})
 
 
 FACE = ("aligned", "68 points", "upright", "shifted")
