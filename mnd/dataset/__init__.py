@@ -12,7 +12,7 @@ from ..base.lazy import attach
 
 if TYPE_CHECKING:
     from .manifest import LockedError, ManifestError, headers, latest, manifests
-    from .protect import Protection, RunProgress, Summary, protect
+    from .protect import Protection, RunProgress, Summary
     from .settings import ProtectSettings
 
 __all__ = [
@@ -32,7 +32,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "manifest": ["LockedError", "ManifestError", "headers", "latest", "manifests"],
-        "protect": ["Protection", "RunProgress", "Summary", "protect"],
+        "protect": ["Protection", "RunProgress", "Summary"],
         "settings": ["ProtectSettings"],
     },
 )

@@ -15,7 +15,7 @@ from mnd import cli
 from mnd.channel import to_tensor
 from mnd.evaluation.cases import cropped
 from mnd.targets import registry
-from tests.helpers.html import Reader
+from tests.helpers.html_reader import Reader
 from tests.helpers.order import order
 
 

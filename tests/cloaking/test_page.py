@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnd.cloaking.page import PhotoRow, page
 from mnd.photo.difference import difference_picture
-from tests.helpers.html import Reader
+from tests.helpers.html_reader import Reader
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mnd.dataset.report.histogram import Histogram, Spread
 from mnd.dataset.report.page import Tally, remove_private, sentences, write_report
 from mnd.photo.difference import difference_picture
 from tests.helpers import tiny
-from tests.helpers.html import Reader
+from tests.helpers.html_reader import Reader
 
 BEFORE, AFTER, DIFFERENCE = "before", "after", "difference"
 

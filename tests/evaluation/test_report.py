@@ -26,7 +26,7 @@ from mnd.evaluation.results import MEASURES, Row, by_target, read_results
 from mnd.evaluation.summary import Outcome, summarise
 from mnd.photo.difference import difference_picture
 from tests.helpers.evaluations import ATTACKS, TARGETS, make_report, run_card, write_lines
-from tests.helpers.html import Reader
+from tests.helpers.html_reader import Reader
 
 pytest.importorskip("matplotlib")
 
