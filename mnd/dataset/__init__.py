@@ -25,7 +25,6 @@ __all__ = [
     "headers",
     "latest",
     "manifests",
-    "protect",
 ]
 
 __getattr__, __dir__ = attach(
