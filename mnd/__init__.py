@@ -11,9 +11,8 @@ from .base.lazy import attach
 
 if TYPE_CHECKING:
     from . import losses, targets
-    from .base.errors import MndError
+    from .base.errors import MndError, OfflineError
     from .base.files import PhotoError
-    from .base.weights import OfflineError
     from .cloaking.checker import Checker, check
     from .cloaking.cloaker import Cloaker, NotProtectedError, cloak
     from .cloaking.settings import CloakSettings
@@ -62,9 +61,8 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "base.errors": ["MndError"],
+        "base.errors": ["MndError", "OfflineError"],
         "base.files": ["PhotoError"],
-        "base.weights": ["OfflineError"],
         "cloaking.checker": ["Checker", "check"],
         "cloaking.cloaker": ["Cloaker", "NotProtectedError", "cloak"],
         "cloaking.settings": ["CloakSettings"],

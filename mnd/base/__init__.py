@@ -1,4 +1,4 @@
 """What knows nothing of a cloak: files and disks, JSON lines, weights, the machine, pages, types.
 
-It asks no other room, and loads torch and Pillow only where a function needs them.
+It asks no other room. `weights` loads torch and `html` Pillow; the others load neither.
 """

@@ -9,8 +9,10 @@
     +- OfflineError (FileNotFoundError) weights are missing, and may not be downloaded
     +- DiskFullError (OSError)          there is no room for results
 
-Each is also one of Python's own, in brackets, and can be caught as that. Settings with a wrong value are
-plain `ValueError`s, failed downloads `ConnectionError`s.
+Each is also one of Python's own, in brackets, and can be caught as that. What has nothing to do with a photo
+is Python's own alone: settings, cards and weights that are wrong (`ValueError`), weights that nobody has and
+sources that are not there (`FileNotFoundError`), a study that is there already (`FileExistsError`), failed
+downloads (`ConnectionError`), packages that are not installed (`ModuleNotFoundError`).
 """
 
 from __future__ import annotations
@@ -23,3 +25,7 @@ class MndError(Exception):
     >>> issubclass(PhotoError, MndError), issubclass(PhotoError, ValueError)
     (True, True)
     """
+
+
+class OfflineError(MndError, FileNotFoundError):
+    """Weights are missing and may not be downloaded."""

@@ -57,6 +57,7 @@ def render(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(lambda name: asset(name, package)),
     )

@@ -16,15 +16,11 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from .errors import MndError
+from .errors import OfflineError
 from .files import check_sha256
 from .types import Progress
 
 BLOCK = 1 << 20
-
-
-class OfflineError(MndError, FileNotFoundError):
-    """Weights are missing and may not be downloaded."""
 
 
 def home() -> Path:

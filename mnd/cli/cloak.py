@@ -40,7 +40,7 @@ def cloak(
     try:
         outs = destinations(photos, out)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"--{error}") from error
     from . import terminal
 
     meter = terminal.Meter()

@@ -44,8 +44,8 @@ else:
 @app.command
 def evaluate(
     *,
-    out: Annotated[Path, Parameter(["--out", "-o"])],
     how: AsEvaluation,
+    out: Annotated[Path, Parameter(["--out", "-o"])],
     as_json: AsJson = False,
 ) -> int:
     """Compare attacks as a paper would: results, tables, plots and a report, from saved files.

@@ -68,7 +68,7 @@ def protect(
 
 def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
-    from ..base.weights import OfflineError
+    from ..base.errors import OfflineError
     from . import terminal
 
     status: int | None = None

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from ..base.types import Pixels, Progress, nobody
 from ..channel import VERIFICATION, resized
-from ..faces.detector import FaceError
+from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
+from ..targets.target import Target
 from .panel import Panel
 from .record import Record, blank
 from .settings import CloakSettings
@@ -36,6 +37,16 @@ class Checker:
     def __init__(self, settings: CloakSettings | None = None, progress: Progress | None = None) -> None:
         self.settings = settings or CloakSettings()
         self.panel = Panel(self.settings, progress or nobody)
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Those of the panel."""
+        return self.panel.targets
+
+    @property
+    def detector(self) -> Detector:
+        """That of the panel."""
+        return self.panel.detector
 
     def pair(self, original: Path | str, cloaked: Path | str) -> Record:
         """The record of a cloaked file against its original; `error` where it cannot be judged.
@@ -79,7 +90,7 @@ class Checker:
     ) -> None:
         """Fill in the record."""
         gallery = self.panel.gallery(path)
-        subjects = self.panel.subjects(clean, settings, gallery)
+        subjects = self.panel.subjects(clean, settings.where, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
         before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)

@@ -14,6 +14,7 @@ from ..base.errors import MndError
 from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.types import Pixels, Progress, nobody
 from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
+from ..faces.detector import Detector
 from ..losses.standard import standard
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
@@ -21,6 +22,7 @@ from ..optimizer.mnd import MND, SearchSettings
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
+from ..targets.target import Target
 from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
@@ -28,7 +30,7 @@ from .levels import Plan
 from .many import destinations, each, folder_for
 from .panel import Panel
 from .record import Record, blank
-from .settings import CloakSettings
+from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
 from .verdict import (
     Judged,
@@ -53,6 +55,10 @@ class NotProtectedError(MndError, ValueError):
         assert record["error"] is not None
         super().__init__(record["error"]["message"])
         self.record = record
+
+    def __reduce__(self) -> tuple[type[NotProtectedError], tuple[Record]]:
+        # so that a worker process can hand the error back whole
+        return type(self), (self.record,)
 
 
 class Cloaker:
@@ -86,6 +92,16 @@ class Cloaker:
                 if isinstance(target, FrozenNetwork):
                     target.ask(batcher.shared)
 
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Those of the panel."""
+        return self.panel.targets
+
+    @property
+    def detector(self) -> Detector:
+        """That of the panel."""
+        return self.panel.detector
+
     def photo(self, path: Path | str, out: Path | str | None = None, overwrite: bool = False) -> Record:
         """Cloak one photo and write it; the record is that of `--json`.
 
@@ -97,14 +113,14 @@ class Cloaker:
             photo = Photo.read(path, strip_names=self.settings.strip_names)
             destination = cloaked_path(path, out)
             photo.check_output(destination, overwrite)
-            data = self._cloak(photo, record, Path(path), self.settings)
+            data = self._cloak(photo, record, Path(path))
             if data is not None:
                 write_checked(destination, data, overwrite)
                 record["output"] = str(destination)
         return record
 
     def photos(
-        self, paths: Sequence[Path | str], out: Path | str | None = None, overwrite: bool = False
+        self, paths: Sequence[Path | str] | Path | str, out: Path | str | None = None, overwrite: bool = False
     ) -> Iterator[Record]:
         """Cloak many photos and write them beside each, or into the folder `out`: the record of each.
 
@@ -113,7 +129,7 @@ class Cloaker:
         Raises:
             ValueError: several photos would go to one file.
         """
-        photos = [Path(path) for path in paths]
+        photos = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
 
         def failed(photo: Path, kind: str, message: str) -> Record:
             return self._record(photo) | {"error": {"kind": kind, "message": message}}
@@ -138,13 +154,13 @@ class Cloaker:
         """
         record, data = self._record(photo.path), None
         with judging(record):
-            data = self._cloak(photo, record, photo.path, self.settings)
+            data = self._cloak(photo, record, photo.path)
         if data is None or not (record["protected"] or self.settings.keep_best):
             raise NotProtectedError(record)
         return photo.decode(data), record
 
     def encoded(
-        self, data: bytes, name: str, path: Path | None = None, settings: CloakSettings | None = None
+        self, data: bytes, name: str, path: Path | None = None, where: Where | None = None
     ) -> tuple[bytes | None, Record]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
@@ -155,27 +171,26 @@ class Cloaker:
             data: the file.
             name: what the record and its messages call it.
             path: where it was read, so that a gallery it lies in does not count it; None: nowhere.
-            settings: how, where that is not how others are; of the same targets.
+            where: which faces, where that is not what the settings say.
         """
-        settings = settings or self.settings
         record, made = self._record(name), None
         with judging(record):
-            photo = Photo.from_bytes(data, name=name, strip_names=settings.strip_names)
-            made = self._cloak(photo, record, path, settings)
+            photo = Photo.from_bytes(data, name=name, strip_names=self.settings.strip_names)
+            made = self._cloak(photo, record, path, where)
         return made, record
 
     def _record(self, path: Path | str | None) -> Record:
         return blank(None if path is None else str(path), self.settings, self.panel.names)
 
     def _cloak(
-        self, photo: Photo, record: Record, path: Path | None, settings: CloakSettings
+        self, photo: Photo, record: Record, path: Path | None, where: Where | None = None
     ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        gallery = self.panel.gallery(path)
+        settings, gallery = self.settings, self.panel.gallery(path)
         record["names"] = photo.names
         plans = [settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
-        subjects = self.panel.subjects(photo, settings, gallery)
+        subjects = self.panel.subjects(photo, where or settings.where, gallery)
         record["gallery"] = gallery_record(gallery, subjects)
         record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]

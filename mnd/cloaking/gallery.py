@@ -15,7 +15,7 @@ from ..photo.photo import Photo
 from ..photo.walking import none_left, photos
 from ..targets.face import FaceTarget
 from ..targets.margin import Margin
-from ..targets.target import Reference
+from ..targets.target import Reference, device_of
 from .subjects import Subject, known, marks
 
 
@@ -77,7 +77,7 @@ class Gallery:
                     alone[path] = known(photo, found[0], targets)
                     faces.append(alone[path][:1])
                 else:
-                    image = photo.tensor().to(targets[0].device)
+                    image = photo.tensor().to(device_of(targets[0]))
                     faces.append([targets[0].refer(image, face) for face in found])
         rows = [
             alone[path] if path in alone else known(Photo.read(path), seen[path][which], targets)

@@ -34,7 +34,7 @@ def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
     folder = Path(out)
     of_a_photo = folder.name.lower().endswith(suffixes()) or unsupported(folder.name)
     if folder.is_file() or (not folder.is_dir() and of_a_photo):
-        raise ValueError(f"--out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
+        raise ValueError(f"out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
     return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
 
 

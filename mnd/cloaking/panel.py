@@ -14,7 +14,7 @@ from ..targets import registry
 from ..targets.face import FaceTarget
 from ..targets.target import Target
 from .gallery import Gallery
-from .settings import CloakSettings
+from .settings import CloakSettings, Where
 from .subjects import Subject, find
 
 
@@ -64,14 +64,14 @@ class Panel:
                 self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
             return self._galleries[own]
 
-    def subjects(self, photo: Photo, settings: CloakSettings, gallery: Gallery | None) -> list[Subject]:
+    def subjects(self, photo: Photo, where: Where, gallery: Gallery | None) -> list[Subject]:
         """The subjects of a clean photo, those who are the gallery's person judged against that, too.
 
         Raises:
             FaceError: face recognisers are asked for and no face was found.
             ValueError: a box outside the photo, or a face number that the photo does not have.
         """
-        subjects = find(photo, self.targets, self.detector, settings.where)
+        subjects = find(photo, self.targets, self.detector, where)
         if gallery is None:
             return subjects
         return [gallery.judging(subject) if subject.kind == "face" else subject for subject in subjects]

@@ -17,7 +17,7 @@ from ..photo.photo import Photo
 from ..targets.face import FaceTarget
 from ..targets.looks import Look
 from ..targets.margin import Margin
-from ..targets.target import Reference, Target
+from ..targets.target import Reference, Target, device_of
 from .settings import Where
 
 SAME_FACE = 0.3
@@ -70,7 +70,7 @@ class Subject:
         landmarks = self.again(pixels, detector, scale)
         with torch.no_grad():
             return [
-                float(target.score(to_tensor(pixels, target.device), reference.at(landmarks)))
+                float(target.score(to_tensor(pixels, device_of(target)), reference.at(landmarks)))
                 for target, reference in zip(self.targets, self.judged, strict=True)
             ]
 
@@ -85,7 +85,7 @@ class Subject:
         """The same of a face whose landmarks are known."""
         told: list[Opinion] = []
         for target, reference in zip(self.targets, self.judged, strict=True):
-            image = to_tensor(pixels, target.device)
+            image = to_tensor(pixels, device_of(target))
             if isinstance(target, FaceTarget) and landmarks is not None:
                 looks = [look for look in target.looks if which(look)]
                 told.append(target.opinion(image, reference.at(landmarks), looks))
@@ -102,7 +102,7 @@ class Subject:
                 margins = target.compare(reference.views[:, -1], reference.views)
                 told.append({k.name: target.value(m) for k, m in zip(target.looks, margins, strict=True)})
             else:
-                told.append({WHOLE: float(target.score(to_tensor(pixels, target.device), reference))})
+                told.append({WHOLE: float(target.score(to_tensor(pixels, device_of(target)), reference))})
         return told
 
     def recognised(self, pixels: Pixels) -> float:
@@ -150,7 +150,7 @@ def find(
     if classifiers:
         height, width = photo.pixels.shape[:2]
         x = photo.tensor()
-        judged = tuple(t.refer(x.to(t.device)) for t in classifiers)
+        judged = tuple(t.refer(x.to(device_of(t))) for t in classifiers)
         subjects.append(Subject("whole", (0.0, 0.0, float(width), float(height)), None, classifiers, judged))
     return subjects
 
@@ -196,7 +196,7 @@ def _places(photo: Photo, where: Where, detector: Detector) -> Iterator[tuple[Ed
 def known(photo: Photo, face: Tensor, targets: Sequence[FaceTarget]) -> list[Reference]:
     """What each target knows of a face of a clean photo."""
     image = photo.tensor()
-    return [target.known(image.to(target.device), face) for target in targets]
+    return [target.known(image.to(device_of(target)), face) for target in targets]
 
 
 def marks(face: Face) -> Tensor:

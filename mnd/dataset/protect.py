@@ -407,7 +407,7 @@ def protect(
     Args:
         src: a folder of any depth, a tar file with pictures, or a list of paths (text, CSV, Parquet).
         dst: the folder of the results.
-        settings: `CloakSettings`, `ProtectSettings`, or both in this order; or give their fields (workers,
+        settings: `CloakSettings`, `ProtectSettings`, or both; or give their fields (workers,
             no_face, targets, level, ...) as keywords.
         progress: told of everything that happens; a plain function is called with what is being done, how
             much of it is done, and 0: of how much is not known.

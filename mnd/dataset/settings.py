@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -115,7 +116,7 @@ def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(one, pattern.lower()) for pattern in patterns for one in names)
 
 
-Settings = CloakSettings | ProtectSettings | tuple[CloakSettings, ProtectSettings] | None
+Settings = CloakSettings | ProtectSettings | Sequence[CloakSettings | ProtectSettings] | None
 """What `protect` takes as settings."""
 
 
@@ -132,14 +133,12 @@ def both_settings(options: dict[str, Any], given: Settings = None) -> tuple[Cloa
     own = {field.name for field in fields(ProtectSettings)}
     mine = {name: value for name, value in options.items() if name in own}
     others = {name: value for name, value in options.items() if name not in own}
-    cloak, protect = (
-        given
-        if isinstance(given, tuple)
-        else (
-            given if isinstance(given, CloakSettings) else None,
-            given if isinstance(given, ProtectSettings) else None,
-        )
-    )
+    parts = (() if given is None else (given,)) if not isinstance(given, (tuple, list)) else given
+    cloaks = [part for part in parts if isinstance(part, CloakSettings)]
+    protects = [part for part in parts if isinstance(part, ProtectSettings)]
+    if len(cloaks) + len(protects) < len(parts) or max(len(cloaks), len(protects)) > 1:
+        raise ValueError(f"settings is {given!r}, expected CloakSettings, ProtectSettings, or one of each")
+    cloak, protect = next(iter(cloaks), None), next(iter(protects), None)
     if protect is not None and mine:
         raise ValueError(f"got settings and {', '.join(mine)}, expected one of the two")
     return CloakSettings.of(cloak, others), protect or ProtectSettings(**mine)

@@ -11,14 +11,14 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..base import disks
 from ..base.errors import MndError
 from ..base.files import PhotoError, check_name, read_bytes, write_checked
-from ..cloaking.settings import CloakSettings
+from ..cloaking.settings import CloakSettings, Where
 from .items import LARGEST, Item, Stat
 from .lines import Line
 from .outputs import Places
@@ -109,7 +109,7 @@ class Protector:
         self.places = Places(job.dst)
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
         self.cloaker = Cloaker(job.cloak, batcher=self.batcher)
-        self.whole = replace(job.cloak, whole=True, box=None)
+        self.whole = Where(whole=True)
         """Of photos in which no face was found."""
 
     def __call__(self, items: Sequence[Item]) -> list[Line]:

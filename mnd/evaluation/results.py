@@ -97,8 +97,8 @@ class Row:
         return self.values.get(name)
 
 
-def read_results(path: Path) -> list[Row]:
-    """Every line of the file `path`, sorted by target, attack and picture, whatever order they came in.
+def read_results(path: Path, in_order: bool = False) -> list[Row]:
+    """Every line of the file `path` but empty ones, sorted by target, attack and picture; or as they come.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -117,6 +117,8 @@ def read_results(path: Path) -> list[Row]:
     seen: dict[tuple[str, str, str], int] = {}
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
         where = f"{path}, line {number}"
         row = _row(_object(line, where), where)
         key = (row.target, row.attack, row.picture)
@@ -124,7 +126,7 @@ def read_results(path: Path) -> list[Row]:
             raise ValueError(f"{where}: {key} is told already in line {seen[key]}, expected it once")
         seen[key] = number
         rows.append(row)
-    return sorted(rows, key=lambda row: (row.target, row.attack, row.picture))
+    return rows if in_order else sorted(rows, key=lambda row: (row.target, row.attack, row.picture))
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -283,8 +283,8 @@ def compare(
 
 
 def evaluate(
-    data: Path | str | EvaluationSettings,
-    out: Path | str,
+    data: Path | str | EvaluationSettings | None = None,
+    out: Path | str = "",
     progress: Progress | None = None,
     command: Sequence[str] = (),
     *,
@@ -297,15 +297,17 @@ def evaluate(
     and `report.html`; what was there of the same evaluation is not done again.
 
     Args:
-        data: the folder of pictures; or settings that name it.
+        data: the folder of pictures; or settings that name it, which `settings` may be as well.
         out: the folder of the report; it is made.
         progress: called with what is being done, how much of it is done, and of how much.
         command: how it was started, for the report.
-        settings: see `EvaluationSettings`, whose `data` is replaced; or give its fields as keywords.
+        settings: see `EvaluationSettings`, whose `data` gives way to `data`; or give its fields as keywords.
 
     Raises:
         ValueError: settings are not as described; see also `Evaluation` and `Evaluation.run`.
         ModuleNotFoundError: an attack needs a package that is not installed.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
+    if not str(out):
+        raise ValueError("got no out, expected the folder of the report")
     return compare(EvaluationSettings.of(data, settings, options), Path(out), progress, command).path

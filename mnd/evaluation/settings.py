@@ -63,7 +63,7 @@ class EvaluationSettings:
         object.__setattr__(self, "data", Path(self.data))
         for name in ("targets", "attacks", "judges"):
             given = getattr(self, name)  # of a single name its letters would be the names
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
         if not self.targets or not all(self.targets):
             raise ValueError(f"targets are {self.targets}, expected at least one name")
         for name, known in (("form", get_args(Form)), ("device", get_args(Device))):
@@ -88,7 +88,7 @@ class EvaluationSettings:
     @classmethod
     def of(
         cls,
-        data: Path | str | EvaluationSettings,
+        data: Path | str | EvaluationSettings | None,
         settings: EvaluationSettings | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> EvaluationSettings:
@@ -103,7 +103,9 @@ class EvaluationSettings:
         if isinstance(data, EvaluationSettings):
             return data
         if settings is not None:
-            return replace(settings, data=Path(data))
+            return settings if data is None else replace(settings, data=Path(data))
+        if data is None:
+            raise ValueError("got no data, expected a folder of pictures")
         if "targets" not in (options or {}):
             raise ValueError("got no targets, expected at least one name")
         return cls(data=Path(data), **options or {})

@@ -150,11 +150,11 @@ class _Shared(nn.Module):
 
     def __init__(self, net: nn.Module, batcher: Batcher) -> None:
         super().__init__()
-        self.net, self._meeting = net, batcher
+        self.net, self._batcher = net, batcher
 
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and x.requires_grad:
-            return self._meeting.outputs(self.net, x)
+            return self._batcher.outputs(self.net, x)
         out: Tensor = self.net(x)
         return out
 

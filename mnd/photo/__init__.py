@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from ..base.lazy import attach
 
 if TYPE_CHECKING:
-    from .formats import FORMATS
+    from .formats import FORMATS, SUFFIXES
     from .photo import MAX_PIXELS, Photo
     from .walking import photos, walk
 
-__all__ = ["FORMATS", "MAX_PIXELS", "Photo", "photos", "walk"]
+__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "Photo", "photos", "walk"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "formats": ["FORMATS"],
+        "formats": ["FORMATS", "SUFFIXES"],
         "photo": ["MAX_PIXELS", "Photo"],
         "walking": ["photos", "walk"],
     },

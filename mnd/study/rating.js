@@ -1,4 +1,3 @@
-"use strict";
 const $ = (id) => document.getElementById(id);
 const study = JSON.parse($("study").textContent);
 const trials = new Map([...study.trials, ...study.training].map((trial) => [trial.id, trial]));

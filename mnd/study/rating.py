@@ -58,7 +58,7 @@ def create(
         raise FileExistsError(f"{taken[0]} is there already, expected a folder without a study")
     report = Path(report)
     try:
-        rows = read_results(report / RESULTS)
+        rows = read_results(report / RESULTS, in_order=True)
     except ValueError as error:
         raise ValueError(f"{error}; finish the evaluation first") from error
     target = chosen.choose_target(rows, settings.target)

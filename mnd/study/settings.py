@@ -52,6 +52,8 @@ class StudySettings:
     """A page larger than this is refused."""
 
     def __post_init__(self) -> None:
+        named = (self.attacks,) if isinstance(self.attacks, str) else tuple(self.attacks or ())
+        object.__setattr__(self, "attacks", named)  # of a single name its letters would be the names
         least = {"pictures": 1, "training": 0, "dummies": 0, "largest": 16, "zoom": 1}
         for name, low in least.items():
             value = getattr(self, name)
@@ -76,7 +78,7 @@ class StudySettings:
             if options:
                 raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
             return settings
-        return cls(**options | {"attacks": tuple(options.get("attacks") or ())})
+        return cls(**options)
 
     @property
     def presentation(self) -> float:

@@ -52,11 +52,6 @@ class Target(Protocol):
     @property
     def card(self) -> TargetCard: ...
 
-    @property
-    def device(self) -> torch.device:
-        """Where its weights are, and images have to be."""
-        ...
-
     def refer(self, images: Tensor, faces: Tensor | None = None) -> Reference:
         """What the target knows of clean `images` `(B, 3, H, W)` in [0, 1], whose `faces` are `(B, 5, 2)`."""
         ...
@@ -72,3 +67,9 @@ class Target(Protocol):
     def to(self, device: torch.device | str) -> Target:
         """The same target on another device."""
         ...
+
+
+def device_of(target: Target) -> torch.device:
+    """Where images for a target have to be: its `device`, the CPU where it has none."""
+    found: torch.device = getattr(target, "device", torch.device("cpu"))
+    return found

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from mnd.base import weights
-from mnd.base.weights import OfflineError, WeightsFile, load_state, packaged, read_state
+from mnd.base.errors import OfflineError
+from mnd.base.weights import WeightsFile, load_state, packaged, read_state
 
 DATA = b"weights " * 1000
 SUM = hashlib.sha256(DATA).hexdigest()

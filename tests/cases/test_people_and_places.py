@@ -16,7 +16,7 @@ from mnd import check, cli
 from mnd.base.files import sha256_of
 from mnd.cloaking import cloaker as cloaking
 from mnd.cloaking.record import blank
-from mnd.cloaking.settings import CloakSettings
+from mnd.cloaking.settings import CloakSettings, Where
 from mnd.dataset.items import Item
 from mnd.dataset.worker import Protector
 from mnd.optimizer.mnd import Result
@@ -124,7 +124,7 @@ def test_2_of_a_data_set_it_is_held_back(no_face, status):
             continue
         protector = Protector.__new__(Protector)
         protector.job = types.SimpleNamespace(no_face=no_face)
-        protector.whole = CloakSettings(whole=True)
+        protector.whole = Where(whole=True)
         protector.cloaker = types.SimpleNamespace(encoded=lambda *_: (b"changed", dict(told)))
         made, record, got = protector._doubtful(b"clean", Item("a.png", "a.png"), dict(first))
         assert got == status

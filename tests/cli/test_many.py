@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mnd import cli
-from mnd.base.weights import OfflineError
+from mnd.base.errors import OfflineError
 from mnd.cli import terminal
 from mnd.cloaking.settings import CloakSettings
 

@@ -42,7 +42,7 @@ def support() -> tuple[int, int, int, int]:
     """The pixels that dlib sees of the astronaut."""
     photo = Photo.from_image(Image.fromarray(ASTRONAUT))
     c = cloaker()
-    (subject,) = c.panel.subjects(photo, c.settings, None)
+    (subject,) = c.panel.subjects(photo, c.settings.where, None)
     return crops.support(subject, photo.pixels.shape[:2])
 
 
@@ -209,7 +209,7 @@ def test_no_group_undoes_another(monkeypatch):
     """The box that a group is worked on in reaches over its neighbour by a few pixels; those stay changed."""
     monkeypatch.setattr(cloaking, "MND", Flood)
     c, photo = cloaker(), Photo.from_image(Image.fromarray(side_by_side(4)))
-    subjects = c.panel.subjects(photo, c.settings, None)
+    subjects = c.panel.subjects(photo, c.settings.where, None)
     pixels, want = photo.pixels.copy(), np.zeros(photo.pixels.shape[:2], bool)
     found = crops.groups(subjects, photo.pixels.shape[:2])
     assert len(found) == 2
@@ -225,7 +225,7 @@ def test_groups():
     c = cloaker()
     for gap, count in ((20, 2), (-30, 1)):
         photo = Photo.from_image(Image.fromarray(side_by_side(gap)))
-        subjects = c.panel.subjects(photo, c.settings, None)
+        subjects = c.panel.subjects(photo, c.settings.where, None)
         assert len(subjects) == 2
         found = crops.groups(subjects, photo.pixels.shape[:2])
         assert len(found) == count

@@ -407,7 +407,7 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
 
     monkeypatch.setattr(cloaking, "MND", Listening)
     c, photo = cloaker(), Photo.from_image(Image.fromarray(FACE))
-    subjects = c.panel.subjects(photo, c.settings, None)
+    subjects = c.panel.subjects(photo, c.settings.where, None)
     heard = {}
     for name, options in {
         "robust": {},

@@ -1,4 +1,4 @@
-"""`scripts/make_2afc.py` and `scripts/distortions.py`: sets made from photos of scikit-image."""
+"""`scripts/make_2afc.py` and `scripts/rlpips/distortions.py`: sets made from photos of scikit-image."""
 
 from __future__ import annotations
 

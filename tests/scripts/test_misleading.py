@@ -1,4 +1,4 @@
-"""`scripts/attacks.py`: optima that are known, balls that are kept, metrics that are misled."""
+"""`scripts/rlpips/misleading.py`: optima that are known, balls that are kept, metrics that are misled."""
 
 from __future__ import annotations
 
