@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
 
 from ..base.types import Pixels
 
@@ -24,14 +24,22 @@ _FILTERS = {
 }
 
 
+JPEG_LIMIT, WEBP_LIMIT = 65_500, 16_383
+"""Pixels of the longest side that these formats have."""
+_READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+}
+
+
 def jpeg(pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0") -> Pixels:
     """Saved again as a JPEG, with half the colour resolution unless asked otherwise, as many services do."""
-    return _again(pixels, "JPEG", quality=quality, subsampling=subsampling)
+    return _again(_within(pixels, JPEG_LIMIT), "JPEG", quality=quality, subsampling=subsampling)
 
 
 def webp(pixels: Pixels, quality: int) -> Pixels:
     """Saved again as a lossy WebP, whose colours always have half the resolution."""
-    return _again(pixels, "WEBP", quality=quality)
+    return _again(_within(pixels, WEBP_LIMIT), "WEBP", quality=quality)
 
 
 def jpeg75(pixels: Pixels) -> Pixels:
@@ -39,10 +47,21 @@ def jpeg75(pixels: Pixels) -> Pixels:
     return jpeg(pixels, 75)
 
 
-def _again(pixels: Pixels, form: str, **options: Any) -> Pixels:
+def _within(pixels: Pixels, most: int) -> Pixels:
+    """The picture, reduced where a side is longer than a format can have: nobody shares it larger."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= most:
+        return pixels
+    share = most / max(height, width)
+    return resized(pixels, (max(int(height * share), 1), max(int(width * share), 1)))
+
+
+def _again(pixels: Pixels, form: Literal["JPEG", "WEBP"], **options: Any) -> Pixels:
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, form, **options)
-    with Image.open(data) as image:
+    data.seek(0)
+    # not by `Image.open`, whose limit is below that of the photos that are read here
+    with _READERS[form](data) as image:
         return np.asarray(image.convert("RGB"))
 
 

@@ -98,7 +98,7 @@ def screen(grades: Grades) -> dict[str, Screened]:
     Source: ITU-R BT.500-13 (2012), annex 2, 2.3.1; kept by later editions.
 
     >>> screen({"a": {"x": 5}, "b": {"x": 4}})["a"]
-    Verdict(presentations=1, p=0, q=0, rejected=False)
+    Screened(presentations=1, p=0, q=0, rejected=False)
     """
     p, q = dict.fromkeys(grades, 0), dict.fromkeys(grades, 0)
     for presentation in sorted({name for own in grades.values() for name in own}):

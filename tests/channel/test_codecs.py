@@ -18,6 +18,7 @@ from skimage import data
 from mnd.channel import (
     CHECKS,
     VERIFICATION,
+    codecs,
     half,
     jpeg,
     jpeg75,
@@ -127,3 +128,19 @@ def test_the_package_is_quick_to_import():
     code = f"import sys, mnd.channel; print(*(m for m in {slow} if m in sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(("name", "most"), [("webp80", codecs.WEBP_LIMIT), ("jpeg75", codecs.JPEG_LIMIT)])
+def test_a_panorama_is_reduced_to_what_a_format_can_have(name: str, most: int):
+    wide = np.zeros((3, most + 100, 3), np.uint8)
+    seen = VERIFICATION[name](wide)
+    assert seen.shape[1] == most
+    assert VERIFICATION[name](wide[:, :most]).shape == (3, most, 3)
+
+
+def test_a_photo_beyond_pillows_own_limit_goes_through(monkeypatch):
+    """200 megapixels are read here; `Image.open` refuses them from 179 on."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    pixels = np.full((40, 50, 3), 90, np.uint8)
+    for name in VERIFICATION:
+        assert abs(int(VERIFICATION[name](pixels).mean()) - 90) <= 2

@@ -64,6 +64,7 @@ def test_a_run_and_another(src: Path, tmp_path: Path, card: str):
     assert second.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_bytes_are_those_of_mnd_cloak_whatever_the_number_of_workers(tmp_path: Path):
     src = tmp_path / "src"
     (src / "a").mkdir(parents=True)

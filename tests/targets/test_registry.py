@@ -261,7 +261,7 @@ def test_margins_of_several_targets_have_their_own_units(tmp_path, noise):
     margins = [t.margin(x, r) for t, r in zip(targets, references, strict=True)]
     assert [m.shape for m in margins] == [(1,)] * 3
     torch.autograd.grad(sum(m.sum() for m in margins), x)
-    scores = [float(t.score(x, r)) for t, r in zip(targets, references, strict=True)]
+    scores = [float(t.score(x.detach(), r)) for t, r in zip(targets, references, strict=True)]
     told = [Margin.of(t.card, score) for t, score in zip(targets, scores, strict=True)]
     assert [m.target for m in told] == ["mine", "dlib", "efficientnet-lite0"]
     assert [m.unit for m in told] == ["cosine similarity", "euclidean distance", "logit margin"]
