@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, WebPImagePlugin
+from PIL import Image
 
+from ..base.pillow import without_limit
 from ..base.types import Pixels
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
@@ -26,10 +27,6 @@ _FILTERS = {
 
 JPEG_LIMIT, WEBP_LIMIT = 65_500, 16_383
 """Pixels of the longest side that these formats have."""
-_READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-}
 
 
 def jpeg(pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0") -> Pixels:
@@ -56,12 +53,10 @@ def _within(pixels: Pixels, most: int) -> Pixels:
     return resized(pixels, (max(int(height * share), 1), max(int(width * share), 1)))
 
 
-def _again(pixels: Pixels, form: Literal["JPEG", "WEBP"], **options: Any) -> Pixels:
+def _again(pixels: Pixels, form: str, **options: Any) -> Pixels:
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, form, **options)
-    data.seek(0)
-    # not by `Image.open`, whose limit is below that of the photos that are read here
-    with _READERS[form](data) as image:
+    with without_limit(), Image.open(data) as image:
         return np.asarray(image.convert("RGB"))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from ..base.files import PhotoError
+from ..base.pillow import LOCK, without_limit
 from ..base.types import Pixels
 from .format import Format
 from .formats import FORMATS
@@ -30,7 +30,6 @@ _BROKEN = (
     Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises when it meets a damaged file."""
-_PILLOW = threading.RLock()
 
 
 def format_of(data: bytes, name: str) -> Format:
@@ -77,10 +76,9 @@ def _without_lines(prints: bool) -> Iterator[None]:
 @contextmanager
 def strict(form: str, name: str, prints: bool = False) -> Iterator[None]:
     """Pillow without its lenience and limits; what it raises on a damaged file becomes a `PhotoError`."""
-    with _PILLOW, warnings.catch_warnings(), _without_lines(prints):
+    with LOCK, without_limit(), warnings.catch_warnings(), _without_lines(prints):
         warnings.simplefilter("ignore")
-        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
-        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
         try:
             yield
         except PhotoError:
@@ -92,7 +90,7 @@ def strict(form: str, name: str, prints: bool = False) -> Iterator[None]:
             got = f"{name}: starts as a {form} but is cut short or damaged ({reason})"
             raise PhotoError("truncated", f"{got}, expected a whole file") from error
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def open_picture(data: bytes, form: Format, name: str, max_pixels: int) -> ImageFile.ImageFile:

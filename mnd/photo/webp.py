@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, WebPImagePlugin
 
 from ..base.files import PhotoError
+from ..base.pillow import without_limit
 from ..base.types import Pixels
 from .encoding import Usual
 from .format import Format
@@ -79,7 +80,9 @@ class WebpEncoding(Usual):
 
     def seen(self, picture: Image.Image) -> Pixels:
         """What decoding gives; exact for a whole picture only."""
-        decoded = WebPImagePlugin.WebPImageFile(io.BytesIO(self._save(picture, self.quality)))
+        data = io.BytesIO(self._save(picture, self.quality))
+        with without_limit():
+            decoded = WebPImagePlugin.WebPImageFile(data)
         return np.asarray(decoded)[..., :3]
 
     def _save(self, picture: Image.Image, quality: int, **extra: bytes) -> bytes:
