@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..base.disks import can_lock, sync
 from ..base.errors import MndError
 from ..base.files import LONGEST, shown
-from ..base.jsonlines import finite
+from ..base.jsonlines import Appender
 from .lines import Line, is_line
 from .outputs import digest
 
@@ -226,7 +225,7 @@ class Index:
         self._places.clear()
 
 
-class Manifest:
+class Manifest(Appender):
     """Writes a manifest: what `append` has returned from is on the disk.
 
     Args:
@@ -238,31 +237,8 @@ class Manifest:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self.repaired = _repair(path)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-
-    def append(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Add lines and wait until they are on the disk.
-
-        Raises:
-            OSError: there is no room; what was written of them is taken away again.
-        """
-        data = b"".join(json.dumps(finite(line), allow_nan=False).encode("ascii") + b"\n" for line in lines)
-        before = os.fstat(self._fd).st_size
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-            sync(self._fd, self.path.parent)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, before)
-            raise
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
+        super().__init__(path)
 
 
 def _repair(path: Path) -> str:

@@ -74,8 +74,8 @@ class Planner:
         known: Callable[[Line], None],
         opened: Callable[[OpenShard], None],
     ) -> None:
-        self._source, self._index, self._dst, self._settings = source, index, dst, settings
-        self._sha256, self._say, self._known, self._opened = sha256, say, known, opened
+        self._source, self.index, self._dst, self.settings = source, index, dst, settings
+        self._sha256, self._say, self.known, self._opened = sha256, say, known, opened
         self._claims = Claims()
         self.counts: Counter[str] = Counter()
         """Of tasks by why; of what needs none: kept, failures (of earlier runs, not tried again), others."""
@@ -89,15 +89,15 @@ class Planner:
             if not self._mine(found.name):
                 continue
             if isinstance(found, Shard):
-                yield from self._shard(found)
+                yield from self.tasks_of(found)
             elif isinstance(found, Item):
-                if (item := self._claimed(found)) and (task := self._task(item)):
+                if (item := self._claimed(found)) and (task := self.task(item)):
                     yield task
             else:
-                self._settle(found)
+                self.settle(found)
 
     def _mine(self, name: str) -> bool:
-        part = self._settings.part
+        part = self.settings.part
         return part is None or shard_of(name, part[1]) == part[0]
 
     def _claimed(self, item: Item) -> Item | None:
@@ -105,12 +105,12 @@ class Planner:
         claim = "taken" if is_reserved(item.name) else self._claims.take(item.name)
         if claim == "taken":
             why = "another input, or mnd itself, has a result of that name (where case does not count)"
-            self._settle(Refused(item.name, "exists", f"{item.name}: {why}, expected a name of its own"))
+            self.settle(Refused(item.name, "exists", f"{item.name}: {why}, expected a name of its own"))
         return item if claim == "free" else None
 
-    def _settle(self, found: Other | Refused) -> None:
+    def settle(self, found: Other | Refused) -> None:
         """Say once of an input that no worker will see it."""
-        line = self._index.get(found.name)
+        line = self.index.get(found.name)
         self.found += line is not None
         told: dict[str, Any] = {"kind": "other", "message": ""}
         status = "other"
@@ -121,26 +121,26 @@ class Planner:
         fresh = shortened(fresh)
         self.counts["others" if status == "other" else "refused"] += 1
         if line is not None and all(line.get(key) == value for key, value in fresh.items()):
-            self._known(line)
+            self.known(line)
         else:
             self._say(fresh)
 
-    def _task(self, item: Item, whole: bool = False) -> Task | None:
+    def task(self, item: Item, whole: bool = False) -> Task | None:
         """The task that an item is, None if it is done; `whole`: its result is in a shard that is there."""
-        line = self._index.get(item.name)
+        line = self.index.get(item.name)
         if line is None or line["status"] == "other":
             return self._counted(item, "new", item.part is not None)
         self.found += 1
         why = self._why(item, line, whole)
         if why is None:
             self.counts["failures" if line["status"] in ("failed", "held") else "kept"] += 1
-            self._known(line)
+            self.known(line)
             return None
         return self._counted(item, why, line.get("output") is not None)
 
     def _counted(self, item: Item, why: str, ours: bool) -> Task:
         self.counts[why] += 1
-        return Task(replace(item, ours=ours, replace=self._settings.overwrite), why)
+        return Task(replace(item, ours=ours, replace=self.settings.overwrite), why)
 
     def _why(self, item: Item, line: Line, whole: bool) -> str | None:
         """Why what a line says does not hold any more."""
@@ -148,7 +148,7 @@ class Planner:
             return "changed"
         if self._suspect_otherwise(line):
             return "changed"
-        if line["status"] in ("failed", "held") and self._settings.retry:
+        if line["status"] in ("failed", "held") and self.settings.retry:
             return "retried"
         if line.get("output") is not None and not whole and self._output_lost(item.place, line):
             return "lost"
@@ -159,9 +159,9 @@ class Planner:
 
         What earlier versions copied, which knew no suspects, is looked at again.
         """
-        if self._settings.no_face == "hold":
+        if self.settings.no_face == "hold":
             return line["status"] == "copied" and line.get("suspected") is not False
-        return self._settings.no_face == "copy" and line["status"] == "held"
+        return self.settings.no_face == "copy" and line["status"] == "held"
 
     @staticmethod
     def _input_changed(item: Item, line: Line) -> bool:
@@ -186,28 +186,28 @@ class Planner:
 
     # shards -----------------------------------------------------------------------------------------------
 
-    def _shard(self, shard: Shard) -> Iterator[Task]:
+    def tasks_of(self, shard: Shard) -> Iterator[Task]:
         """The tasks of a shard: its result is written anew when any of them is done."""
         claim = self._claims.take(shard.name)
         if claim != "free":
             if claim == "taken":
-                self._settle(Refused(shard.name, "exists", f"{shard.name}: another input has this result"))
+                self.settle(Refused(shard.name, "exists", f"{shard.name}: another input has this result"))
             return
         stat = Stat.of(shard.path)
         try:
-            inside = contents(shard, self._settings.wants)
+            inside = contents(shard, self.settings.wants)
         except PhotoError as error:
-            self._settle(Refused(shard.name, error.kind, str(error)))
+            self.settle(Refused(shard.name, error.kind, str(error)))
             return
         pictures = inside.pictures
         if not pictures or stat is None:
-            self._settle(Other(shard.name, "a tar file without pictures"))
+            self.settle(Other(shard.name, "a tar file without pictures"))
             return
         if len({member.name for member in pictures}) < len(pictures):
             why = f"{shard.name}: two pictures in it have one name, expected one each"
-            self._settle(Refused(shard.name, "unsupported", why))
+            self.settle(Refused(shard.name, "unsupported", why))
             return
-        line = self._index.get(shard.name)
+        line = self.index.get(shard.name)
         line = line if line is not None and line["status"] == "shard" else None
         self.found += line is not None
         whole = line is not None and not self._output_lost(shard.name, line)
@@ -224,12 +224,12 @@ class Planner:
         """What the line of a shard says of the members that are left as they are; they are remembered."""
         for kind, names in inside.left.items():
             self.left.setdefault(kind, []).extend(names)
-        rule = [list(self._settings.include), list(self._settings.exclude)]
+        rule = [list(self.settings.include), list(self.settings.exclude)]
         return {"left": {kind: len(names) for kind, names in inside.left.items()}, "left_by": rule}
 
     def _member(self, item: Item, opened: OpenShard) -> Task | None:
-        task = self._task(item, opened.whole)
-        if task is None and (line := self._index.get(item.name)) and line.get("output") is None:
+        task = self.task(item, opened.whole)
+        if task is None and (line := self.index.get(item.name)) and line.get("output") is None:
             opened.without.add(item.name)
         return task
 

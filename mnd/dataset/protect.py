@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,6 +129,19 @@ class Summary:
     def done(self) -> bool:
         """There were photos, nothing is left to do, nothing failed, and nothing was held back."""
         return self.finished and not (self.failed or self.held or self.empty)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a run goes through its source: protecting, or verifying what was made."""
+
+    planner: type[Planner]
+    job: Job
+    settings: ProtectSettings
+    say: Callable[[Line], None]
+    """Takes a line about what needs no worker."""
+    take: Callable[[Line], None]
+    """Takes what a worker says."""
 
 
 class Protection:
@@ -287,26 +300,32 @@ class Protection:
 
     def _work(self, index: Index, sha256: str, folder: Path) -> None:
         """Hand to the engine what is left to do, and write down what comes back."""
-        verify = self.settings.verify
-        wants = self.settings.wants
-        assembler = Assembler(self.dst, folder, self.settings.overwrite, self._append, wants)
-        kind = VerifyPlanner if verify else Planner
-        self._planner = kind(
+        assembler = Assembler(self.dst, folder, self.settings.overwrite, self._append, self.settings.wants)
+        way = self._verifying(sha256) if self.settings.verify else self._protecting(sha256, folder, assembler)
+        self._planner = way.planner(
             self.source, index, self.dst, self.settings, sha256,
-            say=self._verified if verify else self._append, known=self._known, opened=assembler.open,
+            say=way.say, known=self._known, opened=assembler.open,
         )  # fmt: skip
-        side, how = self.settings.side_by_side, self.settings
-        job: Job = ProtectJob(self.cloak, how.no_face, self.dst, folder, sha256, side)
-        if verify:  # which looks at one result after the other
-            job, how = VerifyJob(self.cloak, self.dst, sha256), replace(how, batch=1)
         items = (assembler.given(task.item) for task in self._planner)
-        with contextlib.closing(self.engine(job, items, how)) as records:
+        with contextlib.closing(self.engine(way.job, items, way.settings)) as records:
             for record in records:
-                if verify:
-                    self._verified(record)
-                else:
-                    self._append(record)
-                    assembler.told(record)
+                way.take(record)
+
+    def _protecting(self, sha256: str, folder: Path, assembler: Assembler) -> _Way:
+        """What is not done yet is done, and written down."""
+
+        def take(record: Line) -> None:
+            self._append(record)
+            assembler.told(record)
+
+        how = self.settings
+        job = ProtectJob(self.cloak, how.no_face, self.dst, folder, sha256, how.side_by_side)
+        return _Way(Planner, job, how, self._append, take)
+
+    def _verifying(self, sha256: str) -> _Way:
+        """Every result is looked at again, one after the other, and nothing is changed."""
+        job = VerifyJob(self.cloak, self.dst, sha256)
+        return _Way(VerifyPlanner, job, replace(self.settings, batch=1), self._verified, self._verified)
 
     # what is known --------------------------------------------------------------------------------------
 

@@ -22,30 +22,32 @@ from .worker import blank, tell_error
 class VerifyPlanner(Planner):
     """Goes through a source, and gives as tasks the photos that have a result."""
 
-    def _task(self, item: Item, whole: bool = False) -> Task | None:
+    def task(self, item: Item, whole: bool = False) -> Task | None:
+        """The task of looking at a result again, where there is one."""
         del whole
-        line = self._index.get(item.name)
+        line = self.index.get(item.name)
         if line is None or line["status"] == "other":
-            self._settle(Refused(item.name, "not-done", f"{item.name}: there is no result of it yet"))
+            self.settle(Refused(item.name, "not-done", f"{item.name}: there is no result of it yet"))
             return None
         self.found += 1
         self.counts["kept"] += 1
         if line["status"] == "failed" or line.get("output") is None:
-            self._known(line)
+            self.known(line)
             return None
         told = line["status"], line.get("input_sha256") or "", line.get("output_sha256") or ""
         return Task(replace(item, told=told), "verified")
 
-    def _shard(self, shard: Shard) -> Iterator[Task]:
+    def tasks_of(self, shard: Shard) -> Iterator[Task]:
+        """Those of the results in a shard."""
         try:
-            inside = members(shard, self._settings.wants)
+            inside = members(shard, self.settings.wants)
         except PhotoError as error:
-            self._settle(Refused(shard.name, error.kind, str(error)))
+            self.settle(Refused(shard.name, error.kind, str(error)))
             return
         for member in inside:
             # a task whose result is in a shard names that shard; it has no part of its own any more
             item = replace(member.item(shard), part=shard.name)
-            if (task := self._task(item)) is not None:
+            if (task := self.task(item)) is not None:
                 yield task
 
 

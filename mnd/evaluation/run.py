@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -16,9 +17,8 @@ from .. import attacks
 from ..attacks.attack import Attack
 from ..attacks.problem import Counted
 from ..base import runtime
-from ..base.disks import sync
 from ..base.files import PhotoError, write_atomic
-from ..base.jsonlines import finite
+from ..base.jsonlines import Appender, finite
 from ..base.runtime import versions
 from ..base.types import Pixels, Progress, nobody
 from ..channel import to_pixels
@@ -202,10 +202,8 @@ class Evaluation:
     def _append(self, line: Line) -> None:
         """At once and to the disk: what is done is not done again."""
         line = finite(line)
-        with (self.out / RESULTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-            file.flush()
-            sync(file.fileno(), self.out)
+        with contextlib.closing(Appender(self.out / RESULTS)) as file:
+            file.append([line])
         self.lines[_key(line)] = line
 
     def _earlier(self) -> dict[Key, Line]:
