@@ -45,11 +45,18 @@ def test_every_line_is_read(folder: Path) -> None:
         assert found.channel == line["channel"]
 
 
+def test_empty_lines_are_passed_over_and_the_order_can_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    lines = [f'{{"attack": "{a}", "target": "t", "picture": "p", "success": true}}' for a in ("z", "a")]
+    path.write_text("\n\n".join(lines) + "\n\n")
+    assert [row.attack for row in read_results(path)] == ["a", "z"]
+    assert [row.attack for row in read_results(path, in_order=True)] == ["z", "a"]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ('{"attack": "pgd", "tar', "line 2: .* expected one JSON object"),
-        ("", "line 2: .* expected one JSON object"),
         ("[1]", "line 2: got a list"),
         ('{"attack": "pgd", "target": "dlib", "success": true}', "line 2: has no 'picture'"),
         (

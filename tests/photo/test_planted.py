@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mnd.photo.photo import Photo
@@ -59,6 +59,7 @@ def test_no_planted_text_comes_out(data: st.DataObject, caption: str) -> None:
     form = data.draw(st.sampled_from(formats))
     coded = texts(FORMS[data.draw(st.sampled_from(sorted(set(FORMS) - {"bmp", "tiff", "floats"})))])
     secret = coded[data.draw(st.sampled_from(sorted(coded)))]
+    assume(place != "XMP comment" or "--" not in secret)  # such a comment is no XML, and goes with all of it
     planted = Planted(caption)
     plant(planted, secret)
     check(planted, form, secret.encode())
