@@ -40,7 +40,8 @@ def forms() -> dict[str, bytes]:
         "jxl": b"\xff\x0a" + zlib.compress(RAW)[2:],
         "jxl box": b"\0\0\0\x0cJXL \r\n\x87\n" + zlib.compress(RAW)[2:],
         "heic": b"\0\0\0\x18ftypheic" + zlib.compress(RAW)[2:], "deflated": zlib.compress(RAW),
-        "gzip": gzip.compress(RAW, mtime=0), "deflated jpeg": zlib.compress(jpeg), "altered jpeg": b"\0" + jpeg[1:],
+        "gzip": gzip.compress(RAW, mtime=0), "deflated jpeg": zlib.compress(jpeg),
+        "altered jpeg": b"\0" + jpeg[1:],
         "floats": (THUMBNAIL[..., 0] / np.float32(255)).astype(np.float32).tobytes(),
     }  # fmt: skip
     buffer = io.BytesIO()
