@@ -47,7 +47,7 @@ PROMISING = 0.8
 """Probability from which on, at one of the four turns, what the first look doubts is measured."""
 HOPELESS = 0.9
 """Probability below which one look at it upside down is enough: a face then the right way up has more."""
-SAME_FACE = 0.5
+AGREEING = 0.5
 """Intersection over union from which on two looks see the same face."""
 SAME_PLACE = 0.15
 """Intersection over union of a face with the box it was looked for in: people draw boxes generously."""
@@ -395,7 +395,7 @@ def _agreed(suspects: Sequence[Face], least: float) -> list[Face]:
     """The surest of what several looks suspect at one place, where 1 - prod(1 - p) is at least `least`."""
     agreed = []
     for face in suspects:
-        there = [s for s in suspects if overlap(s.box, face.box) >= SAME_FACE]
+        there = [s for s in suspects if overlap(s.box, face.box) >= AGREEING]
         surest = [max(s.probability for s in there if s.look == look) for look in {s.look for s in there}]
         if len(surest) > 1 and 1 - math.prod(1 - p for p in surest) >= least:
             agreed.append(max(there, key=lambda s: s.probability))

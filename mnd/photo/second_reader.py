@@ -74,9 +74,10 @@ def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box
 
 def _wrong(seen: Pixels, clean: Pixels, made: Pixels, there: npt.NDArray[np.bool_], where: str) -> str:
     """What is wrong with the part of a picture that is `there`, `(H, W)`."""
-    off, change, changed = (_error(a, b, there) for a, b in ((seen, made), (made, clean), (seen, clean)))
-    if off == 0:
+    off = _error(seen, made, there)
+    if off == 0:  # as nearly every lossless file: two passes over a large photo saved
         return ""
+    change, changed = _error(made, clean, there), _error(seen, clean, there)
     if off > change / 2 and changed < change / 2:
         return f"the saved file shows {where} as it was before, expected it as it was made"
     # a step of a third of a level is nothing: two decoders may round differently
