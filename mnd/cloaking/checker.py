@@ -13,7 +13,7 @@ from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
 from ..targets.target import Target
-from .panel import Panel
+from .panel import Found, Panel
 from .record import Record, blank
 from .settings import CloakSettings
 from .subjects import Subject, marks
@@ -27,16 +27,23 @@ class Checker:
 
     Args:
         settings: see `CloakSettings`.
-        progress: called during loading.
+        progress: called during loading, looking and checking.
+        panel: what is loaded already, for the same targets, device and gallery.
 
     Raises:
         ValueError: a target is not known, or a card cannot be used.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
 
-    def __init__(self, settings: CloakSettings | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        settings: CloakSettings | None = None,
+        progress: Progress | None = None,
+        panel: Panel | None = None,
+    ) -> None:
         self.settings = settings or CloakSettings()
-        self.panel = Panel(self.settings, progress or nobody)
+        self.progress = progress or nobody
+        self.panel = panel or Panel(self.settings, self.progress)
 
     @property
     def targets(self) -> Sequence[Target]:
@@ -61,7 +68,14 @@ class Checker:
         return record
 
     def judged(
-        self, original: bytes, cloaked: bytes, name: str, path: Path, settings: CloakSettings | None = None
+        self,
+        original: bytes,
+        cloaked: bytes,
+        name: str,
+        path: Path | None,
+        settings: CloakSettings | None = None,
+        found: Found | None = None,
+        withstands: Collection[str] | None = None,
     ) -> Record:
         """The same of two files by their bytes; `protected` asks for all that the level has to withstand.
 
@@ -71,11 +85,14 @@ class Checker:
             name: what the record and its messages call both.
             path: where the clean one was read, so that a gallery it lies in does not count it.
             settings: how it was cloaked, where that is not how others are; of the same targets.
+            found: who is in the clean one, where that is known already.
+            withstands: what `protected` asks for beside the file itself, where that is not the level's.
         """
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            self._judge(record, clean, changed, name, how, path, how.plan.withstands)
+            asked = how.plan.withstands if withstands is None else withstands
+            self._judge(record, clean, changed, name, how, path, asked, found)
         return record
 
     def _judge(
@@ -85,12 +102,16 @@ class Checker:
         changed: Photo,
         name: str,
         settings: CloakSettings,
-        path: Path,
+        path: Path | None,
         withstands: Collection[str] = (),
+        found: Found | None = None,
     ) -> None:
         """Fill in the record."""
-        gallery = self.panel.gallery(path)
-        subjects = self.panel.subjects(clean, settings.where, gallery)
+        if found is None:
+            self.progress("looking for faces", 0, 0)
+            found = self.panel.found(clean, settings.where, path)
+        subjects, gallery = found
+        self.progress("checking the saved file", 0, 0)
         record["gallery"] = gallery_record(gallery, subjects)
         before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)

@@ -15,7 +15,6 @@ from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.types import Pixels, Progress, nobody
 from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
 from ..faces.detector import Detector
-from ..losses.standard import standard
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
 from ..optimizer.mnd import MND, SearchSettings
@@ -28,7 +27,7 @@ from .crops import area_of, groups, support
 from .eot import Views
 from .levels import Plan
 from .many import destinations, each, folder_for
-from .panel import Panel
+from .panel import Found, Panel
 from .record import Record, blank
 from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
@@ -69,6 +68,7 @@ class Cloaker:
         progress: called during loading and searching.
         batcher: where the searches of several threads ask the networks together, as
             `mnd.optimizer.batching` says.
+        panel: what is loaded already, for the same targets, device and gallery.
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
@@ -80,12 +80,13 @@ class Cloaker:
         settings: CloakSettings | None = None,
         progress: Progress | None = None,
         batcher: Batcher | None = None,
+        panel: Panel | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or nobody
-        self.panel = Panel(self.settings, self.progress)
+        self.panel = panel or Panel(self.settings, self.progress)
         plan = self.settings.plan
-        self.distance = standard(self.settings.rho, self.panel.device, plan.spread, plan.flat)
+        self.distance = self.panel.distance(self.settings.rho, plan.spread, plan.flat)
         self.batcher = batcher
         if batcher is not None:
             for target in self.panel.targets:
@@ -160,7 +161,12 @@ class Cloaker:
         return photo.decode(data), record
 
     def encoded(
-        self, data: bytes, name: str, path: Path | None = None, where: Where | None = None
+        self,
+        data: bytes,
+        name: str,
+        path: Path | None = None,
+        where: Where | None = None,
+        found: Found | None = None,
     ) -> tuple[bytes | None, Record]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
@@ -172,39 +178,48 @@ class Cloaker:
             name: what the record and its messages call it.
             path: where it was read, so that a gallery it lies in does not count it; None: nowhere.
             where: which faces, where that is not what the settings say.
+            found: whom to protect, where that is known already.
         """
         record, made = self._record(name), None
         with judging(record):
             photo = Photo.from_bytes(data, name=name, strip_names=self.settings.strip_names)
-            made = self._cloak(photo, record, path, where)
+            made = self._cloak(photo, record, path, where, found)
         return made, record
 
     def _record(self, path: Path | str | None) -> Record:
         return blank(None if path is None else str(path), self.settings, self.panel.names)
 
     def _cloak(
-        self, photo: Photo, record: Record, path: Path | None, where: Where | None = None
+        self,
+        photo: Photo,
+        record: Record,
+        path: Path | None,
+        where: Where | None = None,
+        found: Found | None = None,
     ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
-        settings, gallery = self.settings, self.panel.gallery(path)
+        settings = self.settings
         record["names"] = photo.names
         plans = [settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
-        subjects = self.panel.subjects(photo, where or settings.where, gallery)
+        if found is None:
+            self.progress("looking for faces", 0, 0)
+            found = self.panel.found(photo, where or settings.where, path)
+        subjects, gallery = found
         record["gallery"] = gallery_record(gallery, subjects)
         record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]
         for attempt in range(ATTEMPTS):
-            tried, found = self._attempt(photo, subjects, before, plans, attempt)
-            visible = too_visible(found, plans[0].least_ssim)
+            tried, seen = self._attempt(photo, subjects, before, plans, attempt)
+            visible = too_visible(seen, plans[0].least_ssim)
             if attempt and visible:
                 break
-            if (still := recognised(found, withstands)) < left:
+            if (still := recognised(seen, withstands)) < left:
                 data, left = tried, still
-                record["regions"], record["quality"] = found["regions"], found["quality"]
+                record["regions"], record["quality"] = seen["regions"], seen["quality"]
             if visible or all_fooled(record, withstands):
                 break
-            plans = [plan.harder(units_recognised(found, withstands)) for plan in plans]
+            plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
         conclude(record, withstands, plans[0].least_ssim)
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
@@ -221,6 +236,7 @@ class Cloaker:
         pixels = photo.pixels.copy()
         for group in groups(subjects, photo.pixels.shape[:2]):
             self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
+        self.progress("checking the saved file", 0, 0)
         data = photo.encode(pixels)
         shown = photo.decode(data)
         withstands = plans[0].withstands

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -55,11 +55,16 @@ class Gallery:
         return replace(gallery, passed=passed)
 
     @staticmethod
-    def of(photos: Sequence[Path], targets: Sequence[FaceTarget], detector: Detector) -> Gallery:
+    def of(
+        photos: Sequence[Path],
+        targets: Sequence[FaceTarget],
+        detector: Detector,
+        read: Callable[[Path], Photo] = Photo.read,
+    ) -> Gallery:
         """These photos; those that cannot be read or show no face are passed over, and may be all of them.
 
         Of several faces in a photo the person is the one that most other photos show, too, as the first
-        target sees it; where they do not tell, the largest.
+        target sees it; where they do not tell, the largest. `read` gives the photo of a name.
         """
         unreadable: dict[Path, str] = {}
         seen: dict[Path, list[Tensor]] = {}
@@ -67,7 +72,7 @@ class Gallery:
         alone: dict[Path, list[Reference]] = {}
         for path in photos:
             try:
-                photo = Photo.read(path)
+                photo = read(path)
             except PhotoError as error:
                 unreadable[path] = str(error)
                 continue
@@ -80,7 +85,7 @@ class Gallery:
                     image = photo.tensor().to(device_of(targets[0]))
                     faces.append([targets[0].refer(image, face) for face in found])
         rows = [
-            alone[path] if path in alone else known(Photo.read(path), seen[path][which], targets)
+            alone[path] if path in alone else known(read(path), seen[path][which], targets)
             for path, which in zip(seen, _shared(targets[0], faces), strict=True)
         ]
         references = tuple(Reference.person(column) for column in zip(*rows, strict=True))

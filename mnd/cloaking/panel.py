@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base.runtime import pick_device
 from ..base.types import Progress
 from ..faces.detector import Detector
+from ..losses.composite import Composite
+from ..losses.standard import standard
 from ..photo.photo import Photo
 from ..targets import registry
 from ..targets.face import FaceTarget
@@ -16,6 +19,13 @@ from ..targets.target import Target
 from .gallery import Gallery
 from .settings import CloakSettings, Where
 from .subjects import Subject, find
+
+
+class Found(NamedTuple):
+    """Who is in a photo, and the gallery by which that was told."""
+
+    subjects: list[Subject]
+    gallery: Gallery | None
 
 
 class Panel:
@@ -31,6 +41,7 @@ class Panel:
     """
 
     def __init__(self, settings: CloakSettings, progress: Progress) -> None:
+        progress("loading", 0, 0)
         self.device = pick_device(settings.device)
         self.targets: Sequence[Target] = registry.load_all(
             settings.targets or None,
@@ -41,12 +52,21 @@ class Panel:
         self.detector = Detector(self.device)
         self._folder = settings.gallery
         self._galleries: dict[Path | None, Gallery] = {}
+        self._distances: dict[tuple[float, ...], Composite] = {}
         self._reading = threading.Lock()
 
     @property
     def names(self) -> list[str]:
         """Of the targets."""
         return [target.card.name for target in self.targets]
+
+    def distance(self, rho: float, spread: float, flat: float) -> Composite:
+        """The distance with these weights (`mnd.losses.standard`)."""
+        with self._reading:
+            weights = (rho, spread, flat)
+            if weights not in self._distances:
+                self._distances[weights] = standard(rho, self.device, spread, flat)
+            return self._distances[weights]
 
     def gallery(self, path: Path | None) -> Gallery | None:
         """The gallery without the photo at `path`, where that lies in it.
@@ -63,6 +83,16 @@ class Panel:
                 faces = [t for t in self.targets if isinstance(t, FaceTarget)]
                 self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
             return self._galleries[own]
+
+    def found(self, photo: Photo, where: Where, path: Path | None) -> Found:
+        """The subjects of a clean photo that lies at `path`, and the gallery.
+
+        Raises:
+            FaceError: face recognisers are asked for and no face was found.
+            ValueError: as `gallery` and `subjects`.
+        """
+        gallery = self.gallery(path)
+        return Found(self.subjects(photo, where, gallery), gallery)
 
     def subjects(self, photo: Photo, where: Where, gallery: Gallery | None) -> list[Subject]:
         """The subjects of a clean photo, those who are the gallery's person judged against that, too.
