@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mnd"
 LAYERS = (
     {"cli"},
     {"study"},
-    {"evaluation", "dataset"},
+    {"evaluation", "dataset", "ui"},
     {"attacks", "cloaking"},
     {"metrics", "optimizer", "targets"},
     {"losses", "channel", "faces", "photo"},

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from . import check, cloak, demo, evaluate, protect, study, targets  # noqa: F401  these register themselves
+from . import check, cloak, demo, evaluate, protect, study, targets, ui  # noqa: F401  these register themselves
 from .app import (
     DONE,
     FAILED,
@@ -25,7 +25,7 @@ from .flags import attribute_docs
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "protect", "evaluate", "study", "targets", "demo")
+COMMANDS = ("cloak", "check", "protect", "evaluate", "study", "targets", "demo", "ui")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

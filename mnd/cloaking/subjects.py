@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base.types import Edges, Pixels
 from ..channel import to_tensor
-from ..faces.detector import Detector, Face, FaceError, overlap, parse_box, select
+from ..faces.detector import Detector, Face, FaceError, Search, overlap, parse_box, select
 from ..faces.landmarks import upright_in
 from ..photo.photo import Photo
 from ..targets.face import FaceTarget
@@ -128,7 +128,11 @@ class Subject:
 
 
 def find(
-    photo: Photo, targets: Sequence[Target], detector: Detector, where: Where | None = None
+    photo: Photo,
+    targets: Sequence[Target],
+    detector: Detector,
+    where: Where | None = None,
+    searched: Search | None = None,
 ) -> list[Subject]:
     """The subjects of a photo: face recognisers look at its faces, classifiers at the whole of it.
 
@@ -139,6 +143,7 @@ def find(
         targets: whom each subject is to be protected from.
         detector: finds the faces.
         where: which faces; by default all that are found.
+        searched: what the detector finds, where it was asked already.
 
     Raises:
         FaceError: face recognisers are asked for and no face was found.
@@ -146,7 +151,9 @@ def find(
     """
     face_targets = tuple(t for t in targets if isinstance(t, FaceTarget))
     classifiers = tuple(t for t in targets if t.card.kind == "classifier")
-    subjects = list(_faces(photo, where or Where(), face_targets, detector)) if face_targets else []
+    subjects: list[Subject] = []
+    if face_targets:
+        subjects.extend(_faces(photo, where or Where(), face_targets, detector, searched))
     if classifiers:
         height, width = photo.pixels.shape[:2]
         x = photo.tensor()
@@ -156,9 +163,13 @@ def find(
 
 
 def _faces(
-    photo: Photo, where: Where, targets: tuple[FaceTarget, ...], detector: Detector
+    photo: Photo,
+    where: Where,
+    targets: tuple[FaceTarget, ...],
+    detector: Detector,
+    searched: Search | None,
 ) -> Iterator[Subject]:
-    for box, face in _places(photo, where, detector):
+    for box, face in _places(photo, where, detector, searched):
         landmarks = marks(face) if face is not None else torch.from_numpy(upright_in(box))[None]
         own = tuple(known(photo, landmarks, targets))
         place = face.box if face is not None and not where.whole else box
@@ -166,7 +177,9 @@ def _faces(
         yield Subject("face", place, landmarks, targets, own, face is not None, turn)
 
 
-def _places(photo: Photo, where: Where, detector: Detector) -> Iterator[tuple[Edges, Face | None]]:
+def _places(
+    photo: Photo, where: Where, detector: Detector, searched: Search | None
+) -> Iterator[tuple[Edges, Face | None]]:
     """Where faces are, found or said, and the face that is seen there."""
     height, width = photo.pixels.shape[:2]
     if where.whole:
@@ -176,7 +189,7 @@ def _places(photo: Photo, where: Where, detector: Detector) -> Iterator[tuple[Ed
     boxes = [parse_box(box, (width, height)) for box in where.boxes]
     found: list[Face] = []
     if where.faces != "none":
-        searched = detector.search(photo.pixels)
+        searched = searched or detector.search(photo.pixels)
         if searched.faces or not boxes:
             found = select(searched.faces, where.faces)
         if not found and not boxes:
