@@ -182,6 +182,8 @@ def metadata_told(record: Mapping[str, Any]) -> Iterable[str]:
     if left:
         told = f"{names['people']} ({', '.join(map(printable, left))})"
         yield f"people named or shown in the metadata: {told}; --strip-names removes them"
+    if (record.get("metadata") or {}).get("location"):
+        yield "the file says where it was taken; --strip-gps removes it"
 
 
 def show_check(record: Mapping[str, Any]) -> None:

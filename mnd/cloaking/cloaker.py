@@ -111,7 +111,7 @@ class Cloaker:
         """
         record = self._record(path)
         with judging(record):
-            photo = Photo.read(path, strip_names=self.settings.strip_names)
+            photo = Photo.read(path, **self.settings.stripping)
             destination = cloaked_path(path, out)
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, Path(path))
@@ -182,7 +182,7 @@ class Cloaker:
         """
         record, made = self._record(name), None
         with judging(record):
-            photo = Photo.from_bytes(data, name=name, strip_names=self.settings.strip_names)
+            photo = Photo.from_bytes(data, name=name, **self.settings.stripping)
             made = self._cloak(photo, record, path, where, found)
         return made, record
 
@@ -199,7 +199,7 @@ class Cloaker:
     ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
         settings = self.settings
-        record["names"] = photo.names
+        record["names"], record["metadata"] = photo.names, {"location": photo.location}
         plans = [settings.plan_for(known) for known in (False, True)]
         data, left, withstands = b"", math.inf, plans[0].withstands
         if found is None:

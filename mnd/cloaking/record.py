@@ -110,6 +110,13 @@ class NamesRecord(TypedDict):
     fields: list[str]
 
 
+class MetadataRecord(TypedDict):
+    """What else the metadata of the saved file tell."""
+
+    location: bool
+    """Where the photo was taken."""
+
+
 class ComparedRecord(TypedDict):
     """How `mnd check` laid two photos on one another."""
 
@@ -138,6 +145,7 @@ class Record(TypedDict):
     removed: list[str]
     """What the new file does not carry of the old one."""
     names: NamesRecord
+    metadata: MetadataRecord
     error: ErrorRecord | None
     compared: NotRequired[ComparedRecord]
     """Of `mnd check` alone."""
@@ -159,6 +167,7 @@ def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | No
         "gallery": None,
         "removed": [],
         "names": {"people": 0, "fields": []},
+        "metadata": {"location": False},
         "error": None,
     }
 

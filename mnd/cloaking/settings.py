@@ -80,6 +80,10 @@ class CloakSettings:
     """The least SSIM of a cloaked region; a photo that would need more is reported as not protected."""
     strip_names: bool = False
     """Leave out names of people and rectangles of their faces, where the photo's metadata have them."""
+    strip_gps: bool = False
+    """Leave out what says where the photo was taken: GPS, and names of places in EXIF, XMP and IPTC."""
+    strip: bool = False
+    """Leave out all metadata but what is needed to show the photo: colour profile and orientation."""
     keep_best: bool = False
     """Write the best file found even if it is not protected."""
     rho: float = 2000.0  # `mnd.losses.standard.RHO`, which must not be imported: it would bring torch
@@ -149,6 +153,15 @@ class CloakSettings:
     def where(self) -> Where:
         """Which faces are meant."""
         return Where(self.faces, self.boxes, self.whole)
+
+    @property
+    def stripping(self) -> dict[str, bool]:
+        """What of the metadata is left out, as `Photo.read` takes it.
+
+        >>> CloakSettings(strip=True).stripping
+        {'strip_names': False, 'strip_gps': False, 'strip': True}
+        """
+        return {"strip_names": self.strip_names, "strip_gps": self.strip_gps, "strip": self.strip}
 
     @property
     def plan(self) -> Plan:

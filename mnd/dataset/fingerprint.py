@@ -77,7 +77,7 @@ def header(
         "gallery": None if people is None else _sums(cloak.gallery or Path(), people),
         "no_face": "copy" if settings.no_face == "hold" else settings.no_face,
         "targets": targets,
-        **({"strip_names": True} if cloak.strip_names else {}),
+        **{name: True for name, is_asked in cloak.stripping.items() if is_asked},
         **_chunk(cloak, settings),
     }
     text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)

@@ -188,9 +188,20 @@ class Protector:
                 return None, told, "held"
             case "hold" | "copy":
                 # of what was changed nothing was written
-                return data, told | {"error": None, "regions": [], "quality": None}, "copied"
+                told = told | {"error": None, "regions": [], "quality": None}
+                return *self._bare(data, item, told), "copied"
             case _:
                 return None, told, "failed"
+
+    def _bare(self, data: bytes, item: Item, told: Line) -> tuple[bytes, Line]:
+        """A photo that is copied, and its record: as it is, unless metadata have to go from it, too."""
+        stripping = self.job.cloak.stripping
+        if not any(stripping.values()):
+            return data, told
+        from ..photo.photo import Photo
+
+        photo = Photo.from_bytes(data, name=item.name, **stripping)
+        return photo.encode(photo.pixels), told | {"removed": list(photo.removed)}
 
     def _clear(self, item: Item) -> None:
         """Take away what an earlier run made of another content, or with other settings."""

@@ -41,7 +41,7 @@ class BmpEncoding(Lossless):
 
 
 def bmp_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> BmpEncoding:  # noqa: ARG001
-    """What the BMP file `data` carries.
+    """What the BMP file `data` carries; its resolution is all that could be stripped.
 
     Raises:
         PhotoError: unsupported: a colour profile inside, which could not be kept.
@@ -49,7 +49,10 @@ def bmp_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> Bm
     size = int.from_bytes(data[14:18], "little")
     if size >= 124 and data[70:74] in (b"DEBM", b"KNIL"):
         raise PhotoError("unsupported", f"{name}: a BMP with a colour profile inside, expected one without")
-    return BmpEncoding(data[38:46] if size >= 40 else bytes(8))
+    resolution = data[38:46] if size >= 40 else bytes(8)
+    if noted.strip and any(resolution):
+        noted.cut("BMP resolution")
+    return BmpEncoding(bytes(8) if noted.strip else resolution)
 
 
 BMP = Format(

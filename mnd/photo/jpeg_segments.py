@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..base.files import PhotoError
-from .metadata.exif import clean_exif, exif_orientation, only_orientation
+from .metadata.exif import clean_exif, exif_orientation, only_orientation, shown_exif
 from .metadata.icc import clean_icc
 from .metadata.iptc import clean_photoshop
 from .metadata.noted import Noted
@@ -121,12 +121,20 @@ def read_segments(data: bytes, noted: Noted) -> Segments:
     if len(told.exif) > _LARGEST - len(_EXIF):
         noted.cut("EXIF longer than a segment")
         told.exif = only_orientation(told.orientation)
+    told.exif = shown_exif(told.exif, told.orientation, noted)
     told.icc = clean_icc(b"".join(body for _, body in sorted(bodies.icc.items())), noted)
-    told.kept = _xmp(bodies, told.orientation, noted)
+    xmp = _xmp(bodies, told.orientation, noted)
     photoshop = clean_photoshop(bodies.photoshop, noted)
-    for at in range(0, len(photoshop), _PART):
-        told.kept += segment(0xED, _PHOTOSHOP + photoshop[at : at + _PART])
-    told.kept += bodies.rest
+    iptc = b"".join(
+        segment(0xED, _PHOTOSHOP + photoshop[at : at + _PART]) for at in range(0, len(photoshop), _PART)
+    )
+    if noted.strip:
+        told.density = b""
+        for what, there in (("XMP", xmp), ("Photoshop resources", iptc), ("comments", bodies.rest)):
+            if there:
+                noted.cut(what)
+    else:
+        told.kept = xmp + iptc + bodies.rest
     _note_behind(data, noted)
     return told
 

@@ -70,15 +70,31 @@ class Photo:
     """What of the file is not carried to the new one (thumbnails, previews), in short texts."""
     names: Names = field(default_factory=lambda: Names(people=0, fields=[]))
     """How many people its metadata name or point at, and in which fields."""
+    location: bool = False
+    """The metadata that are carried to the new file say where the photo was taken."""
+    camera: str = ""
+    """With what, as far as they say it: make and model, at most 80 printable characters."""
+    taken: bool = False
+    """They say when."""
 
     @classmethod
-    def read(cls, path: Path | str, max_pixels: int = MAX_PIXELS, *, strip_names: bool = False) -> Photo:
+    def read(
+        cls,
+        path: Path | str,
+        max_pixels: int = MAX_PIXELS,
+        *,
+        strip_names: bool = False,
+        strip_gps: bool = False,
+        strip: bool = False,
+    ) -> Photo:
         """Read the photo at `path`; of a multi-picture JPEG (MPO) the first picture.
 
         Args:
             path: the file.
             max_pixels: larger pictures are refused.
             strip_names: leave out names of people and rectangles of their faces, which metadata may hold.
+            strip_gps: leave out what says where the photo was taken.
+            strip: leave out all metadata but the colour profile and how the picture is turned.
 
         Raises:
             PhotoError: `missing`, `folder`, `unreadable`, `empty`, `not-an-image`, `truncated`, `too-large`
@@ -86,7 +102,9 @@ class Photo:
         """
         path = Path(path)
         data = read_bytes(path, limit=8 * max_pixels + (64 << 20))
-        photo = cls.from_bytes(data, max_pixels, name=str(path), strip_names=strip_names)
+        photo = cls.from_bytes(
+            data, max_pixels, name=str(path), strip_names=strip_names, strip_gps=strip_gps, strip=strip
+        )
         return replace(photo, path=path)
 
     @classmethod
@@ -97,20 +115,29 @@ class Photo:
         *,
         name: str = "the photo",
         strip_names: bool = False,
+        strip_gps: bool = False,
+        strip: bool = False,
     ) -> Photo:
-        """The photo that a file of these bytes would be; `name` stands in errors.
+        """The photo that a file of these bytes would be, as `read` has it; `name` stands in errors.
 
         Raises:
             PhotoError: as `read`.
         """
-        form, noted = format_of(data, name), Noted(strip_names)
+        form, noted = format_of(data, name), Noted(strip_names, strip_gps, strip)
         with strict(form.name, name, form.prints):
             form.check(data, name)
             image = open_picture(form.unturned(data), form, name, max_pixels)
             image.load()
             how = form.encoding(image, data, name, noted)
         photo = cls._of(image, form, how, name)
-        return replace(photo, removed=tuple(noted.removed), names=noted.told())
+        return replace(
+            photo,
+            removed=tuple(noted.removed),
+            names=noted.told(),
+            location=noted.location,
+            camera=noted.camera,
+            taken=noted.taken and not strip,
+        )
 
     @classmethod
     def _of(cls, image: ImageFile.ImageFile, form: Format, how: Encoding, name: str) -> Photo:

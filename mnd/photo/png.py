@@ -13,10 +13,11 @@ from PIL import Image, PngImagePlugin
 from ..base.files import PhotoError
 from .encoding import Lossless
 from .format import Format
-from .metadata.exif import clean_exif, exif_orientation
+from .metadata.exif import clean_exif, exif_orientation, shown_exif
 from .metadata.icc import clean_icc
 from .metadata.noted import Noted
 from .metadata.pictures import TEXT_LIMIT, block_hides, starts_picture, text_block_hides
+from .metadata.places import keyword_place, keyword_time
 from .metadata.profiles import clean_profile, is_profile, profile_exif
 from .metadata.xmp import clean_xmp
 
@@ -25,6 +26,8 @@ _PNG_KEPT = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pH
 """Chunks that describe the picture and stay true when pixels change."""
 _PNG_PICTURE = {b"PLTE", b"tRNS", b"hIST", b"sPLT", b"eXIf", b"acTL", b"fcTL", b"fdAT"}
 """Chunks of the pixels as they were stored: the writer makes what is needed anew."""
+_PNG_COLOURS = _PNG_KEPT - {b"pHYs", b"tIME"} | {b"sBIT"}
+"""Chunks without which the picture would look otherwise."""
 _PNG_LAYOUT = {b"sBIT", b"bKGD"}
 """Chunks that are true only while the kind of pixels (grey, colour, palette, depth) is the same."""
 _PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
@@ -113,12 +116,15 @@ def png_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> Pn
             here = after
         elif chunk not in (b"IHDR", b"IEND", b"eXIf"):
             kept = _kept_png(chunk, body, orientation, source, noted)
-            if kept is not None:
+            if kept is not None and noted.strip and chunk not in _PNG_COLOURS:
+                noted.cut(_stripped(chunk, kept))
+            elif kept is not None:
                 here.append((chunk, kept))
     size = 8 + sum(12 + len(body) for _, body in chunks)
     if data[size:].strip(b"\0"):
         noted.cut("data behind the picture")
-    return PngEncoding(clean_exif(source, noted), bodies[b"IHDR"], tuple(before), tuple(after), orientation)
+    clean = shown_exif(clean_exif(source, noted), orientation, noted)
+    return PngEncoding(clean, bodies[b"IHDR"], tuple(before), tuple(after), orientation)
 
 
 def check_png(data: bytes, name: str) -> None:
@@ -139,6 +145,7 @@ def _kept_png(chunk: bytes, body: bytes, orientation: int, exif: bytes, noted: N
     if chunk == b"iCCP":
         return _kept_profile(body, noted)
     if (chunk in _PNG_KEPT or chunk in _PNG_LAYOUT) and not block_hides(body):
+        noted.taken |= chunk == b"tIME"
         return body
     ancillary, safe = bool(chunk[0] & 0x20), bool(chunk[3] & 0x20)
     if ancillary and safe and chunk not in _PNG_PICTURE and not block_hides(body):
@@ -196,12 +203,28 @@ def _kept_text(chunk: bytes, body: bytes, orientation: int, exif: bytes, noted: 
                 return None if clean is None else body
             return keyword + b"\0" + (b"\0" + zlib.compress(clean) if chunk == b"zTXt" else clean)
         if not text_block_hides(text) and not starts_picture(body):
+            said = keyword.decode("latin-1")
+            if text.strip(b"\0 ") and keyword_place(said) and noted.place(_text_called(body)):
+                return None
+            noted.taken |= keyword_time(said)
             return body
+    noted.cut(_text_called(body))
+    return None
+
+
+def _text_called(body: bytes) -> str:
+    """What a text chunk is called in the list of what was removed."""
     keyword = body.partition(b"\0")[0]
-    noted.cut(
+    return (
         f"PNG text {keyword.decode('latin-1')!r}" if len(keyword) < 80 and keyword.isascii() else "PNG text"
     )
-    return None
+
+
+def _stripped(chunk: bytes, body: bytes) -> str:
+    """The same of any chunk that is carried unless metadata are to be stripped."""
+    if chunk not in _PNG_TEXT:
+        return f"PNG chunk {chunk.decode('latin-1')!r}"
+    return "XMP" if body.startswith(_PNG_XMP) else _text_called(body)
 
 
 PNG = Format(

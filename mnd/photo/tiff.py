@@ -25,7 +25,7 @@ from .metadata.directories import (
     reordered,
     written,
 )
-from .metadata.exif import XMP_TAG, kept_value
+from .metadata.exif import ICC_TAG, XMP_TAG, gps_goes, kept_value, tag_name
 from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
 
@@ -48,6 +48,8 @@ _UNREADABLE = {
 }  # fmt: skip
 """Compressions that Pillow's reader does not have, though the file may be whole."""
 _STRIPS, _SIZES, _EXTRA = 273, 279, 338
+_COLOURS = {ICC_TAG, 301, 318, 319}
+"""Tags without which the picture would look otherwise: profile, transfer function, white, primaries."""
 _RAW_TAGS = {50706: "a camera's raw file (DNG)", 33422: "a camera's raw file (colour filter array)"}
 _PHOTOMETRIC = {
     0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab",
@@ -148,6 +150,11 @@ def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> T
     """What the TIFF file `data` carries; `noted` is told what it does not."""
     first = first_directory(data)
     fields = _fields(first, "TIFF", {first.at}, noted)
+    if noted.strip:
+        for it in fields:
+            if it.tag not in _COLOURS:
+                noted.cut({XMP_TAG: "XMP"}.get(it.tag) or tag_name(it.tag, "TIFF"))
+        fields = [it for it in fields if it.tag in _COLOURS]
     compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
     predictor, turned = first.number(317, 1), first.turning is not None
     premultiplied = 1 in first.numbers(_EXTRA)
@@ -171,6 +178,8 @@ def _fields(source: Directory, kind: str, seen: set[int], noted: Noted) -> list[
             try:
                 below = directory(source.data, source.order, at)
             except ValueError:
+                continue
+            if entry.tag == GPS_IFD and gps_goes(below, noted):
                 continue
             if inner := _fields(below, _SUB[entry.tag], seen, noted):
                 fields[entry.tag] = Field(entry.tag, 4, tuple(inner))

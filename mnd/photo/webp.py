@@ -17,7 +17,7 @@ from ..base.pillow import without_limit
 from ..base.types import Pixels
 from .encoding import Usual
 from .format import Format
-from .metadata.exif import clean_exif, exif_orientation
+from .metadata.exif import clean_exif, exif_orientation, shown_exif
 from .metadata.icc import clean_icc
 from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
@@ -141,11 +141,16 @@ def webp_encoding(image: WebPImagePlugin.WebPImageFile, data: bytes, name: str, 
         noted.cut("data behind the picture")
     exif = chunks.get(b"EXIF", b"")
     orientation = exif_orientation(exif)
+    clean = shown_exif(clean_exif(exif, noted), orientation, noted)
+    icc = clean_icc(chunks.get(b"ICCP", b""), noted)
+    xmp = clean_xmp(chunks.get(b"XMP ", b""), noted, orientation)
+    if noted.strip and xmp:
+        noted.cut("XMP")
     return WebpEncoding(
         lossless=b"VP8L" in chunks,
-        exif=clean_exif(exif, noted),
-        icc=clean_icc(chunks.get(b"ICCP", b""), noted),
-        xmp=clean_xmp(chunks.get(b"XMP ", b""), noted, orientation),
+        exif=clean,
+        icc=icc,
+        xmp=b"" if noted.strip else xmp,
         source=image,
         size=webp_pixel_bytes(data),
         orientation=orientation,

@@ -149,7 +149,8 @@ class Photos:
         """Nothing of the planted picture may be in what is written, or told."""
         del folder
         try:
-            photo = Photo.from_bytes(case.data, PIXELS, strip_names=case.reader == "names")
+            stripped = case.reader == "names"
+            photo = Photo.from_bytes(case.data, PIXELS, strip_names=stripped, strip_gps=stripped)
         except PhotoError as error:
             too_large = isinstance(error.__cause__, MemoryError)
             return Verdict("memory", str(error)[:200]) if too_large else _told(str(error), refused(error))
@@ -236,7 +237,7 @@ class Metadata:
     def judge(self, case: Case, folder: Path) -> Verdict:
         """Nothing of the planted picture may come out, and no exception."""
         del folder
-        noted = Noted(strip_names=len(case.data) % 4 == 0)
+        noted = Noted(strip_names=len(case.data) % 4 == 0, strip_gps=len(case.data) % 3 == 0)
         out = CLEANERS[case.reader](case.data, noted)
         if searcher().leaks(out):
             return Verdict("leak", f"{searcher().longest(out)} bytes in a row")

@@ -78,7 +78,7 @@ class TestPng:
         record = png.record
         assert list(record) == ["input", "output", "protected", "level", "seed", "seconds", "targets",
                                 "regions", "quality", "status", "gallery", "removed", "names",
-                                "error"]  # fmt: skip
+                                "metadata", "error"]  # fmt: skip
         assert (record["status"], record["gallery"]) == ("protected", None)
         assert record["input"] == str(png.source)
         assert record["targets"] == ["dlib"]

@@ -19,9 +19,11 @@ from mnd.cloaking.levels import Plan
 from mnd.dataset import fingerprint
 from mnd.dataset.manifest import headers, manifest_path, manifests
 from mnd.dataset.settings import ProtectSettings, both_settings
+from mnd.photo.photo import Photo
 from tests.helpers import tiny
 from tests.helpers.cloaks import FACE, NO_FACE
 from tests.helpers.data_sets import bytes_of, files, lines, told
+from tests.helpers.photos import exif_block
 
 
 def test_the_tree_is_mirrored_and_the_source_stays_as_it_was(protect, src: Path, dst: Path):
@@ -359,7 +361,8 @@ def test_protect_takes_the_fields_of_both_settings(src: Path, dst: Path):
 
 def test_every_setting_that_changes_results_is_in_their_sum(card: str):
     covered = {field.name for field in fields(Plan)} | set(fingerprint._PLAIN)
-    elsewhere = {"targets", "gallery", "strip_names"}  # with their sums; only when it is set
+    # with their sums; only when it is set
+    elsewhere = {"targets", "gallery", "strip_names", "strip_gps", "strip"}
     nowhere = {"device", "offline"}  # where to compute, not what
     assert {field.name for field in fields(CloakSettings)} <= covered | elsewhere | nowhere
 
@@ -382,3 +385,24 @@ def test_the_sum_of_the_settings(card: str, tmp_path: Path):
     (gallery / "a.png").write_bytes(tiny.picture(2))
     others += [sum_of(gallery=gallery), sum_of([{"name": "tiny", "sha256": "2"}])]
     assert len({base, *others}) == 7
+
+
+def test_what_is_copied_is_stripped_too(protect, tmp_path: Path, dst: Path):
+    """A photo without a face is copied as it is, but not with the place that was to go."""
+    folder = tmp_path / "walls"
+    folder.mkdir()
+    place = exif_block()
+    Image.fromarray(NO_FACE[:64, :64]).save(folder / "wall.jpg", exif=b"Exif\0\0" + place)
+    asked = {"targets": ("dlib",), "no_face": "copy"}
+    protect(folder, dst, **asked)
+    assert (dst / "wall.jpg").read_bytes() == (folder / "wall.jpg").read_bytes()
+    assert protect(folder, dst, **asked, strip_gps=True).changed == 1
+    made = (dst / "wall.jpg").read_bytes()
+    assert b"Camera works" in made
+    assert not Photo.from_bytes(made).location
+    line = lines(dst)["wall.jpg"]
+    assert (line["status"], line["removed"], line["metadata"]["location"]) == (
+        "copied",
+        ["EXIF thumbnail", "EXIF GPS"],
+        False,
+    )

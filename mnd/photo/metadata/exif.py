@@ -26,6 +26,7 @@ from .icc import clean_icc
 from .iptc import clean_iptc, clean_photoshop
 from .noted import Noted
 from .pictures import block_hides, readable, starts_picture, text_block_hides, text_hides
+from .places import EXIF_TIMES, GEO_TAGS, GPS_PLACE, MAKE, MODEL
 from .xmp import clean_xmp
 
 _HEADER = b"Exif\0\0"
@@ -72,6 +73,16 @@ def exif_orientation(exif: bytes) -> int:
 def only_orientation(orientation: int) -> bytes:
     """EXIF that says nothing but how to turn the picture."""
     return struct.pack("<4sIHHHIHHI", b"II*\0", 8, 1, ORIENTATION, 3, 1, orientation, 0, 0)
+
+
+def shown_exif(exif: bytes, orientation: int, noted: Noted) -> bytes:
+    """Cleaned EXIF as it is carried: of a photo that is stripped how to turn it is left, and nothing else."""
+    if not noted.strip or not exif:
+        return exif
+    turning = only_orientation(orientation) if orientation != 1 else b""
+    if any(entry.tag != ORIENTATION for entry in first_directory(exif).entries):
+        noted.cut("EXIF")
+    return turning
 
 
 def clean_exif(exif: bytes, noted: Noted | None = None) -> bytes:
@@ -168,9 +179,12 @@ class _Copy:
         if at in self._seen:
             return None
         try:
-            self.add(directory(self.data, source.order, at), _SUB[entry.tag], self.kept)
+            below = directory(self.data, source.order, at)
         except ValueError:
             return None
+        if entry.tag == GPS_IFD and gps_goes(below, self.noted):
+            return None
+        self.add(below, _SUB[entry.tag], self.kept)
         return source.value(entry)
 
     def _maker(self, source: Directory, entry: Entry) -> bytes | None:
@@ -180,7 +194,8 @@ class _Copy:
         if found is not None:
             makers.note_people(note, found, self.noted)
         named = self.noted.strip_names and makers.names_people(note)
-        if not block_hides(note) and not named:
+        placed = found is not None and makers.note_places(note, found, self.noted)
+        if not block_hides(note) and not named and not placed:
             return note
         if found is None or found.at in self._seen:
             self.noted.cut("EXIF MakerNote")
@@ -191,8 +206,9 @@ class _Copy:
             value = inner.value(part)
             hides = text_block_hides(value) if part.type == TEXT else block_hides(value)
             who = self.noted.strip_names and makers.names_people(note, part.tag)
-            if outside or hides or who or makers.leads_away(note, part.tag):
-                self.noted.cut(f"{kind} 0x{part.tag:04X}")
+            where = self.noted.strip_gps and makers.names_place(note, part.tag, value)
+            if outside or hides or who or where or makers.leads_away(note, part.tag):
+                self.noted.cut(makers.called(note, part.tag) if who or where else f"{kind} 0x{part.tag:04X}")
                 return None
             return value
 
@@ -211,6 +227,13 @@ class _Copy:
         return bytes(self._clean[: self._end])
 
 
+def gps_goes(below: Directory, noted: Noted) -> bool:
+    """Whether a GPS directory has to go, whole: what is left of it would still tell the hour or a bearing."""
+    if noted.strip_gps and below.entries:
+        noted.cut("EXIF GPS")
+    return noted.strip_gps
+
+
 def kept_value(source: Directory, entry: Entry, kind: str, noted: Noted) -> bytes | None:
     """What is kept of a value of EXIF or of a TIFF file; `None` when it goes, which `noted` is told.
 
@@ -226,6 +249,8 @@ def kept_value(source: Directory, entry: Entry, kind: str, noted: Noted) -> byte
         return None
     elif entry.tag in _PICTURES and kind in _MAIN:
         new = None
+    elif _says_where(entry.tag, value, kind) and noted.place(tag_name(entry.tag, kind)):
+        return None
     elif entry.tag in _STRUCTURES:
         new = _structure(entry, value, noted)
     elif entry.type in (TEXT, UTF8):
@@ -240,7 +265,27 @@ def kept_value(source: Directory, entry: Entry, kind: str, noted: Noted) -> byte
         new = None if not entry.known or block_hides(value) else value
     if new is None and len(noted.removed) == before:
         noted.cut(tag_name(entry.tag, kind))
+    if new is not None and entry.type in (TEXT, UTF8):
+        _note_taking(entry.tag, new, kind, noted)
     return new
+
+
+def _says_where(tag: int, value: bytes, kind: str) -> bool:
+    """Whether a value is a place; programs also write directories of zeros."""
+    if kind == "GPS":
+        return tag in GPS_PLACE and bool(value.strip(b"\0 "))
+    return tag in GEO_TAGS and kind in _MAIN
+
+
+def _note_taking(tag: int, value: bytes, kind: str, noted: Noted) -> None:
+    """Note with what and when the photo was taken."""
+    text = value.split(b"\0")[0].decode("utf-8", "replace").strip() if kind in _MAIN else ""
+    if tag == MAKE:
+        noted.make = text
+    elif tag == MODEL:
+        noted.model = text
+    elif tag in EXIF_TIMES:
+        noted.taken |= any(c in "123456789" for c in text)
 
 
 def _structure(entry: Entry, value: bytes, noted: Noted) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from .noted import Noted
 from .pictures import block_hides, starts_picture, text_block_hides
+from .places import IPTC_PLACES, IPTC_TIMES
 
 _IPTC, _DIGEST = 1028, 1061
 _XMP, _ICC, _EXIF = 1060, 1039, 1058
@@ -28,10 +29,12 @@ def clean_iptc(data: bytes, noted: Noted) -> bytes:
     kept, at = b"", 0
     for record, number, start, end in _fields(data):
         value, at = data[start:end], end
-        keyword = noted.strip_names and (record, number) == _KEYWORDS and _named(value, noted)
+        told = f"IPTC {record}:{number}"
+        keyword = (record, number) == _KEYWORDS and _named(value, noted)
         if (record, number) in _PREVIEWS or keyword or text_block_hides(value):
-            noted.cut(f"IPTC {record}:{number}")
-        else:
+            noted.cut(told)
+        elif (record, number) not in IPTC_PLACES or not value.strip(b"\0 ") or not noted.place(told):
+            noted.taken |= (record, number) in IPTC_TIMES
             head = 5 if end - start < 0x8000 else 9
             kept += data[start - head : end]
     if data[at:].strip(b"\0"):
@@ -40,7 +43,11 @@ def clean_iptc(data: bytes, noted: Noted) -> bytes:
 
 
 def _named(value: bytes, noted: Noted) -> bool:
-    return noted.named(value.decode("utf-8", "replace"))
+    """Whether a keyword is the name of somebody, or of a place, that has to go."""
+    text = value.decode("utf-8", "replace")
+    return (noted.strip_names and noted.named(text)) or (
+        noted.strip_gps and text.strip().casefold() in noted.spots
+    )
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:

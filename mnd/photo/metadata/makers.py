@@ -15,6 +15,13 @@ _OWN_BASE = {b"OLYMPUS\0": 12, b"OM SYSTEM\0": 16, b"Apple iOS\0": 14, b"PENTAX 
 """The same, where places are counted from the start of the note."""
 _PANASONIC = b"Panasonic\0"
 _FACES, _BABY = 0x61, 0x66
+_PEOPLE = {_FACES: "recognised faces", _BABY: "baby"}
+_PLACES = {
+    _PANASONIC: {0x67: "location", 0x69: "country", 0x6B: "state", 0x6D: "city", 0x6F: "landmark",
+                 0x80: "city"},
+    b"Nikon\0": {0x39: "location"},
+}  # fmt: skip
+"""What cameras with a map of their own write into their notes."""
 
 
 def note_directory(data: bytes, at: int, size: int, order: str) -> Directory | None:
@@ -70,6 +77,29 @@ def names_people(note: bytes, tag: int = _FACES) -> bool:
     return note.startswith(_PANASONIC) and tag in (_FACES, _BABY)
 
 
+def called(note: bytes, tag: int) -> str:
+    """What a tag that has to go is called in the list of what was removed.
+
+    >>> called(b"Panasonic\\0\\0\\0", 0x61), called(b"Canon", 0x61)
+    ('MakerNote recognised faces', 'MakerNote 0x0061')
+    """
+    known = {**_places(note), **(_PEOPLE if note.startswith(_PANASONIC) else {})}
+    return f"MakerNote {known.get(tag, f'0x{tag:04X}')}"
+
+
+def _places(note: bytes) -> dict[int, str]:
+    return next((tags for head, tags in _PLACES.items() if note.startswith(head)), {})
+
+
+def names_place(note: bytes, tag: int, value: bytes) -> bool:
+    """Whether a tag of this note says where the photo was taken; cameras write lines where they do not know.
+
+    >>> names_place(b"Panasonic\\0\\0\\0", 0x6D, b"Rome"), names_place(b"Panasonic\\0\\0\\0", 0x6D, b"---\\0")
+    (True, False)
+    """
+    return tag in _places(note) and any(byte > 127 or chr(byte).isalpha() for byte in value)
+
+
 def note_people(note: bytes, found: Directory, noted: Noted) -> None:
     """Note the people that a maker's note names: three at most, each with 20 bytes of name."""
     if not note.startswith(_PANASONIC):
@@ -83,3 +113,10 @@ def note_people(note: bytes, found: Directory, noted: Noted) -> None:
                 noted.person("MakerNote recognised faces", name.decode("utf-8", "replace"))
         elif entry.tag == _BABY and (name := value.split(b"\0")[0].strip()):
             noted.person("MakerNote baby", name.decode("utf-8", "replace"))
+
+
+def note_places(note: bytes, found: Directory, noted: Noted) -> bool:
+    """Note the places that a maker's note names; whether one has to go."""
+    there = [entry for entry in found.entries if names_place(note, entry.tag, found.value(entry))]
+    gone = [noted.place(called(note, entry.tag)) for entry in there]
+    return any(gone)

@@ -26,12 +26,28 @@ class Noted:
 
     strip_names: bool = False
     """Names of people and rectangles of their faces are to be removed."""
+    strip_gps: bool = False
+    """What says where the photo was taken is to be removed."""
+    strip: bool = False
+    """All is to be removed that is not needed to show the photo; both of the above, too."""
     removed: list[str] = field(default_factory=list)
     """What does not come out, each kind of it once, in short texts."""
     names: set[str] = field(default_factory=set)
     """The names met, folded; only to find the same name again in other fields."""
+    location: bool = False
+    """What is kept says where the photo was taken."""
+    taken: bool = False
+    """What is kept says when."""
+    make: str = ""
+    model: str = ""
+    spots: set[str] = field(default_factory=set)
+    """Places that tags have named, folded; only to find the same again among keywords."""
     _unnamed: int = 0
     _fields: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.strip:
+            self.strip_names = self.strip_gps = True
 
     def cut(self, what: str) -> None:
         """Note that a field does not come out."""
@@ -51,6 +67,36 @@ class Noted:
         """Whether this is the name of somebody met before."""
         return name.strip().casefold() in self.names
 
+    def place(self, where: str) -> bool:
+        """Note that the field `where` says where the photo was taken; whether it has to go.
+
+        >>> noted = Noted(strip_gps=True)
+        >>> noted.place("EXIF GPS"), noted.removed, noted.location
+        (True, ['EXIF GPS'], False)
+        """
+        if self.strip_gps:
+            self.cut(where)
+        else:
+            self.location = True
+        return self.strip_gps
+
+    @property
+    def camera(self) -> str:
+        """Make and model in at most 80 printable characters; the make once where the model begins with it.
+
+        >>> Noted(make="Canon", model="Canon EOS R5").camera, Noted(make="Apple", model="iPhone 12").camera
+        ('Canon EOS R5', 'Apple iPhone 12')
+        """
+        make, model = (_line(text) for text in (self.make, self.model))
+        first = make.split(" ")[0].casefold()
+        both = model if first and model.casefold().startswith(first) else f"{make} {model}".strip()
+        return "" if self.strip else both[:80].strip()
+
     def told(self) -> Names:
         """For the record."""
         return {"people": len(self.names) + self._unnamed, "fields": list(self._fields)}
+
+
+def _line(text: str) -> str:
+    """A text in one line of printable characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())

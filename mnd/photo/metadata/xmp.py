@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from .noted import Noted
 from .pictures import TEXT_LIMIT, text_hides
+from .places import XMP_CAMERA, XMP_PREFIXES, XMP_TIMES, tag_place, xmp_place
 
 _TOKEN = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|</[^>]*>|<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>|[^<]+", re.DOTALL
@@ -43,6 +44,7 @@ _PREFIXES = {
     "http://ns.acdsee.com/regions/": "acdsee-rs",
     "http://ns.iview-multimedia.com/mediapro/1.0/": "mediapro",
     "http://ns.microsoft.com/expressionmedia/1.0/": "expressionmedia",
+    **XMP_PREFIXES,
 }
 """The usual prefixes of name spaces that matter here; others are called as the file calls them."""
 _IMAGES = {"xmpGImg:image", "xapGImg:image"}
@@ -142,6 +144,7 @@ def clean_xmp(
         _note_people(root, noted)
         if noted.strip_names:
             _strip_people(root, noted)
+        _see_places(root, noted)
         _cut_pictures(root, noted)
         _cut_pointers(root, noted, orientation, extended)
     _cut_asides(outer, noted)
@@ -346,6 +349,51 @@ def _strip_people(root: _Element, noted: Noted) -> None:
             if attribute.name in _PEOPLE:
                 noted.cut(f"XMP {attribute.name}")
                 element.attributes.remove(attribute)
+
+
+def _see_places(root: _Element, noted: Noted) -> None:
+    """Note what says where, when and with what the photo was taken; take out where, if that is asked for."""
+    for element in list(root.elements()):
+        if xmp_place(element.name) and _says_something(element) and noted.place(f"XMP {element.name}"):
+            element.remove()
+        elif element.name in _TREES:
+            for item in _items(element):
+                if tag_place(item.text()):
+                    noted.spots.add(re.split(r"[/|\\]", item.text().strip())[-1].strip().casefold())
+                    if noted.place(f"XMP {element.name}"):
+                        item.remove()
+        _see_camera(element.name, element.all_text, noted)
+        for attribute in list(element.attributes):
+            said = attribute.value.strip()
+            if said and xmp_place(attribute.name) and noted.place(f"XMP {attribute.name}"):
+                element.attributes.remove(attribute)
+            _see_camera(attribute.name, attribute.value.strip, noted)
+    for element in root.elements() if noted.strip_gps and noted.spots else ():
+        if element.name == "dc:subject":
+            for item in _items(element):
+                if item.text().strip().casefold() in noted.spots:
+                    noted.cut("XMP dc:subject")
+                    item.remove()
+
+
+def _says_something(element: _Element) -> bool:
+    """Whether there is a text or a value in it or below."""
+    return bool(element.all_text()) or any(
+        attribute.value.strip()
+        for part in element.elements()
+        for attribute in part.attributes
+        if not attribute.name.startswith(("rdf:", "xml"))
+    )
+
+
+def _see_camera(name: str, said: Callable[[], str], noted: Noted) -> None:
+    """Note when the photo was taken, and with what where EXIF has not said so."""
+    if name in XMP_TIMES:
+        noted.taken |= bool(said())
+    elif name == XMP_CAMERA[0]:
+        noted.make = noted.make or said()
+    elif name == XMP_CAMERA[1]:
+        noted.model = noted.model or said()
 
 
 def _items(element: _Element) -> list[_Element]:
