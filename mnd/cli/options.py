@@ -77,8 +77,7 @@ def cloak_settings(how: Any) -> CloakSettings:
     """
     asked = settings(CloakSettings, how, WORDS)
     try:
-        if asked.gallery is not None and not asked.gallery.is_dir():
-            raise UsageError(f"--gallery is {str(asked.gallery)!r}, expected a folder of photos")
+        check_gallery(asked)
         if asked.targets:
             from ..targets import registry
 
@@ -87,3 +86,13 @@ def cloak_settings(how: Any) -> CloakSettings:
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     return asked
+
+
+def check_gallery(asked: CloakSettings) -> None:
+    """Refuse a gallery that is no folder.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if asked.gallery is not None and not asked.gallery.is_dir():
+        raise UsageError(f"--gallery is {str(asked.gallery)!r}, expected a folder of photos")

@@ -14,9 +14,9 @@ from ..cloaking.settings import CloakSettings
 from ..ui.settings import UiSettings
 from .app import DONE, FAILED, UsageError, app
 from .flags import flags, settings
-from .options import WORDS, cloak_settings
+from .options import WORDS, check_gallery
 
-SHOWN = ("targets", "level", "gallery", "seed", "strip_names", "device", "offline")
+SHOWN = ("targets", "level", "gallery", "seed", "strip_names", "strip_gps", "strip", "device", "offline")
 NAMES: dict[str, Any] = {}
 UiFlags = flags(CloakSettings, WORDS, only=SHOWN)
 ServerFlags = flags(UiSettings, NAMES)
@@ -37,17 +37,19 @@ def ui(*photos: Path, how: AsUi = NO_FLAGS, where: AsServer = NO_SERVER_FLAGS) -
     Args:
         photos: Photos to begin with; their results can be saved beside them.
     """
-    cloak, asked = cloak_settings(how), settings(UiSettings, where, NAMES)
+    # names of targets are judged when they are loaded: that takes longer than the page may take to open
+    cloak, asked = settings(CloakSettings, how, WORDS), settings(UiSettings, where, NAMES)
     from ..ui.server import PortError, Server
     from . import terminal
 
+    known = _gallery(cloak)
     try:
         server = Server(cloak, asked)
     except PortError as error:
         terminal.complain(str(error))
         return FAILED
-    server.add(photos, _gallery(cloak))
-    server.run(lambda: _tell(server, asked.browser))
+    server.add(photos, known)
+    server.run(lambda: _tell(server, not asked.no_browser))
     sys.stdout.flush()
     if server.engine.is_alive():  # in a part of its work that cannot be stopped: there is nothing to save
         os._exit(DONE)
@@ -60,6 +62,7 @@ def _gallery(cloak: CloakSettings) -> list[Path]:
     Raises:
         UsageError: there is none.
     """
+    check_gallery(cloak)
     if cloak.gallery is None:
         return []
     from ..photo.walking import none_left, photos

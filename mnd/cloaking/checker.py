@@ -75,7 +75,7 @@ class Checker:
         path: Path | None,
         settings: CloakSettings | None = None,
         found: Found | None = None,
-        withstands: Collection[str] | None = None,
+        channels: Collection[str] | None = None,
     ) -> Record:
         """The same of two files by their bytes; `protected` asks for all that the level has to withstand.
 
@@ -86,13 +86,14 @@ class Checker:
             path: where the clean one was read, so that a gallery it lies in does not count it.
             settings: how it was cloaked, where that is not how others are; of the same targets.
             found: who is in the clean one, where that is known already.
-            withstands: what `protected` asks for beside the file itself, where that is not the level's.
+            channels: ways of sharing that are judged, where those are not all; `protected` asks for no others.
         """
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            asked = how.plan.withstands if withstands is None else withstands
-            self._judge(record, clean, changed, name, how, path, asked, found)
+            ways = VERIFICATION if channels is None else channels
+            asked = [way for way in how.plan.withstands if way in ways]
+            self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record
 
     def _judge(
@@ -105,6 +106,7 @@ class Checker:
         path: Path | None,
         withstands: Collection[str] = (),
         found: Found | None = None,
+        channels: Collection[str] = tuple(VERIFICATION),
     ) -> None:
         """Fill in the record."""
         if found is None:
@@ -127,7 +129,7 @@ class Checker:
         elif how == "other size":
             self._check_seen(subjects, shown, scale, name)
         record["regions"] = regions(
-            subjects, before, shown, self.panel.detector, VERIFICATION, settings.level, scale
+            subjects, before, shown, self.panel.detector, channels, settings.level, scale
         )
         if how != "other framing":
             height, width = shown.shape[:2]

@@ -15,7 +15,7 @@ class Clock:
     Args:
         now: the time in seconds.
 
-    >>> clock = Clock(iter([0.0, 0.0, 5.0, 10.0, 10.0, 12.0]).__next__)
+    >>> clock = Clock(iter([0.0, 5.0, 10.0, 10.0, 12.0]).__next__)
     >>> clock.begin(searches=1)
     >>> [clock.left("search", done, 10) for done in (0, 5, 10)]
     [None, 8.0, 3.0]

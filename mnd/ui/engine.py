@@ -102,7 +102,10 @@ class Engine(threading.Thread):
             from ..cloaking.panel import Panel
 
             try:
-                self._panel = Panel(replace(self.settings, gallery=None), progress)
+                panel = Panel(replace(self.settings, gallery=None), progress)
+                if others := [t.card.name for t in panel.targets if t.card.kind == "classifier"]:
+                    raise ValueError(f"targets are {', '.join(others)}, expected recognisers of faces")
+                self._panel = panel
             except (ValueError, OSError) as error:
                 with self.session.changing():
                     self.session.error = str(error)
@@ -249,7 +252,7 @@ class Engine(threading.Thread):
             found = self._found(panel, photo)
         level = job.level or self.settings.level
         checker = Checker(replace(self.settings, level=level, gallery=None), progress, panel)
-        record = checker.judged(photo.data, job.data, job.name, photo.path, found=found, withstands=())
+        record = checker.judged(photo.data, job.data, job.name, photo.path, found=found, channels=())
         with self.session.changing():
             if not job.stopped:
                 photo.returned.append((job.name, record))

@@ -48,7 +48,7 @@ class Server:
         self._socket = _bound(how.port)
         self.port: int = self._socket.getsockname()[1]
         self.keys = Keys(self.port)
-        self.session = Session(how.photos, how.bytes)
+        self.session = Session(how.most_photos, how.bytes)
         self.session.targets = list(settings.targets)
         self.engine = Engine(self.session, settings)
         self.tabs = Tabs(how.grace, self._forget)

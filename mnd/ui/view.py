@@ -117,7 +117,8 @@ def _result(photo: Upload, result: Result) -> dict[str, Any]:
         "quality": record["quality"],
         "removed": record["removed"],
     }
-    return finite(answer)
+    made: dict[str, Any] = finite(answer)
+    return made
 
 
 def _returned(name: str, record: Any) -> dict[str, Any]:
