@@ -86,7 +86,7 @@ class Checker:
             path: where the clean one was read, so that a gallery it lies in does not count it.
             settings: how it was cloaked, where that is not how others are; of the same targets.
             found: who is in the clean one, where that is known already.
-            channels: ways of sharing that are judged, where those are not all; `protected` asks for no others.
+            channels: ways of sharing that are judged, where those are not all; no others are asked for.
         """
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
