@@ -11,7 +11,7 @@ export function found(photo) {
   if (mine.drawing) return [drawingTools(photo)];
   return [
     h("h2", { id: "heading", tabindex: "-1", key: "heading" }, headline(photo)),
-    photo.nobody && h("p", { class: "verdict bad", key: "nobody" }, h("b", null, "Nobody here looks like you. "), `${photo.nobody}. `, "Nothing is changed for you; choose a face if it is yours all the same."),
+    photo.nobody && h("div", { class: "verdict bad", key: "nobody" }, h("b", null, `${photo.nobody[0].toUpperCase()}${photo.nobody.slice(1)}.`), h("p", null, "So nothing would be changed for you. Is a face yours all the same? Choose it.")),
     h("p", { key: "told" }, instruction(photo)),
     photo.faces.length > 0 && chooseFaces(photo),
     h("p", { class: "row", key: "tools" },
@@ -40,7 +40,7 @@ function instruction(photo) {
 
 function chooseFaces(photo) {
   const gallery = state.gallery.some((one) => !one.error);
-  return h("fieldset", { class: "faces", key: "faces" },
+  return h("fieldset", { class: `faces ${!gallery && photo.faces.length > 2 ? "many" : ""}`, key: "faces" },
     h("legend", null, gallery ? "Which faces, and who is me?" : "Which faces"),
     h("ul", null, photo.faces.map((face) => h("li", { key: face.number },
       h("label", null,
@@ -108,7 +108,7 @@ function look(photo, one, mine, face) {
         crop(photo, face.box, { of: one.name, width: 320, more: 1.25, seen: result.seconds, alt: "" }),
         h("span", { class: "was" }, crop(photo, face.box, { width: 320, more: 1.25 })),
         h("i", { class: "tag after" }, "after"), h("i", { class: "tag before" }, "before"))
-      : h("div", { class: "compare empty", key: "unseen" },
+      : h("div", { class: "compare unmade", key: "unseen" },
         face && crop(photo, face.box, { width: 320, more: 1.25 }),
         h("i", { class: "tag" }, job ? (job.queued ? "waits" : "is made…") : result ? result.headline : "not made yet")),
     h("label", null,
@@ -128,6 +128,6 @@ function actions(photo) {
   return h("div", { class: "actions", key: "actions" },
     others.length > 1 && others.includes(photo)
       ? [button(`Cloak all ${others.length} photos`, all, { class: "main", key: "all" }), button("Only this one", () => cloak([photo]), { key: "one" })]
-      : button(some === 1 ? "Cloak this face" : `Cloak these ${some} faces`, () => cloak([photo]), { class: "main", disabled: !some, key: "one" }),
+      : button(!some ? "Cloak" : some === 1 ? "Cloak this face" : `Cloak these ${some} faces`, () => cloak([photo]), { class: "main", disabled: !some, key: "one" }),
     h("span", { class: "soft" }, `as “${title}”`));
 }

@@ -21,7 +21,7 @@ export const onChange = (draw) => { redraw = draw; };
 export const changed = () => redraw();
 
 /** What is looked at of a photo: `step` faces or result; `level`; `drawing`: a frame is being drawn; `asked`:
- *  cloaking was asked for, not looks alone. */
+ *  the server was just asked to cloak it. */
 export function own(photo) {
   if (!ui.mine.has(photo.id)) {
     const done = Object.keys(photo.results);
@@ -93,12 +93,19 @@ export const returned = (photo, files) => tried(async () => {
 
 export const post = (photo, what, body) => tried(() => ask("POST", at(photo.id, what), body ?? {}));
 
+const SOON = 1500;
+
 /** Cloak these at the level that each shows. */
 export function cloak(which) {
   for (const one of which) {
     const mine = own(one);
     Object.assign(mine, { asked: true, step: "result", drawing: null });
-    post(one, "/cloak", { level: mine.level });
+    // until the state tells of it
+    const told = () => {
+      mine.asked = false;
+      changed();
+    };
+    post(one, "/cloak", { level: mine.level }).then((answer) => setTimeout(told, answer ? SOON : 0));
   }
   changed();
 }

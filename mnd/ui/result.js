@@ -6,11 +6,11 @@ import { changed, chosen, cloak, forget, level, own, photos, post, returned, run
 import { ask, file, photo as at, picture } from "./net.js";
 
 const WHOLE = 1600;
-const AROUND = 480;
+const AROUND = [800, 520];
 const STAGES = {
   loading: "getting ready", "looking for faces": "looking for faces", search: "searching", "checking the saved file": "checking the saved file",
 };
-const KINDS = { find: "looking", cloak: "cloaking", look: "a look", check: "checking what came back" };
+const KINDS = { find: "Looking", cloak: "Cloaking", look: "Making a look", check: "Checking what came back" };
 const TONES = { shared: "good", "as-saved": "fair" };
 
 /** A stage in the words of this page. */
@@ -18,7 +18,7 @@ export function stageOf(job) {
   if (job.queued) return "waiting";
   const [, attempt] = /^search, attempt (\d+)$/.exec(job.stage) ?? [];
   if (attempt) return `searching again, attempt ${attempt}`;
-  return STAGES[job.stage] ?? (job.stage || KINDS[job.kind]);
+  return STAGES[job.stage] ?? (job.stage || "getting ready");
 }
 
 /** "about 20 s left". */
@@ -48,15 +48,13 @@ export function working() {
 
 /** The panel beside the picture while nothing is there to see yet. */
 export function waiting(photo) {
-  const { job } = photo;
+  const job = photo.job ?? { level: own(photo).level, kind: "cloak", stage: "", done: 0, total: 0, left: null, queued: 0 };
   return [
     h("h2", { id: "heading", tabindex: "-1", key: "heading" }, job.queued ? "Waiting its turn" : "At work"),
     h("p", { key: "stage" }, job.queued ? `${count(job.queued, "job")} before this one.` : `${stageOf(job)} ${leftOf(job) && `· ${leftOf(job)}`}`),
-    h("div", { key: "bar" }, bar(job, stageOf(job))),
     h("p", { key: "about" }, `As “${level(job.level).title}”: ${level(job.level).told}. The finished file is read again and checked before you get it.`),
     h("p", { class: "row", key: "stop" }, button(job.queued ? "Take it out" : "Stop", () => {
-      own(photo).asked = false;
-      own(photo).step = "faces";
+      Object.assign(own(photo), { asked: false, step: "faces" });
       post(photo, "/stop");
     })),
   ];
@@ -77,17 +75,21 @@ export function views(photo, result, name) {
     const share = Math.min(1, width / size[0]);
     return { label, whole, turn: photo.turn, width: Math.round(size[0] * share), height: Math.round(size[1] * share), gain, ...all };
   };
-  const faces = result.regions.map((box, place) => view(`Face ${place + 1}`, widened(box, photo), 4 * WHOLE, false));
-  return [...faces, view("Whole photo", [0, 0, photo.width, photo.height], Math.min(WHOLE, photo.width), true)];
+  const face = (box, place) => {
+    const part = widened(box, photo);
+    const focus = [(box[0] + box[2]) / 2 - part[0], (box[1] + box[3]) / 2 - part[1]];
+    return { ...view(`Face ${place + 1}`, part, photo.width, false), focus };
+  };
+  return [...result.regions.map(face), view("Whole photo", [0, 0, photo.width, photo.height], Math.min(WHOLE, photo.width), true)];
 }
 
 function widened([x0, y0, x1, y1], photo) {
-  const side = (low, high, whole) => {
-    const half = Math.max(AROUND, 1.5 * (high - low)) / 2;
+  const side = (low, high, whole, least) => {
+    const half = Math.max(least, 1.5 * (high - low)) / 2;
     const middle = (low + high) / 2;
     return [Math.max(0, Math.floor(middle - half)), Math.min(whole, Math.ceil(middle + half))];
   };
-  const [[left, right], [top, bottom]] = [side(x0, x1, photo.width), side(y0, y1, photo.height)];
+  const [[left, right], [top, bottom]] = [side(x0, x1, photo.width, AROUND[0]), side(y0, y1, photo.height, AROUND[1])];
   return [left, top, right, bottom];
 }
 
@@ -111,7 +113,6 @@ export function answer(photo, result, name) {
     saving(photo, result, name),
     another(photo, result, name),
     result.has_file && cameBack(photo),
-    details(result, name),
   ];
 }
 
@@ -156,21 +157,22 @@ function another(photo, result, name) {
 function cameBack(photo) {
   return h("section", { class: "back", key: "back", "aria-labelledby": "back" },
     h("h3", { id: "back" }, "Sent it through a messenger?"),
-    h("p", null, "Drop the file that came back here: it is judged in the same way. ",
-      chooser("Choose the file", (files) => returned(photo, files), { many: true, look: "small" })),
+    h("p", null, "Drop the file that came back: it is judged in the same way."),
+    h("p", null, chooser("Choose the file", (files) => returned(photo, files), { many: true, look: "small" })),
     photo.job?.kind === "check" && h("p", { class: "soft" }, `${stageOf(photo.job)}…`),
     photo.returned.length > 0 && h("ul", { class: "returned" }, photo.returned.map((one, place) => h("li", { class: `verdict ${one.good ? "good" : "bad"}`, key: place },
       h("b", null, one.headline), h("p", null, h("span", { class: "name" }, one.name), ": ", one.sentence),
       one.advice && h("p", null, one.advice), one.limits && h("p", { class: "limits" }, one.limits)))));
 }
 
-function details(result, name) {
+/** The figures. */
+export function details(result, name) {
   const measures = Object.entries(result.quality ?? {}).filter(([, value]) => typeof value === "number");
   const figure = (value) => (typeof value === "number" ? value.toPrecision(3) : "–");
   return h("details", { class: "more", key: "details" },
     h("summary", null, "Details"),
     result.rows.length > 0 && h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of distances" }, h("table", null,
-      h("thead", null, h("tr", null, ["Face", "Recogniser", "", "Before", "After", "Threshold", "After sharing"].map((head, place) => h("th", { scope: "col", key: place }, head)))),
+      h("thead", null, h("tr", null, ["Face", "Recogniser", "In words", "Before", "After", "Threshold", "After sharing"].map((head, place) => h("th", { scope: "col", key: place }, head)))),
       h("tbody", null, result.rows.map((row, place) => h("tr", { key: place },
         h("th", { scope: "row" }, row.face + 1), h("td", null, row.target), h("td", null, row.told),
         h("td", null, figure(row.before)), h("td", null, figure(row.after)), h("td", null, figure(row.threshold)),

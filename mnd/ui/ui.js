@@ -5,7 +5,7 @@ import { stage } from "./faces.js";
 import { crop, found } from "./found.js";
 import { add, became, changed, current, forget, level, onChange, own, photos, pictured, post, returned, running, say, state, tried, ui } from "./model.js";
 import { ask, follow } from "./net.js";
-import { answer, inShort, leftOf, stageOf, viewer, waiting, working } from "./result.js";
+import { answer, details, inShort, leftOf, stageOf, viewer, waiting, working } from "./result.js";
 
 history.replaceState(null, "", "/"); // the token of the first address must not stay where others can read it
 
@@ -88,7 +88,8 @@ async function saveAll(which) {
 function one(photo) {
   const seen = looked(photo);
   const mine = own(photo);
-  const busy = photo.job?.kind === "cloak" && mine.step === "result" && !photo.results[photo.job.level];
+  const made = photo.job ? photo.job.kind === "cloak" && photo.job.level : mine.asked && mine.level;
+  const busy = mine.step === "result" && made && !photo.results[made];
   if (mine.step === "result" && !busy && !seen && !photo.job) mine.step = "faces";
   const panel = busy ? waiting(photo) : seen ? answer(photo, ...seen) : photo.error && !pictured(photo) ? broken(photo) : [wrong(photo), ...found(photo)];
   return h("article", { class: "photo", key: photo.id, "aria-label": photo.name },
@@ -96,7 +97,8 @@ function one(photo) {
       h("p", { class: "soft" }, pictured(photo) && `${photo.width} × ${photo.height} ${photo.format}`),
       !seen && button("Forget this photo", () => forget(photo), { class: "plain" })),
     pictured(photo) && h("div", { class: "seen", key: "seen" }, seen && seen[0].has_file && !busy ? viewer(photo, ...seen) : stage(photo)),
-    h("div", { class: "panel", key: "panel" }, panel));
+    h("div", { class: "panel", key: "panel" }, panel),
+    seen && !busy && details(...seen));
 }
 
 function wrong(photo) {
@@ -143,9 +145,9 @@ const quit = () => tried(async () => {
 });
 
 function gone() {
-  if (ended) return h("div", { class: "box" }, h("h2", null, "mnd has ended"), h("p", null, "Everything is forgotten. You can close this tab."));
+  if (ended) return h("div", { class: "box" }, h("h1", null, "mnd has ended"), h("p", null, "Everything is forgotten. You can close this tab."));
   if (!ui.gone) return null;
-  return h("div", { class: "box bad" }, h("h2", null, "mnd has stopped"),
+  return h("div", { class: "box bad" }, h("h1", null, "mnd has stopped"),
     h("p", null, "It no longer answers, and what was not saved is gone: it was in its memory alone. Your own files are as they were."),
     h("p", null, "Start ", h("code", null, "mnd ui"), " again and open the new address that it prints."),
     button("Try once more", () => location.reload()));

@@ -1,7 +1,8 @@
 /* Before and after on one another, at 100 %: a slider between both, the space bar flips, and the difference.
    `new MndViewer(host).set(views)`; what stands in a page as `.viewer` with `.view`s in it is made one at once.
    A view: label, note, width, height (of its pictures), whole (is fitted), turn (degrees clockwise),
-   before, after, difference (addresses), gain (a number, or what promises one). */
+   focus ([x, y] that is kept in the middle), before, after, difference (addresses), gain (a number, or what
+   promises one). */
 (() => {
   "use strict";
   const ZOOMS = [1, 2, 4];
@@ -29,7 +30,7 @@
       this.views = [];
       this.at = 50;
       this.zoom = 1;
-      this.pan = [0, 0];
+      this.middle = [0, 0]; // the point of the view, as shown, that is in the middle of the stage
       this.index = 0;
       this.different = false;
       this.gains = new Map();
@@ -54,6 +55,7 @@
       this.choice = made("div", "viewer-choice", { role: "group", "aria-label": "What to look at" });
       this.range = made("input", "viewer-range", { type: "range", min: "0", max: "100", step: "1", "aria-label": "How much of the original is shown" });
       this.flip = pressed("Flip", () => this.flipped(), { "aria-keyshortcuts": "Space", title: "Space bar" });
+      this.flip.removeAttribute("aria-pressed"); // what it says is what it does next
       this.zooms = ZOOMS.map((zoom) => pressed(`${zoom}x`, () => this.zoomed(zoom), { "aria-label": `${zoom} times` }));
       this.differ = pressed("Difference", () => this.differed());
       this.note = made("p", "viewer-note", { role: "status" });
@@ -81,6 +83,7 @@
       this.views = views;
       this.index = Math.max(0, views.findIndex((view) => view.label === label));
       if (other) this.chips();
+      if (other && views.length) this.centre();
       this.load();
     }
 
@@ -98,8 +101,13 @@
     /** Look at the view of this place. */
     looked(place) {
       this.index = place;
-      this.pan = [0, 0];
+      this.centre();
       this.load();
+    }
+
+    centre() {
+      const { width, height, turn = 0, focus: [x, y] = [width / 2, height / 2] } = this.view;
+      this.middle = { 0: [x, y], 90: [height - y, x], 180: [width - x, height - y], 270: [y, width - x] }[turn];
     }
 
     load() {
@@ -132,7 +140,10 @@
       const high = Math.round(Math.min(highest, Math.max(view.whole ? 0 : Math.min(240, highest), h * this.base)));
       this.stage.style.height = `${high}px`;
       this.room = [Math.max(0, (w * scale - wide) / 2), Math.max(0, (h * scale - high) / 2)];
-      this.pan = this.pan.map((value, axis) => Math.max(-this.room[axis], Math.min(this.room[axis], value)));
+      this.pan = [w, h].map((side, axis) => {
+        const wanted = (side / 2 - this.middle[axis]) * scale;
+        return Math.max(-this.room[axis], Math.min(this.room[axis], wanted));
+      });
       const loose = this.room[0] + this.room[1] > 0;
       this.stage.classList.toggle("loose", loose);
       for (const picture of Object.values(this.pictures)) {
@@ -153,7 +164,6 @@
       this.tags[0].hidden = at < 15 || this.different;
       this.tags[1].hidden = at > 85 || this.different;
       this.flip.textContent = at === 100 ? "Flip: see after" : "Flip: see before";
-      this.flip.setAttribute("aria-pressed", String(at === 100));
       this.zooms.forEach((one, place) => one.setAttribute("aria-pressed", String(ZOOMS[place] === this.zoom)));
       this.differ.setAttribute("aria-pressed", String(this.different));
       this.differ.hidden = !view.difference;
@@ -193,7 +203,6 @@
     }
 
     zoomed(zoom) {
-      this.pan = this.pan.map((value) => (value * zoom) / this.zoom);
       this.zoom = zoom;
       this.place();
     }
@@ -201,6 +210,16 @@
     differed() {
       this.different = !this.different;
       this.load();
+    }
+
+    /** Move the picture to so many pixels off its middle. */
+    panned(pan) {
+      const scale = this.base * this.zoom;
+      this.middle = this.size().map((side, axis) => {
+        const value = Math.max(-this.room[axis], Math.min(this.room[axis], pan[axis]));
+        return this.room[axis] ? side / 2 - value / scale : this.middle[axis];
+      });
+      this.place();
     }
 
     /** Dragging moves the line where that is near or all is seen, else the picture. */
@@ -212,10 +231,7 @@
       const [startX, startY, start] = [event.clientX, event.clientY, this.pan];
       const moved = (now) => {
         if (slides) this.slid((100 * (now.clientX - frame.left)) / frame.width);
-        else {
-          this.pan = [start[0] + now.clientX - startX, start[1] + now.clientY - startY];
-          this.place();
-        }
+        else this.panned([start[0] + now.clientX - startX, start[1] + now.clientY - startY]);
       };
       const done = () => {
         for (const name of ["pointerup", "pointercancel"]) this.stage.removeEventListener(name, done);
@@ -231,10 +247,8 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const step = KEYS[event.key];
       const zoom = ZOOMS.indexOf(this.zoom) + { "+": 1, "=": 1, "-": -1 }[event.key];
-      if (step && this.room[0] + this.room[1] > 0) {
-        this.pan = this.pan.map((value, axis) => value + 60 * step[axis]);
-        this.place();
-      } else if (step?.[0]) this.slid(this.at - 5 * step[0]);
+      if (step && this.room[0] + this.room[1] > 0) this.panned(this.pan.map((value, axis) => value + 60 * step[axis]));
+      else if (step?.[0]) this.slid(this.at - 5 * step[0]);
       else if (ZOOMS[zoom]) this.zoomed(ZOOMS[zoom]);
       else return;
       event.preventDefault();
