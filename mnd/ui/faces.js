@@ -5,6 +5,7 @@ import { changed, faces, own, say } from "./model.js";
 import { picture } from "./net.js";
 
 const SHOWN = 1600;
+const LOW = 0.94;
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** A point of what is shown, 0 to 1, as one of the photo: it may be shown turned. */
@@ -39,7 +40,7 @@ function frame(photo, face) {
   const what = face.drawn ? "your frame" : face.person ? "this may be you" : "";
   const told = face.chosen ? "will be changed" : "is left out";
   return h("button", {
-    type: "button", key: `face ${face.number}`, class: `frame ${face.chosen ? "on" : "off"}`, style: placed(photo, face.box),
+    type: "button", key: `face ${face.number}`, class: `frame ${face.chosen ? "on" : "off"} ${face.box[3] > LOW * photo.height ? "low" : ""}`, style: placed(photo, face.box),
     "aria-pressed": String(face.chosen), "aria-label": `Face ${face.number + 1}${what && `, ${what}`}: ${told}`,
     title: face.chosen ? "Click to leave this face out" : "Click to change this face, too",
     disabled: own(photo).drawing !== null, on: { click: () => toggled(photo, face) },

@@ -37,7 +37,7 @@ export const chosen = (photo) => photo.faces.filter((face) => face.chosen);
 export const level = (name) => state.levels.find((one) => one.name === name) ?? { name, title: name, told: "" };
 export const pictured = (photo) => photo.width > 0;
 export const running = () => photos().find((one) => one.job && !one.job.queued) ?? null;
-export const awaited = (photo) => photo.state === "found" && !photo.job && chosen(photo).length > 0;
+export const awaited = (photo) => photo.state !== "reading" && !photo.job && own(photo).step === "faces" && chosen(photo).length > 0;
 
 /** Say something to who does not see the page. */
 export function say(words) {

@@ -130,14 +130,16 @@ function saving(photo, result, name) {
   };
   const download = (look) => h("a", { class: `button ${look}`, href: file(photo.id, name), download: result.file, key: "download" }, look ? "Save" : "Download");
   const saved = result.saved ?? null;
-  return h("div", { class: "actions", key: "actions" },
-    result.has_file && (photo.path
-      ? [button("Save beside the original", () => tried(() => beside(false)), { class: "main", key: "beside" }), download("")]
-      : download("main")),
-    button("Forget this photo", () => forget(photo), { key: "forget" }),
-    result.has_file && h("p", { class: "soft", key: "name" }, saved ? `Saved as ${saved}` : result.file),
-    mine.replace && h("p", { class: "box", key: "replace", role: "alert" }, `${mine.replace} `,
-      button("Replace it", () => tried(() => beside(true))), " ", button("Leave it", () => { mine.replace = false; changed(); })));
+  return [
+    h("div", { class: "actions", key: "actions" },
+      result.has_file && (photo.path
+        ? [button("Save beside the original", () => tried(() => beside(false)), { class: "main", key: "beside" }), download("")]
+        : download("main")),
+      button("Forget this photo", () => forget(photo), { key: "forget" })),
+    mine.replace && h("div", { class: "box", key: "replace", role: "alert" }, h("p", null, mine.replace),
+      h("p", { class: "row" }, button("Replace it", () => tried(() => beside(true))), button("Leave it", () => { mine.replace = false; changed(); }))),
+    result.has_file && h("p", { class: "soft", key: "name", role: "status" }, saved ? `Saved as ${saved}` : `To be saved as ${result.file}`),
+  ];
 }
 
 function another(photo, result, name) {
