@@ -162,7 +162,7 @@ def test_a_target_without_a_device_is_on_the_cpu():
     assert subject.before(FACE) == [{"whole": pytest.approx(FACE.mean() / 255 - 0.5, abs=1e-5)}]
 
 
-def test_a_fault_of_ours_stops_no_other_photo(tmp_path: Path, monkeypatch, capsys):
+def test_a_fault_of_ours_stops_no_other_photo(tmp_path: Path, monkeypatch, caplog):
     cloaker = mnd.Cloaker(mnd.CloakSettings(targets="dlib", offline=True))
 
     def broken(path, out, overwrite):
@@ -174,4 +174,4 @@ def test_a_fault_of_ours_stops_no_other_photo(tmp_path: Path, monkeypatch, capsy
     first, second = cloaker.photos([tmp_path / "a.png", tmp_path / "b.png"])
     assert first["error"] == {"kind": "unexpected", "message": "KeyError: 'a fault'"}
     assert second["error"] is None
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in caplog.text

@@ -22,6 +22,7 @@ from .app import (
     plain_warnings,
 )
 from .flags import attribute_docs
+from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mend_streams()
     try:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-        with plain_warnings():
+        with plain_warnings(), logging_faults(), bars_that_go():
             status = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return status if isinstance(status, int) else DONE

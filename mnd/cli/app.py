@@ -88,8 +88,10 @@ app = App(
 
 def tell(record: Record, as_json: bool, show: Callable[[Record], None]) -> None:
     """One photo's result on standard output, and what went wrong on standard error."""
+    from .talk import log_record
     from .terminal import complain, outcome
 
+    log_record(record)
     if as_json:
         print(json.dumps(finite(record), allow_nan=False), flush=True)
     else:

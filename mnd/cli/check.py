@@ -6,8 +6,10 @@ import contextlib
 import sys
 from pathlib import Path
 
-from .app import DONE, FAILED, NotReadyError, app, failed_record, loaded, tell
+from ..base.files import cloaked_path
+from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_CHECK_FLAGS, AsCheck, AsJson, cloak_settings
+from .talk import PLAIN, AsTalk
 
 
 @app.command
@@ -18,18 +20,21 @@ def check(
     *,
     how: AsCheck = NO_CHECK_FLAGS,
     as_json: AsJson = False,
+    talk: AsTalk = PLAIN,
 ) -> int:
-    """Check a cloaked file against its original: does it work, and what did it cost?
+    """Check a cloaked file against its original: does it hold what the level promises, and what did it cost?
 
     Args:
-        original: The photo as it was.
-        cloaked: The file that was made of it.
+        original: The photo as it was: it comes first.
+        cloaked: The file that was made of it, or what came back of that from a messenger.
     """
-    settings = cloak_settings(how)
+    _not_swapped(original, cloaked)
+    meter, teller = talk.begin()
+    settings = cloak_settings(how, meter)
+    meter("loading", 0, 0)
     from ..cloaking.checker import Checker
-    from . import terminal
 
-    meter = terminal.Meter()
+    meter.name = cloaked.name
     with contextlib.redirect_stdout(sys.stderr):
         try:
             record = loaded(settings, lambda: Checker(settings, meter)).pair(original, cloaked)
@@ -37,5 +42,22 @@ def check(
             record = failed_record(original, settings, error.kind, str(error))
         finally:
             meter.rest()
-    tell(record, as_json, terminal.show_check)
+    tell(record, as_json, teller.show_check)
     return DONE if record["protected"] else FAILED
+
+
+def _not_swapped(original: Path, cloaked: Path) -> None:
+    """Notice by their names two files that were given in the wrong order: all would look fooled.
+
+    Raises:
+        UsageError: the first is the cloaked file of the second.
+    """
+    if cloaked_path(cloaked).name == original.name:
+        raise UsageError(
+            f"{original.name} was made of {cloaked.name}: the first must be the original, the second the "
+            f"cloaked file, expected `mnd check {cloaked} {original}`"
+        )
+    if ".cloaked." in original.name and ".cloaked." not in cloaked.name:
+        from .terminal import complain
+
+        complain(f"{original.name} looks like a cloaked file by its name: the first must be the original")

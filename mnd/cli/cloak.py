@@ -14,6 +14,7 @@ from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
+from .talk import PLAIN, AsTalk
 
 if TYPE_CHECKING:
     from .terminal import Meter
@@ -26,6 +27,7 @@ def cloak(
     how: AsCloak = NO_FLAGS,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,
     as_json: AsJson = False,
+    talk: AsTalk = PLAIN,
 ) -> int:
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
 
@@ -34,7 +36,8 @@ def cloak(
         out: The file to write, or a folder for all of them; beside each photo by default.
         overwrite: Replace earlier cloaked files.
     """
-    settings = cloak_settings(how)
+    meter, teller = talk.begin(len(photos))
+    settings = cloak_settings(how, meter)
     from ..cloaking.many import destinations, folder_for
 
     try:
@@ -43,14 +46,13 @@ def cloak(
         raise UsageError(f"--{error}") from error
     from . import terminal
 
-    meter = terminal.Meter()
     records: list[Record] = []
     with folder_for(photos, out):
         for record in _cloaked(settings, photos, outs, overwrite, meter):
-            meter.rest()
+            meter.ended()
             records.append(record)
-            tell(record, as_json, terminal.show)
-    if not as_json:
+            tell(record, as_json, teller.show)
+    if not (as_json or talk.quiet):
         if settings.gallery is None:
             terminal.advise_gallery(records)
         terminal.count(records)
@@ -61,6 +63,7 @@ def _cloaked(
     settings: CloakSettings, photos: Sequence[Path], outs: Sequence[Path], overwrite: bool, meter: Meter
 ) -> Iterator[Record]:
     """The record of each photo; nothing that one of them does stops the others."""
+    meter("loading", 0, 0)
     from ..cloaking.cloaker import Cloaker
     from ..cloaking.many import each
 
@@ -74,7 +77,7 @@ def _cloaked(
         return
 
     def cloak(photo: Path, out: Path) -> Record:
-        meter.name = photo.name
+        meter.begin(photo.name)
         with contextlib.redirect_stdout(sys.stderr):
             return cloaker.photo(photo, out, overwrite)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from cyclopts import Parameter
 
+from ..base.types import Progress, nobody
 from ..cloaking.levels import Plan, told
 from ..cloaking.settings import CloakSettings
 from .app import UsageError
@@ -56,7 +57,7 @@ WORDS = {
     "scale": Words(str | None, partial(_two, "--scale", float)),
 }
 CloakFlags = flags(CloakSettings, WORDS, _of_the_level)
-CheckFlags = flags(CloakSettings, WORDS, only=("targets", "gallery", "device", "offline"))
+CheckFlags = flags(CloakSettings, WORDS, only=("targets", "level", "gallery", "device", "offline"))
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()
 
@@ -69,8 +70,8 @@ else:
 """A command with an argument of this type has all of these options."""
 
 
-def cloak_settings(how: Any) -> CloakSettings:
-    """What was asked for, as far as it can be judged before anything is loaded.
+def cloak_settings(how: Any, progress: Progress = nobody) -> CloakSettings:
+    """What was asked for, as far as it can be judged before a photo is; `progress` is told of loading.
 
     Raises:
         UsageError: a value is wrong, there is no such target, card or gallery.
@@ -79,6 +80,7 @@ def cloak_settings(how: Any) -> CloakSettings:
     try:
         check_gallery(asked)
         if asked.targets:
+            progress("loading", 0, 0)
             from ..targets import registry
 
             for name in asked.targets:

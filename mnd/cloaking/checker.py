@@ -58,12 +58,14 @@ class Checker:
     def pair(self, original: Path | str, cloaked: Path | str) -> Record:
         """The record of a cloaked file against its original; `error` where it cannot be judged.
 
-        `protected` says whether every target is fooled by the cloaked file as it is.
+        `protected` asks for all that the level promises; of a file in another size or framing, which has been
+        shared already, for the file as it is.
         """
         record = blank(str(original), self.settings, self.panel.names)
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
-            self._judge(record, clean, changed, str(cloaked), self.settings, Path(original))
+            how, path = self.settings, Path(original)
+            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands)
             record["output"] = str(cloaked)
         return record
 
@@ -123,6 +125,8 @@ class Checker:
             "scale": scale,
             "format": changed.format,
         }
+        if how != "same size":  # it has come back from a messenger: nothing is promised of a second one
+            withstands = ()
         shown = changed.pixels
         if how == "other framing":
             subjects = [self._moved(subject, shown, name) for subject in subjects]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..base.files import cloaked_path
 from .record import Record
+
+log = logging.getLogger(__name__)
 
 Cloak = Callable[[Path, Path], Record]
 """Cloak a photo into a file; the record."""
@@ -60,8 +62,8 @@ def folder_for(photos: Sequence[Path], out: Path | str | None) -> Iterator[None]
 def each(photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Failed) -> Iterator[Record]:
     """The record of each photo, as soon as it is done.
 
-    A name that is also that of another photo is refused, and a fault of this program is told in full on
-    standard error and becomes an error of the kind `unexpected`.
+    A name that is also that of another photo is refused, and a fault of this program is logged in full and
+    becomes an error of the kind `unexpected`.
     """
     for place, (photo, out) in enumerate(zip(photos, outs, strict=True)):
         if why := clash(place, photos, outs):
@@ -70,7 +72,7 @@ def each(photos: Sequence[Path], outs: Sequence[Path], cloak: Cloak, failed: Fai
         try:
             record = cloak(photo, out)
         except Exception as error:
-            traceback.print_exc()
+            log.exception("%s: a fault of this program", ascii(str(photo)))
             record = failed(photo, "unexpected", f"{type(error).__name__}: {error}")
         yield record
 

@@ -258,7 +258,11 @@ def _headline(state: State, record: Mapping[str, Any], seen: _Seen) -> str:
 def _sentence(state: State, record: Mapping[str, Any], seen: _Seen, file: str, made: bool) -> str:
     if state in ("no-face", "failed"):
         return _ended(_message(record) or "it could not be judged")
-    parts = [nobody_in_words(record), _changed(record, seen) if made else ""]
+    nobody = nobody_in_words(record)
+    parts = [
+        nobody and f"{nobody}, so faces were judged against this photo alone",
+        _changed(record, seen) if made else "",
+    ]
     if seen.unseen:
         where = "it" if len(seen.all) == 1 else f"{seen.unseen} of the {len(seen.all)} places"
         parts.append(f"no face was seen in {where}, so no recogniser could be asked")

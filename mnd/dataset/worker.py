@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import socket
 import time
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..cloaking.record import Record
     from ..optimizer.batching import Batcher
 
+log = logging.getLogger(__name__)
 DOUBTS = ("no-face", "suspected-face", "not-proven")
 """Kinds of errors of photos in which no face was surely seen. suspected-face: a later look saw something like
 one; not-proven: it was changed where no face was seen."""
@@ -254,13 +255,13 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def tell_error(record: Line, error: Exception) -> None:
-    """Write an error into a record, a fault of ours too; that is told in full on standard error."""
+    """Write an error into a record, a fault of ours too; that is logged in full."""
     from ..cloaking.verdict import failed
 
     try:
         failed(cast("Record", record), error)
     except Exception:
-        traceback.print_exc()
+        log.exception("%s: a fault of this program", ascii(record["input"]))
         message = f"{record['input']}: {type(error).__name__}: {error}"
         record.update(protected=False, error={"kind": "unexpected", "message": message})
     record.update(status="failed", output=None, output_sha256=None, output_stat=None)

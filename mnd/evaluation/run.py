@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from .settings import EvaluationSettings
 if TYPE_CHECKING:
     from .report.page import Report
 
+log = logging.getLogger(__name__)
 Line = dict[str, Any]
 Key = tuple[str, str, str]
 """Target, picture and attack of a line."""
@@ -129,7 +130,7 @@ class Evaluation:
         try:
             line |= self._swept(bench, case, attack)
         except Exception as error:  # told in full; the next attack has its turn
-            traceback.print_exc()
+            log.exception("%s: a fault of this attack", attack.name)
             line |= _NOTHING | {"error": {"kind": type(error).__name__, "message": str(error)}}
         return line | {"original": clean}
 

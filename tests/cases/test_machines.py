@@ -18,7 +18,7 @@ from mnd import cli
 from mnd.base import disks
 from mnd.base.disks import DiskWarning
 from mnd.base.files import PhotoError, check_free, try_folder, write_atomic
-from mnd.cli import terminal
+from mnd.cli import tables
 from tests.helpers import tiny
 from tests.helpers.data_sets import told
 
@@ -171,7 +171,7 @@ def test_weights_without_a_home_say_what_is_missing(monkeypatch):
 
 @pytest.mark.parametrize("width", [20, 40])
 def test_tables_become_lists_on_a_narrow_terminal(width: int):
-    table = terminal._table("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
+    table = tables.table_of("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
     table.add_row("dlib", "face", Text("yes"), "-", "0.6", "distance", "CC0-1.0")
     with open(os.devnull, "w") as nowhere:
         narrow = Console(file=nowhere, width=width, record=True)

@@ -116,8 +116,8 @@ CASES: dict[str, tuple[dict[str, Any], State, str, str]] = {
         ),
         "nobody",
         "Nobody here looks like the photos of you",
-        "Nobody here looks like the photos of you (nearest 0.85, a match is below 0.6); 1 face changed; dlib "
-        "no longer matches it in the saved file.",
+        "Nobody here looks like the photos of you (nearest 0.85, a match is below 0.6), so faces were judged "
+        "against this photo alone; 1 face changed; dlib no longer matches it in the saved file.",
     ),
     "no face": (record(**failing("no-face", "found no face")), "no-face", "No face found", "Found no face."),
     "no sure face": (

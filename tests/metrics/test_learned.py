@@ -47,12 +47,12 @@ def test_reports_name_metric_trunk_and_version(pair):
 
 
 def test_they_stand_in_the_page_and_on_the_terminal(pair):
-    from mnd.cli import terminal
+    from mnd.cli import tables
     from mnd.cloaking import page as pages
 
     told = quality(*pair, [(10, 10, 120, 120)]).as_json()
     page = pages.page([pages.PhotoRow({"input": "a.jpg", "quality": told})], "x")
-    line = terminal._fidelity(told["regions"][0])
+    line = tables.fidelity(told["regions"][0])
     for distance in told["regions"][0]["learned"]:
         named = f"({distance['trunk']}, version {distance['version']})"
         assert f"{distance['metric']} {distance['value']:.3g} {named}" in line

@@ -1,0 +1,181 @@
+"""The tables: what targets say of faces, whom there is, what an evaluation or a study came to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from ..cloaking.sentences import distance_in_words
+from .console import BAD, GOOD, console, printable
+from .meter import size_of
+
+
+class Rows(Table):
+    """A table that becomes a list where a terminal is too narrow for the words in its columns."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.__rich_measure__(console, options.update(max_width=10_000)).minimum <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        rows = list(zip(*(column.cells for column in self.columns), strict=True))
+        for place, cells in enumerate(rows):
+            for column, cell in zip(self.columns, cells, strict=True):
+                title = f"{column.header}: " if column.header else ""
+                yield Text.assemble(title, cell if isinstance(cell, Text) else str(cell))
+            if place + 1 < len(rows):
+                yield Text("")
+
+
+def table_of(*names: str) -> Table:
+    """An empty table of these columns."""
+    table = Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def judged(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Region, name of the target and what it said, for each."""
+    for region in record["regions"]:
+        where = f"{region['kind']} {','.join(f'{v:g}' for v in region['box'] or ())}".strip()
+        for name, told in region["targets"].items():
+            yield where, printable(name), told
+
+
+def before_after(record: Mapping[str, Any]) -> Table:
+    """What each target says of the clean photo and of the saved file, in figures."""
+    table = table_of("Region", "Target", "Before", "After", "Threshold", "Fooled", "Survives")
+    for where, name, told in judged(record):
+        numbers = (number_told(told[key]) for key in ("before", "after", "threshold"))
+        channel = told.get("channel") or {}
+        survived = ", ".join(name for name, fooled in channel.items() if fooled) or "nothing"
+        fooled = Text("yes", GOOD) if told["fooled"] else Text("no", BAD)
+        table.add_row(where, name, *numbers, fooled, survived if channel else "-")
+    return table
+
+
+def by_channel(record: Mapping[str, Any]) -> Table:
+    """What each target says of the clean photo, of the saved file, and of it after each channel."""
+    channels = list(dict.fromkeys(c for _, _, told in judged(record) for c in told.get("channel") or {}))
+    table = table_of("Region", "Target", "Clean", "Saved", *channels)
+    for where, name, told in judged(record):
+        clean = _verdict(_fooled_at(told, told["before"]), told["before"])
+        later = [
+            _verdict((told.get("channel") or {}).get(c), (told.get("values") or {}).get(c)) for c in channels
+        ]
+        table.add_row(where, name, clean, _verdict(told["fooled"], told["after"]), *later)
+    return table
+
+
+def looks_told(where: str, name: str, told: Mapping[str, Any]) -> Text:
+    """What each look at the saved file says; in brackets those that the level promises nothing of."""
+    line = Text(f"{where}, {name}, by look: ")
+    for place, (look, seen) in enumerate((told.get("looks") or {}).items()):
+        line.append(", " if place else "")
+        words = f"{printable(look)} {number_told(seen['value'])}"
+        line.append(words if seen["counts"] else f"({words})", GOOD if seen["fooled"] else BAD)
+    return line
+
+
+def distances_told(record: Mapping[str, Any]) -> Iterator[str]:
+    """What the saved file's distances mean, a line each."""
+    for where, name, told in judged(record):
+        words = distance_in_words(told["after"], float(told["threshold"]), told["unit"])
+        yield f"{where}, {name}: {words}"
+
+
+def measures_told(record: Mapping[str, Any]) -> Iterator[str]:
+    """The units of the targets, and the quality."""
+    units = {f"{name}: {told['unit']}, threshold {told['threshold']:g}" for _, name, told in judged(record)}
+    if units:
+        yield "; ".join(sorted(units))
+    quality = record["quality"]
+    if not quality:
+        return
+    yield f"{fidelity(quality)}, {100 * quality['above_jnd']:.2f} % of the pixels above the JND"
+    for region, told in zip(record["regions"], quality["regions"], strict=False):
+        yield f"{region['kind']}: {fidelity(told)}"
+
+
+def fidelity(quality: Mapping[str, Any]) -> str:
+    """The measures of a picture or of a part of it, in a line."""
+    psnr = "unchanged" if quality["psnr"] is None else f"PSNR {quality['psnr']:.1f} dB"
+    parts = [psnr] if quality["ssim"] is None else [psnr, f"SSIM {quality['ssim']:.4f}"]
+    return ", ".join(parts + [learned_told(distance) for distance in quality.get("learned") or ()])
+
+
+def learned_told(distance: Mapping[str, Any]) -> str:
+    """A learned distance is worth nothing without the metric, the trunk and the version that it is of.
+
+    >>> learned_told({"metric": "LPIPS", "trunk": "alex", "version": "0.1", "value": 0.01234})
+    'LPIPS 0.0123 (alex, version 0.1)'
+    """
+    return (
+        f"{distance['metric']} {distance['value']:.3g} ({distance['trunk']}, version {distance['version']})"
+    )
+
+
+def _fooled_at(told: Mapping[str, Any], value: float) -> bool:
+    """Whether a distance (or similarity) of `value` would fool the target."""
+    past = value - float(told["threshold"])
+    return past >= 0 if told["unit"].endswith("distance") else past <= 0
+
+
+def _verdict(fooled: bool | None, value: float | None = None) -> Text:
+    if fooled is None:
+        return Text("-")
+    number = "" if value is None else f" {number_told(value)}"
+    return Text("fooled" + number, GOOD) if fooled else Text("recognised" + number, BAD)
+
+
+def number_told(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:
+    """The table of `mnd targets`."""
+    table = table_of("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
+    for row in rows:
+        ready = Text("yes", GOOD) if row["ready"] else Text("no", "yellow")
+        size = size_of(row["download"]) if row["download"] and not row["ready"] else "-"
+        words = (printable(row[key]) for key in ("unit", "licence"))
+        table.add_row(printable(row["name"]), row["kind"], ready, size, f"{row['threshold']:g}", *words)
+    console().print(table)
+
+
+_MEASURES = (
+    ("success", "Success %", 100, 0), ("psnr", "PSNR", 1, 2), ("ssim", "SSIM", 1, 5),
+    ("ssimulacra2", "SSIMULACRA2", 1, 2), ("butteraugli", "Butteraugli", 1, 3), ("rlpips", "R-LPIPS", 1, 6),
+    ("passes", "Passes", 1, 0), ("seconds", "Seconds", 1, 2),
+)  # fmt: skip
+"""Columns of an evaluation: name, title, factor, digits."""
+
+
+def show_evaluation(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The summary of an evaluation, a line an attack and target: means over the successes."""
+    table = table_of("Target", "Attack", "Pictures", *(title for _, title, _, _ in _MEASURES))
+    for row in rows:
+        cells = (
+            "-" if row.get(name) is None else f"{factor * float(row[name]):.{digits}f}"
+            for name, _, factor, digits in _MEASURES
+        )
+        table.add_row(printable(row["target"]), printable(row["attack"]), f"{row['pictures']:.0f}", *cells)
+    console().print(table)
+
+
+def show_scores(scores: Sequence[Any]) -> None:
+    """Mean opinion scores, 5: imperceptible, 1: very annoying; the hidden reference comes last."""
+    table = table_of("Target", "Attack", "Grades", "MOS", "95 %", "DMOS")
+    for score in scores:
+        ends = "-" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
+        dmos = "-" if score.dmos is None else f"{score.dmos:.2f}"
+        names = printable(score.target), printable(score.attack)
+        table.add_row(*names, str(score.n), f"{score.mos:.2f}", ends, dmos)
+    console().print(table)
