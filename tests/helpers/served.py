@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,6 +106,7 @@ def served(settings: CloakSettings | None = None, **how: Any) -> Iterator[tuple[
     try:
         yield server, client
     finally:
-        client.ask("POST", "/quit", b"{}", Content_Type="application/json")
+        with suppress(OSError):  # it has ended already
+            client.ask("POST", "/quit", b"{}", Content_Type="application/json")
         thread.join(30)
         assert not thread.is_alive()
