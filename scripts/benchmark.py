@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | readme
+    start | protect | variance | ui | readme
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks import costs, finding, landmarks, levels, protecting, variance
+from benchmarks import costs, finding, landmarks, levels, page, protecting, variance
 from benchmarks.judging import (
     DATA,
     Dlib,
@@ -275,7 +275,7 @@ def learned(args: argparse.Namespace) -> Figures:
 PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
-    "learned": learned, "finding": finding.finding, "protect": protecting.protect,
+    "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
     "variance": variance.variance,
 }  # fmt: skip
 
@@ -315,7 +315,7 @@ def main() -> None:
     for name in PARTS if args.part == "readme" else [args.part]:
         figures |= PARTS[name](args)
     for title, rows in figures.items():
-        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS)}")
+        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS | page.DIGITS)}")
     if args.json is not None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 
