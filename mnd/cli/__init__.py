@@ -22,6 +22,7 @@ from .app import (
     plain_warnings,
 )
 from .flags import attribute_docs
+from .piped import marked
 from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     mend_streams()
     try:
-        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        words = marked(sys.argv[1:] if arguments is None else arguments)
+        command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
         with plain_warnings(), logging_faults(), bars_that_go():
             status = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
