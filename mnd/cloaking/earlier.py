@@ -44,6 +44,7 @@ def done_already(
     if made is None:
         return None
     record = checker().judged(path.read_bytes(), out.read_bytes(), str(path), path)
+    record.pop("compared", None)
     why = _stays(out, settings)
     if record["protected"] and not why:
         record["status"], record["output"] = "skipped", str(out)

@@ -359,17 +359,17 @@ def test_check_of_what_is_no_cloak(album: Path, monkeypatch, capsys):
 
 
 def test_nothing_is_overwritten(cloaked: Done, album: Path, monkeypatch, capsys):
+    """What is there is skipped where it belongs to the photo, and refused where a name was chosen for it."""
     monkeypatch.chdir(album)
     out = album / "out" / "astronaut.cloaked.png"
     before = out.read_bytes()
-    assert cli.main(["cloak", "astronaut.png", "-o", "out", "--targets", "dlib", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "exists"
-    # the original never, not even with leave to overwrite
-    own = ["cloak", "astronaut.png", "-o", "astronaut.png", "--targets", "dlib", "--overwrite", "--json"]
-    assert cli.main(own) == 1
-    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "original"
-    assert out.read_bytes() == before
-    assert list((album / "out").iterdir()) == [out]
+    asked = ["cloak", "astronaut.png", "--targets", "dlib", "--json"]
+    for where, status, told in (("out", 0, "skipped"), (str(out), 1, "failed")):
+        assert cli.main([*asked, "-o", where]) == status
+        record = json.loads(capsys.readouterr().out)
+        assert (record["status"], record["protected"]) == (told, not status)
+        assert (record["error"] or {}).get("kind") == ("exists" if status else None)
+        assert out.read_bytes() == before
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user who is not root")
