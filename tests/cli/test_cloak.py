@@ -369,7 +369,12 @@ def test_nothing_is_overwritten(cloaked: Done, album: Path, monkeypatch, capsys)
         record = json.loads(capsys.readouterr().out)
         assert (record["status"], record["protected"]) == (told, not status)
         assert (record["error"] or {}).get("kind") == ("exists" if status else None)
-        assert out.read_bytes() == before
+    # the original never, not even with leave to overwrite
+    own = ["cloak", "astronaut.png", "-o", "astronaut.png", "--targets", "dlib", "--overwrite", "--json"]
+    assert cli.main(own) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "original"
+    assert out.read_bytes() == before
+    assert list((album / "out").iterdir()) == [out]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user who is not root")
