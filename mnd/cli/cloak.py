@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
+from .helping import MOST_USED
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 from .piped import STREAM, piped
 from .talk import PLAIN, AsTalk
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .terminal import Meter
 
 
-@app.command
+@app.command(group_parameters=MOST_USED)
 def cloak(
     *photos: Annotated[Path, Parameter(required=True)],
     out: Annotated[str | None, Parameter(["--out", "-o"])] = None,
@@ -35,12 +36,10 @@ def cloak(
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
 
     Args:
-        photos: JPEG, PNG, WebP, TIFF or BMP files, folders of them with all below, or patterns such as
-            `"*.jpg"` and `"**/*.png"`. They are never changed; earlier results are passed over. `-` reads a
-            photo from standard input.
-        out: The file to write, or a folder for all of them; beside each photo by default. `-` writes to
-            standard output.
-        overwrite: Replace earlier cloaked files, which are skipped where they hold what is asked for.
+        photos: JPEG, PNG, WebP, TIFF or BMP files, folders of them, or patterns such as `"**/*.jpg"`. They
+            are never changed. `-`: standard input.
+        out: A file, or a folder for all of them; beside each photo by default. `-`: standard output.
+        overwrite: Make anew, and replace, what is done already.
     """
     if STREAM in map(str, photos) or out in (STREAM, "-"):
         return piped(how, photos, out, overwrite, as_json, talk)
