@@ -87,8 +87,8 @@ def _made(
     from ..cloaking.cloaker import Cloaker
 
     with contextlib.redirect_stdout(sys.stderr):
-        meter.begin(name)
         cloaker = loaded(settings, lambda: Cloaker(settings, meter))
+        meter.begin(name)
         return cloaker.encoded(data, name, path)
 
 
