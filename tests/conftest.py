@@ -11,6 +11,7 @@ import torch
 
 # one thread, also for the commands that tests start: workers share the cores, and waiting threads spin
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MND_CONFIG"] = ""  # nobody's own options
 torch.set_num_threads(1)
 
 # who is started in the background may be deaf to Ctrl-C, and so would be the commands that tests start

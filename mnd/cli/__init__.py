@@ -9,7 +9,17 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from . import check, cloak, demo, evaluate, protect, study, targets, ui  # noqa: F401  these register themselves
+from . import (  # noqa: F401  these register themselves
+    check,
+    cloak,
+    demo,
+    evaluate,
+    helps,
+    protect,
+    study,
+    targets,
+    ui,
+)
 from .app import (
     DONE,
     FAILED,
@@ -22,6 +32,8 @@ from .app import (
     plain_warnings,
 )
 from .flags import attribute_docs
+from .helping import asked, commands_in, rest_told
+from .piped import marked
 from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
@@ -39,14 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # threads that wait must not spin: on a busy machine a search would take many times as long
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     mend_streams()
+    words = asked(marked(sys.argv[1:] if arguments is None else arguments))
     try:
-        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
         with plain_warnings(), logging_faults(), bars_that_go():
             status = command(*bound.args, **bound.kwargs)
+        if rest := rest_told(app, words):
+            print(rest)
         sys.stdout.flush()
         return status if isinstance(status, int) else DONE
     except (CycloptsError, UsageError) as error:
-        print(f"mnd: {error}\nTry: {_help_for(arguments)}", file=sys.stderr)
+        print(f"mnd: {error}\nTry: {' '.join(['mnd', *commands_in(app, words), '--help'])}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("mnd: interrupted", file=sys.stderr)
@@ -62,8 +77,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (OSError, ValueError):
             forget_output()
         return FAILED
-
-
-def _help_for(arguments: Sequence[str] | None) -> str:
-    first = [*(sys.argv[1:] if arguments is None else arguments), ""][0]
-    return f"mnd {first} --help" if first in COMMANDS else "mnd --help"

@@ -18,6 +18,7 @@ from ..base.disks import DiskWarning
 from ..base.jsonlines import finite
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
+from .config import configured
 
 T = TypeVar("T")
 
@@ -83,6 +84,10 @@ app = App(
     help_format="markdown",
     # a name that begins with a bracket is a name, no JSON
     default_parameter=Parameter(negative=(), json_list=False, json_dict=False),
+    config=configured,
+)
+app.register_install_completion_command(
+    help="Have your shell (bash, zsh, fish) complete commands and options."
 )
 
 

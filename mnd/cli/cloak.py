@@ -13,14 +13,18 @@ from cyclopts import Parameter
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
+from .helping import MOST_USED
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
+from .piped import STREAM, piped
 from .talk import PLAIN, AsTalk
 
 if TYPE_CHECKING:
+    from ..cloaking.arguments import Asked
+    from ..cloaking.checker import Checker
     from .terminal import Meter
 
 
-@app.command
+@app.command(group_parameters=MOST_USED)
 def cloak(
     *photos: Annotated[Path, Parameter(required=True)],
     out: Annotated[str | None, Parameter(["--out", "-o"])] = None,
@@ -32,23 +36,33 @@ def cloak(
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
 
     Args:
-        photos: JPEG, PNG, WebP, TIFF or BMP files. They are never changed.
-        out: The file to write, or a folder for all of them; beside each photo by default.
-        overwrite: Replace earlier cloaked files.
+        photos: JPEG, PNG, WebP, TIFF or BMP files, folders of them, or patterns such as `"**/*.jpg"`. They
+            are never changed. `-`: standard input.
+        out: A file, or a folder for all of them; beside each photo by default. `-`: standard output.
+        overwrite: Make anew, and replace, what is done already.
     """
-    meter, teller = talk.begin(len(photos))
+    if STREAM in map(str, photos) or out in (STREAM, "-"):
+        return piped(how, photos, out, overwrite, as_json, talk)
+    from ..cloaking.arguments import arguments
+
+    asked = arguments(photos)
+    meter, teller = talk.begin(len(asked.photos))
     settings = cloak_settings(how, meter)
     from ..cloaking.many import destinations, folder_for
-
-    try:
-        outs = destinations(photos, out)
-    except ValueError as error:
-        raise UsageError(f"--{error}") from error
     from . import terminal
 
+    found = [it.path for it in asked.photos]
+    try:
+        outs = destinations(found, out, [it.place for it in asked.photos])
+    except ValueError as error:
+        raise UsageError(f"--{error}") from error
+    for line in asked.passed if not talk.quiet else ():
+        terminal.complain(line)
     records: list[Record] = []
-    with folder_for(photos, out):
-        for record in _cloaked(settings, photos, outs, overwrite, meter):
+    # a photo that goes to a file of one's choice is not looked up there: what exists is never replaced
+    again = not overwrite and not (out is not None and outs == [Path(out)])
+    with folder_for(found, out, outs):
+        for record in _cloaked(settings, asked.photos, outs, overwrite, again, meter):
             meter.ended()
             records.append(record)
             tell(record, as_json, teller.show)
@@ -60,12 +74,20 @@ def cloak(
 
 
 def _cloaked(
-    settings: CloakSettings, photos: Sequence[Path], outs: Sequence[Path], overwrite: bool, meter: Meter
+    settings: CloakSettings,
+    asked: Sequence[Asked],
+    outs: Sequence[Path],
+    overwrite: bool,
+    again: bool,
+    meter: Meter,
 ) -> Iterator[Record]:
     """The record of each photo; nothing that one of them does stops the others."""
     meter("loading", 0, 0)
     from ..cloaking.cloaker import Cloaker
+    from ..cloaking.earlier import done_already
     from ..cloaking.many import each
+
+    photos = [it.path for it in asked]
 
     def failed(photo: Path, kind: str, message: str) -> Record:
         return failed_record(photo, settings, kind, message)
@@ -76,9 +98,20 @@ def _cloaked(
         yield from (failed(photo, error.kind, str(error)) for photo in photos)
         return
 
+    def checker() -> Checker:
+        from ..cloaking.checker import Checker
+
+        return Checker(settings, meter, cloaker.panel)
+
     def cloak(photo: Path, out: Path) -> Record:
         meter.begin(photo.name)
+        if why := wrong.get(photo):
+            return failed(photo, *why)
         with contextlib.redirect_stdout(sys.stderr):
-            return cloaker.photo(photo, out, overwrite)
+            earlier = done_already(photo, out, settings, checker) if again else None
+            return earlier or cloaker.photo(photo, out, overwrite)
 
-    yield from each(photos, outs, cloak, failed)
+    wrong = {it.path: (it.kind, it.message) for it in asked if it.kind}
+    # what stands for no photo goes nowhere
+    places = [photo if photo in wrong else out for photo, out in zip(photos, outs, strict=True)]
+    yield from each(photos, places, cloak, failed)

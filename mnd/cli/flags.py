@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from .app import UsageError
 
@@ -65,6 +65,7 @@ def flags(
     words: Mapping[str, Words],
     more: Callable[[str], str] | None = None,
     only: tuple[str, ...] = (),
+    groups: Mapping[str, Group] | None = None,
 ) -> Any:
     """A dataclass of the options of a command, one a field of the settings `cls`, with its help and default.
 
@@ -73,6 +74,7 @@ def flags(
         words: fields that are typed otherwise.
         more: what the help of a field says beyond the docstring under it; empty: nothing.
         only: these fields alone.
+        groups: where in the help a field stands that does not stand with the command's own options.
     """
     hints, docs = get_type_hints(cls), attribute_docs(cls)
     rows: list[Any] = []
@@ -82,7 +84,10 @@ def flags(
         typed = words.get(it.name, Words(hints[it.name]))
         shown = it.default not in (None, (), MISSING) and not isinstance(it.default, bool)
         told = " ".join(filter(None, (docs.get(it.name, ""), more(it.name) if more else "")))
-        kind: Any = Annotated[typed.kind, Parameter(typed.names or None, help=told, show_default=shown)]
+        typed_as: Any = Parameter(typed.names or None, help=told, show_default=shown)
+        if groups and it.name in groups:
+            typed_as = Parameter(typed.names or None, help=told, show_default=shown, group=groups[it.name])
+        kind: Any = Annotated[typed.kind, typed_as]
         default = None if it.name in words and it.default == () else it.default
         rows.append((it.name, kind) if default is MISSING else (it.name, kind, field(default=default)))
     made = make_dataclass(f"{cls.__name__}Flags", rows, frozen=True)

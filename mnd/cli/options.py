@@ -14,6 +14,7 @@ from ..cloaking.levels import Plan, told
 from ..cloaking.settings import CloakSettings
 from .app import UsageError
 from .flags import NAMES, Words, flags, settings
+from .helping import GROUPS
 
 N = TypeVar("N", int, float)
 
@@ -56,7 +57,7 @@ WORDS = {
     "jpeg": Words(str | None, partial(_two, "--jpeg", int)),
     "scale": Words(str | None, partial(_two, "--scale", float)),
 }
-CloakFlags = flags(CloakSettings, WORDS, _of_the_level)
+CloakFlags = flags(CloakSettings, WORDS, _of_the_level, groups=GROUPS)
 CheckFlags = flags(CloakSettings, WORDS, only=("targets", "level", "gallery", "device", "offline"))
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()

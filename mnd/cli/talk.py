@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from .. import __version__
 from .app import UsageError
+from .helping import COMPUTER
 
 if TYPE_CHECKING:
     from .meter import Meter
@@ -38,6 +39,7 @@ AsLog = Annotated[
         help="Write down what is done to this file, behind what it has: names of files, stages, errors in "
         "full; never pixels or what a network makes of a face.",
         show_default=False,
+        group=COMPUTER,
     ),
 ]
 

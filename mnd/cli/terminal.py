@@ -93,6 +93,8 @@ class Teller:
         head = Text(printable(record["input"]))
         if record["output"]:
             head.append(f" -> {printable(record['output'])}")
+        if record.get("status") == "skipped":
+            head.append(": done already, and it still holds; --overwrite makes it again")
         if self.verbose:
             head.append(f"  ({record['level']}, seed {record['seed']}, {record['seconds']:.1f} s)")
         line(out, head)

@@ -19,8 +19,15 @@ Failed = Callable[[Path, str, str], Record]
 """The record of a photo that could not be tried: kind and message of its error."""
 
 
-def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
+def destinations(
+    photos: Sequence[Path], out: Path | str | None, places: Sequence[Path] | None = None
+) -> list[Path]:
     """Where each photo goes: beside it, or to the file or folder `out`.
+
+    Args:
+        photos: one or several.
+        out: of one photo a file or a folder, of several a folder.
+        places: what each is called below a folder; by default by its name alone.
 
     Raises:
         ValueError: several photos would go to one file.
@@ -28,7 +35,7 @@ def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
     >>> [path.name for path in destinations([Path("a.jpg"), Path("b.png")], None)]
     ['a.cloaked.jpg', 'b.cloaked.png']
     """
-    if out is None or len(photos) == 1:
+    if out is None or (len(photos) == 1 and (places is None or cloaked_path(photos[0], out) == Path(out))):
         # a folder such as `.` has no name to change; it is refused when its turn comes
         return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
     from ..photo.walking import suffixes, unsupported
@@ -37,24 +44,31 @@ def destinations(photos: Sequence[Path], out: Path | str | None) -> list[Path]:
     of_a_photo = folder.name.lower().endswith(suffixes()) or unsupported(folder.name)
     if folder.is_file() or (not folder.is_dir() and of_a_photo):
         raise ValueError(f"out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
-    return [folder / cloaked_path(photo.name or "folder").name for photo in photos]
+    names = [Path(photo.name or "folder") for photo in photos] if places is None else places
+    return [folder / cloaked_path(name) for name in names]
 
 
 @contextlib.contextmanager
-def folder_for(photos: Sequence[Path], out: Path | str | None) -> Iterator[None]:
-    """Make the folder `out`, where it is one, and take it away again if nothing was saved in it."""
+def folder_for(photos: Sequence[Path], out: Path | str | None, outs: Sequence[Path] = ()) -> Iterator[None]:
+    """Make the folder `out`, where it is one, and take it away again if nothing was saved in it.
+
+    Args:
+        photos: that go there.
+        out: as for `destinations`.
+        outs: where each goes; folders below `out` are made as well.
+    """
     # what is a folder where there is one photo is `cloaked_path`'s rule
     several = out is not None and (len(photos) > 1 or cloaked_path("photo", out) != Path(out))
-    folder = Path(out) if several and out is not None else None
-    missing = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]
-    if folder is not None:
+    folders = [Path(out), *(path.parent for path in outs)] if several and out is not None else []
+    missing = {p for folder in folders for p in (folder, *folder.parents) if not p.exists()}
+    for folder in folders:
         # what cannot be made is said of each photo that was to be saved there
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
-        for made in missing:
+        for made in sorted(missing, key=lambda path: len(path.parts), reverse=True):
             with contextlib.suppress(OSError):
                 made.rmdir()
 

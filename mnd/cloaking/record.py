@@ -12,9 +12,10 @@ from ..base.files import Kind as FileKind
 from ..metrics.record import QualityRecord
 from .settings import CloakSettings
 
-Status = Literal["protected", "not protected", "changed, not proven", "failed"]
+Status = Literal["protected", "not protected", "changed, not proven", "failed", "skipped"]
 """Of a photo. protected: no target matches it. not protected: one does, or it is too visible. changed, not
-proven: nobody saw the face that was changed. failed: nothing could be done."""
+proven: nobody saw the face that was changed. failed: nothing could be done. skipped: `mnd cloak` has found an
+earlier result of it that no target matches, and has made nothing."""
 ErrorKind = Literal[
     FileKind,
     "no-face",

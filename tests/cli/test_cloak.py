@@ -143,7 +143,7 @@ def test_version(mnd):
 
 def test_help_of_cloak_says_what_the_levels_have(mnd):
     """Of every number that has no default of its own but one a level."""
-    text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
+    text = " ".join(re.sub("│", " ", mnd("cloak", "--help-all").out).split())
     for field in (
         "steps",
         "headroom",
@@ -165,7 +165,7 @@ def test_help_of_cloak_says_what_the_levels_have(mnd):
 
 
 def test_help_of_cloak_is_that_of_the_settings(mnd):
-    text = " ".join(re.sub("│", " ", mnd("cloak", "--help").out).split())
+    text = " ".join(re.sub("│", " ", mnd("cloak", "--help-all").out).split())
     docs = cli.attribute_docs(CloakSettings)
     assert docs.keys() == set(CloakSettings.__dataclass_fields__)
     for field, doc in docs.items():
@@ -245,10 +245,19 @@ def test_targets(tmp_path: Path, monkeypatch, capsys):
     assert not rows["facenet-vggface2"]["ready"]
     assert rows["facenet-vggface2"]["download"] > 50_000_000
     assert all(row["licence"] and row["unit"] for row in rows.values())
-    assert cli.main(["targets"]) == 0
-    told = capsys.readouterr().out
-    assert all(name in told for name in rows)
-    assert "euclidean distance" in told
+    faces = {name for name, row in rows.items() if row["kind"] == "face"}
+    for words, expected in (
+        (["targets"], faces),
+        (["targets", "--faces"], faces),
+        (["targets", "--all"], rows),
+    ):
+        assert cli.main(words) == 0
+        told = capsys.readouterr().out
+        assert {name for name in rows if re.search(rf"^{re.escape(name)}\s", told, re.M)} == set(expected)
+        assert "euclidean distance" in told
+    assert cli.main(["targets", "--faces", "--json"]) == 0
+    assert {json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()} == faces
+    assert cli.main(["targets", "--faces", "--all"]) == 2
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -359,11 +368,16 @@ def test_check_of_what_is_no_cloak(album: Path, monkeypatch, capsys):
 
 
 def test_nothing_is_overwritten(cloaked: Done, album: Path, monkeypatch, capsys):
+    """What is there is skipped where it belongs to the photo, and refused where a name was chosen for it."""
     monkeypatch.chdir(album)
     out = album / "out" / "astronaut.cloaked.png"
     before = out.read_bytes()
-    assert cli.main(["cloak", "astronaut.png", "-o", "out", "--targets", "dlib", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "exists"
+    asked = ["cloak", "astronaut.png", "--targets", "dlib", "--json"]
+    for where, status, told in (("out", 0, "skipped"), (str(out), 1, "failed")):
+        assert cli.main([*asked, "-o", where]) == status
+        record = json.loads(capsys.readouterr().out)
+        assert (record["status"], record["protected"]) == (told, not status)
+        assert (record["error"] or {}).get("kind") == ("exists" if status else None)
     # the original never, not even with leave to overwrite
     own = ["cloak", "astronaut.png", "-o", "astronaut.png", "--targets", "dlib", "--overwrite", "--json"]
     assert cli.main(own) == 1

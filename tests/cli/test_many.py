@@ -96,7 +96,8 @@ def test_a_bug_in_one_photo_does_not_stop_the_others(pretend, capsys):
     assert "photo 3 of 3, good.png" in told.err
 
 
-def test_the_table_and_the_count(pretend, capsys):
+def test_the_table_and_the_count(pretend, tmp_path: Path, capsys):
+    (tmp_path / "[red]a\x1b[31m.png").touch()  # a name, not a pattern
     assert cli.main(["cloak", "good.png", "[red]a\x1b[31m.png", "-v"]) == 0
     told = capsys.readouterr().out
     assert "good.png -> good.cloaked.png  (minimum, seed 0, 1.0 s)" in told
@@ -152,12 +153,14 @@ def test_two_photos_of_one_name_do_not_replace_each_other(pretend, tmp_path: Pat
 
 
 def test_no_photo_of_the_list_is_replaced_by_another_ones_copy(pretend, tmp_path: Path, capsys):
-    (tmp_path / "x.cloaked.png").write_bytes(b"mine")
-    assert cli.main(["cloak", "x.png", "x.cloaked.png", "--overwrite", "--json"]) == 1
+    (tmp_path / "to").mkdir()
+    mine = tmp_path / "to" / "x.cloaked.png"
+    mine.write_bytes(b"mine")
+    assert cli.main(["cloak", "x.png", "to/x.cloaked.png", "-o", "to", "--overwrite", "--json"]) == 1
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["error"]["kind"] == "original"
     assert second["protected"]
-    assert (tmp_path / "x.cloaked.png").read_bytes() == b"mine"
+    assert mine.read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("out", ["made/", "made", "a/b/c/"])

@@ -38,7 +38,7 @@ XMP_PREFIXES = {
 }
 _MEASURED = re.compile(r"gps|latitude|longt?itude", re.IGNORECASE)
 """In the name of a field, whoever's it is: drones, say, have places of their own."""
-_WORDS = re.compile(r"(sub)?-?location|city|town|place|state|province|country", re.IGNORECASE)
+_WORDS = re.compile(r"(sub)?-?location|city|town|province|country", re.IGNORECASE)
 _ROOTS = {
     "places", "place", "locations", "location", "geo", "gps", "orte", "ort", "lieux", "lieu", "lugares",
     "luoghi", "locais", "места", "地点", "場所",
@@ -49,10 +49,13 @@ _ROOTS = {
 def xmp_place(name: str) -> bool:
     """Whether an XMP field of this name, with the usual prefix, says where a photo was taken.
 
-    >>> xmp_place("exif:GPSLatitude"), xmp_place("drone-dji:GpsLongtitude"), xmp_place("dc:title")
-    (True, True, False)
+    >>> xmp_place("exif:GPSLatitude"), xmp_place("drone-dji:GpsLongtitude"), xmp_place("prism:location")
+    (True, True, True)
+    >>> xmp_place("dc:title")
+    False
     """
-    return name in _XMP_PLACES or bool(_MEASURED.search(name.rpartition(":")[2]))
+    local = name.rpartition(":")[2]
+    return name in _XMP_PLACES or bool(_MEASURED.search(local) or _WORDS.fullmatch(local))
 
 
 def keyword_place(name: str) -> bool:
