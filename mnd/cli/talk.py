@@ -130,6 +130,6 @@ def log_record(record: Mapping[str, Any]) -> None:
 
     error = record.get("error")
     why = f"; {error['kind']}: {printable(error['message'])}" if error else ""
-    names = f"{printable(record['input'])} -> {printable(record['output'])}"
-    told = f"{record.get('status')}, level {record['level']}, {record['seconds']:.1f} s"
+    names = f"{printable(record.get('input'))} -> {printable(record.get('output'))}"
+    told = f"{record.get('status')}, level {record.get('level')}, {record.get('seconds') or 0:.1f} s"
     logging.getLogger(__name__).info("%s: %s%s", names, told, why)
