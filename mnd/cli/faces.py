@@ -61,7 +61,7 @@ def faces(
         if as_json:
             print(json.dumps(finite(found), allow_nan=False), flush=True)
         elif not talk.quiet:
-            terminal.show_faces(found)
+            terminal.show_faces(found, talk.verbose)
         if found["error"] is not None:
             terminal.complain(terminal.printable(found["error"]["message"]))
             status = FAILED

@@ -181,8 +181,8 @@ def show_scores(scores: Sequence[Any]) -> None:
     console().print(table)
 
 
-def show_faces(found: Mapping[str, Any]) -> None:
-    """The faces of a photo by their numbers, what may be one, and the picture of both."""
+def show_faces(found: Mapping[str, Any], verbose: bool = False) -> None:
+    """The faces of a photo by their numbers, what may be one, and the picture of both; and what was searched."""
     out = console()
     if found["size"] is None:
         return
@@ -198,6 +198,8 @@ def show_faces(found: Mapping[str, Any]) -> None:
             turn = f"{face['turn']} degrees" if face["turn"] else "upright"
             table.add_row(number, box, f"{face['size']} pixels", turn, f"{face['probability']:.3f}")
         out.print(table)
+    if verbose:
+        say(out, found["searched"])
     if found["suspects"]:
         say(out, "? may be a face and is left alone: --box with its numbers cloaks it, too")
     if found["picture"]:

@@ -26,7 +26,7 @@ BEGINNING = b"# mnd log\n"
 """What a log begins with: nothing else is ever written to."""
 
 AsVerbose = Annotated[
-    bool, Parameter(["--verbose", "-v"], help="With the table and the measures.", show_default=False)
+    bool, Parameter(["--verbose", "-v"], help="With tables, measures and details.", show_default=False)
 ]
 AsQuiet = Annotated[
     bool, Parameter(["--quiet", "-q"], help="Say nothing but complaints.", show_default=False)

@@ -50,9 +50,10 @@ def test_the_numbers_are_those_of_cloak(folder: Path, capsys):
 
 
 def test_in_words_with_a_picture(folder: Path, capsys):
-    assert cli.main(["faces", "both.png", "none.png", "gone.png", "--picture", "out"]) == 1
+    assert cli.main(["faces", "both.png", "none.png", "gone.png", "--picture", "out", "-v"]) == 1
     told = capsys.readouterr()
     assert "both.png: 480x300 pixels, 2 faces" in told.out
+    assert "looked for faces of 20 pixels or more" in told.out
     assert "none.png: 80x80 pixels, no face" in told.out
     assert "both.faces.png  private: it shows the clean face" in told.out
     assert "mnd: none.png: found no face" in told.err
