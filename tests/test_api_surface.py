@@ -20,7 +20,17 @@ MODULES = (
     "mnd", "mnd.attacks", "mnd.channel", "mnd.cloaking", "mnd.dataset", "mnd.evaluation", "mnd.faces",
     "mnd.losses", "mnd.metrics", "mnd.optimizer", "mnd.photo", "mnd.study", "mnd.targets",
 )  # fmt: skip
-COMMANDS = ("cloak", "check", "protect", "evaluate", "study create", "study score", "targets", "demo")
+COMMANDS = (
+    "cloak",
+    "check",
+    "faces",
+    "protect",
+    "evaluate",
+    "study create",
+    "study score",
+    "targets",
+    "demo",
+)
 
 
 def options(command: str) -> list[str]:

@@ -14,6 +14,7 @@ from . import (  # noqa: F401  these register themselves
     cloak,
     demo,
     evaluate,
+    faces,
     helps,
     protect,
     study,
@@ -38,7 +39,7 @@ from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "protect", "evaluate", "study", "targets", "demo", "ui")
+COMMANDS = ("cloak", "check", "faces", "protect", "evaluate", "study", "targets", "demo", "ui")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

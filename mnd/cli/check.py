@@ -34,10 +34,11 @@ def check(
     meter("loading", 0, 0)
     from ..cloaking.checker import Checker
 
-    meter.name = cloaked.name
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            record = loaded(settings, lambda: Checker(settings, meter)).pair(original, cloaked)
+            checker = loaded(settings, lambda: Checker(settings, meter))
+            meter.begin(cloaked.name)
+            record = checker.pair(original, cloaked)
         except NotReadyError as error:
             record = failed_record(original, settings, error.kind, str(error))
         finally:

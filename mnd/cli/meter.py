@@ -115,14 +115,29 @@ class Meter:
             self._bar = Progress(*bars, words, console=self._console, transient=True)
             self._bar.start()
         known = total > 0 and done < total
-        if (key := (self.name, stage, known)) != self._drawn or not self._bar.tasks:
-            for task in self._bar.task_ids:
-                self._bar.remove_task(task)
-            self._task, self._drawn = self._bar.add_task("", total=total if known else None), key
         far = (
             f" {size_of(done)} of {size_of(total)}" if total >= BYTES else f" {done}/{total}" if total else ""
         )
-        self._bar.update(self._task, description=self._told(stage + far), completed=done if known else 0)
+        told, completed = self._fitted(stage + far), done if known else 0
+        if (key := (self.name, stage, known)) != self._drawn or not self._bar.tasks:
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._task, self._drawn = self._bar.add_task(told, total=total if known else None), key
+        self._bar.update(self._task, description=told, completed=completed)
+
+    def _fitted(self, stage: str) -> str:
+        """The same as it fits beside a bar: of a long name little is shown, without room for a bar none."""
+        width = self._console.width
+        if width < FOR_A_BAR:
+            return f"{self._ended + 1}/{self._photos} {stage}" if self._several and self.name else stage
+        told, name = self._told(stage), printable(self.name)
+        over = len(told) + min(40, width // 4) + 1 - width
+        if over <= 0 or len(name) < 12:
+            return told
+        kept = max(len(name) - over - 1, 8)
+        return told.replace(
+            name, f"{name[: kept // 2]}\N{HORIZONTAL ELLIPSIS}{name[-(kept - kept // 2) :]}", 1
+        )
 
 
 def rest() -> None:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from ..base.jsonlines import finite
+from .talk import log_record
 from .terminal import console, outcome, printable
 
 EVERY = 30.0
@@ -59,6 +60,7 @@ class ProtectMeter:
             self.earlier += 1
         else:
             self._new(record)
+            log_record(record)
         if record["status"] in ("failed", "held"):
             self.failed += record["status"] == "failed"
             self.held += record["status"] == "held"

@@ -14,6 +14,7 @@ from ..dataset.settings import ProtectSettings
 from .app import DONE, FAILED, INTERRUPTED, UsageError, app
 from .flags import LISTED, flags, settings
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
+from .talk import AsLog, write_log
 
 if TYPE_CHECKING:
     from ..dataset.protect import Protection
@@ -44,6 +45,7 @@ def protect(
     how: AsCloak = NO_FLAGS,
     where: AsProtect = PLAIN,
     as_json: AsJson = False,
+    log: AsLog = None,
 ) -> int:
     """Protect a whole data set: every photo below SRC is cloaked into DST under the same name.
 
@@ -55,6 +57,8 @@ def protect(
         dst: The folder of the results.
     """
     cloak, asked = cloak_settings(how), settings(ProtectSettings, where, WORDS)
+    if log is not None:
+        write_log(log)
     from ..dataset.protect import Protection
     from .progress import ProtectMeter
 

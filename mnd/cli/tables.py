@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cloaking.sentences import distance_in_words
-from .console import BAD, GOOD, console, printable
+from .console import BAD, GOOD, console, line, printable, say
 from .meter import size_of
 
 
@@ -75,12 +75,12 @@ def by_channel(record: Mapping[str, Any]) -> Table:
 
 def looks_told(where: str, name: str, told: Mapping[str, Any]) -> Text:
     """What each look at the saved file says; in brackets those that the level promises nothing of."""
-    line = Text(f"{where}, {name}, by look: ")
+    words = Text(f"{where}, {name}, by look: ")
     for place, (look, seen) in enumerate((told.get("looks") or {}).items()):
-        line.append(", " if place else "")
-        words = f"{printable(look)} {number_told(seen['value'])}"
-        line.append(words if seen["counts"] else f"({words})", GOOD if seen["fooled"] else BAD)
-    return line
+        words.append(", " if place else "")
+        one = f"{printable(look)} {number_told(seen['value'])}"
+        words.append(one if seen["counts"] else f"({one})", GOOD if seen["fooled"] else BAD)
+    return words
 
 
 def distances_told(record: Mapping[str, Any]) -> Iterator[str]:
@@ -179,3 +179,28 @@ def show_scores(scores: Sequence[Any]) -> None:
         names = printable(score.target), printable(score.attack)
         table.add_row(*names, str(score.n), f"{score.mos:.2f}", ends, dmos)
     console().print(table)
+
+
+def show_faces(found: Mapping[str, Any], verbose: bool = False) -> None:
+    """The faces of a photo by their numbers, what may be one, and the picture of both; and what was searched."""
+    out = console()
+    if found["size"] is None:
+        return
+    width, height = found["size"]
+    several = {0: "no face", 1: "1 face"}.get(len(found["faces"]), f"{len(found['faces'])} faces")
+    line(out, f"{printable(found['input'])}: {width}x{height} pixels, {several}")
+    rows = [(str(face["number"]), face) for face in found["faces"]]
+    rows += [("?", face) for face in found["suspects"]]
+    if rows:
+        table = table_of("Face", "Box", "Size", "Turn", "Sure")
+        for number, face in rows:
+            box = ",".join(map(str, face["box"]))
+            turn = f"{face['turn']} degrees" if face["turn"] else "upright"
+            table.add_row(number, box, f"{face['size']} pixels", turn, f"{face['probability']:.3f}")
+        out.print(table)
+    if verbose:
+        say(out, found["searched"])
+    if found["suspects"]:
+        say(out, "? may be a face and is left alone: --box with its numbers cloaks it, too")
+    if found["picture"]:
+        line(out, f"{printable(found['picture'])}  private: it shows the clean face, do not share it")

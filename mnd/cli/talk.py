@@ -27,7 +27,7 @@ BEGINNING = b"# mnd log\n"
 """What a log begins with: nothing else is ever written to."""
 
 AsVerbose = Annotated[
-    bool, Parameter(["--verbose", "-v"], help="With the table and the measures.", show_default=False)
+    bool, Parameter(["--verbose", "-v"], help="With tables, measures and details.", show_default=False)
 ]
 AsQuiet = Annotated[
     bool, Parameter(["--quiet", "-q"], help="Say nothing but complaints.", show_default=False)
@@ -132,6 +132,6 @@ def log_record(record: Mapping[str, Any]) -> None:
 
     error = record.get("error")
     why = f"; {error['kind']}: {printable(error['message'])}" if error else ""
-    names = f"{printable(record['input'])} -> {printable(record['output'])}"
-    told = f"{record.get('status')}, level {record['level']}, {record['seconds']:.1f} s"
+    names = f"{printable(record.get('input'))} -> {printable(record.get('output'))}"
+    told = f"{record.get('status')}, level {record.get('level')}, {record.get('seconds') or 0:.1f} s"
     logging.getLogger(__name__).info("%s: %s%s", names, told, why)

@@ -42,7 +42,7 @@ class CloakSettings:
     half the size as JPEG 75. strong: also with head-room for recognisers that nobody attacked. What is not
     given below has the value of the level."""
     gallery: Path | None = None
-    """Folder with other photos of the person: cloak against those, not against this one photo alone."""
+    """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
     faces: str = "all"
     """Which faces to cloak of those found: all, largest, none, or their numbers (largest first): 0,2."""
     box: tuple[float, float, float, float] | tuple[Edges, ...] | None = None
