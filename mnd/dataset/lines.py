@@ -73,7 +73,7 @@ def _is_told(value: Any) -> bool:
     return fits(value, checks, ("unit", "threshold", "after", "fooled"))
 
 
-_REGION = {"targets": _named(_is_told)}
+_REGION = {"targets": _named(_is_told), "who": _or_none(is_text)}
 _QUALITY = _object(
     ssim=_or_none(is_number), psnr=_or_none(is_number),
     regions=_or_none(_list(_object(ssim=_or_none(is_number)))),

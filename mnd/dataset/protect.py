@@ -240,10 +240,10 @@ class Protection:
         part = self.settings.part
         with contextlib.closing(Index()) as index:
             self.cloak, targets = fingerprint.named(self.cloak, self.watcher.loading)
-            people = None if self.cloak.gallery is None else fingerprint.known_by(self.cloak.gallery)
-            for line in people.passed if people else ():
+            known = fingerprint.known_by(self.cloak)
+            for line in known.passed if known else ():
                 self._note(f"gallery: {line}")
-            header = fingerprint.header(self.cloak, self.settings, targets, self.src, people)
+            header = fingerprint.header(self.cloak, self.settings, targets, self.src, known)
             self._manifest = Manifest(manifest_path(self.dst, part))
             with contextlib.closing(self._manifest):
                 if self._manifest.repaired:
