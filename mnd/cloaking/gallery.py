@@ -95,7 +95,7 @@ class Gallery:
         return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable, rows)
 
     def without(self, path: Path) -> Gallery:
-        """The gallery without one photo, which is not looked at anew: all of it where the photo is not in it."""
+        """The gallery without one photo, where that is in it; the others are not looked at anew."""
         same = path.resolve()
         kept = [place for place, file in enumerate(self.files) if file.resolve() != same]
         if len(kept) == len(self.files):

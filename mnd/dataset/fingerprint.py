@@ -15,6 +15,7 @@ from ..cloaking.settings import CloakSettings
 from ..photo.walking import Photos, none_left, people, photos
 from .lines import Line
 from .manifest import FORMAT
+from .origin import place
 from .settings import ProtectSettings
 
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")
@@ -64,7 +65,7 @@ def header(
 
     Args:
         cloak, settings, targets: what results depend on.
-        source: its name is told.
+        source: its name is told, and two bytes of a hash of where it is.
         known: the photos of the gallery, or of several people's; by default they are looked for.
 
     Raises:
@@ -87,6 +88,7 @@ def header(
         "settings": json.loads(text) | {"no_face": settings.no_face},
         "settings_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "source": shown(source.name),
+        "source_place": place(source),
         "shard": settings.shard,
         "versions": told,
     }

@@ -89,6 +89,7 @@ _LINE: dict[str, Check] = {
 }  # fmt: skip
 _HEADER: dict[str, Check] = {
     "settings": _or_none(_object()), "versions": _or_none(_object()), "source": _or_none(is_text),
+    "source_place": _or_none(is_text),
 }  # fmt: skip
 
 

@@ -45,6 +45,8 @@ class ProtectSettings:
     """Change nothing: read every result again, and check its bytes and what the targets say of it."""
     overwrite: bool = False
     """Replace files in DST that no earlier run has made."""
+    add_source: bool = False
+    """Put the results of SRC beside those of another source that are in DST."""
     report_originals: bool = False
     """Show the worst photos in report.html also as they were before. Do not publish that page."""
     column: str = "path"
