@@ -104,7 +104,7 @@ class Protection:
         self.src, self.dst = Path(src), Path(dst)
         self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
         self.watcher = watcher or NullProgress()
-        self._ask = ask or (lambda question: False)
+        self._ask = ask or _nobody_agrees
         self._standing = standing
         self._whole = standing.found if standing else source(self.src, self.dst, self.settings.column)
         self.source = Chosen(self._whole, self.settings.wants, self.settings.refuses)
@@ -316,6 +316,7 @@ class Protection:
 
     def _verified(self, line: Line, why: str) -> None:
         """A result that was looked at again: the manifest is told where it is not as it should be."""
+        del why
         line = shortened(line)
         undone = (line.get("error") or {}).get("kind") == "not-done"
         if line["status"] == "failed" and not undone:
@@ -349,9 +350,15 @@ class Protection:
             manifest=manifest_path(self.dst, self.settings.part), report=self._report,
             notes=tuple(self._notes), empty=self._empty,
             left={} if planner is None else {k: len(v) for k, v in planner.left.items()},
-            failures=tuple(count.failures), sources=self._sources, strangers=count.strangers,
+            failures=tuple(count.failures), failed_before=count.failed_before, sources=self._sources, strangers=count.strangers,
             people=dict(count.people) if count.several else None, unknown=count.unknown,
         )  # fmt: skip
+
+
+def _nobody_agrees(question: str) -> bool:
+    """What is asked where nobody is there to answer is not meant."""
+    del question
+    return False
 
 
 def protect(

@@ -69,6 +69,8 @@ class Summary:
     """Whose results are in the folder; those that are `gone` may be of another."""
     people: dict[str, int] | None = None
     """With a gallery for each of several people: the photos that each is in, by name."""
+    failed_before: int = 0
+    """Failed, or were held back, in an earlier run, and were not tried again."""
     unknown: int = 0
     """With a gallery: faces that are nobody's of whom there are photos, in all photos."""
 
@@ -95,7 +97,7 @@ class Count:
         self.people: Counter[str] = Counter()
         self.several = False
         """There is a gallery for each of several people."""
-        self.strangers = self.unknown = 0
+        self.strangers = self.unknown = self.failed_before = 0
         self.ssim, self.psnr = Mean(), Mean()
         self.failures: list[str] = []
 
@@ -112,8 +114,9 @@ class Count:
             self.others[_called(line)] += 1
         if status in PHOTOS:
             self.reasons[why] += 1
-        if status in ("failed", "held") and len(self.failures) < LISTED:
-            self.failures.append(failure(line))
+        if status in ("failed", "held"):
+            self.failed_before += why == KEPT
+            self.failures += [failure(line)] if len(self.failures) < LISTED else []
         self._add_people(line)
         quality = line.get("quality")
         if quality and line.get("protected"):
