@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from . import check, cloak, demo, evaluate, protect, study, targets, ui  # noqa: F401  these register themselves
+from . import check, cloak, demo, evaluate, protect, study, targets, ui, watch  # noqa: F401  these register themselves
 from .app import (
     DONE,
     FAILED,
@@ -26,7 +26,7 @@ from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "protect", "evaluate", "study", "targets", "demo", "ui")
+COMMANDS = ("cloak", "check", "protect", "watch", "evaluate", "study", "targets", "demo", "ui")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from .terminal import OTHERS, console, printable
 
 if TYPE_CHECKING:
     from ..dataset.summary import Summary
+    from ..dataset.watch import Watched
 
 PEOPLE = 10
 """So many people are named."""
@@ -28,6 +29,23 @@ def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
             out.print(Text(printable(path)), soft_wrap=True)
     if not summary.finished:  # the last line, which nobody has to look for
         out.print(Text(stopped(summary, total)), soft_wrap=True)
+
+
+def show_watched(watched: Watched, again: bool, quiet: bool) -> None:
+    """What came of watching a folder; `again`: it was stopped, and there is a command to go on with."""
+    out, last = console(stderr=quiet), watched.last
+    if last is not None:
+        for line in (*_counts(last), *_people(last), *_failures(last)):
+            out.print(Text(printable(line)), soft_wrap=True)
+        for path in (last.manifest, last.report):
+            if path is not None:
+                out.print(Text(printable(path)), soft_wrap=True)
+    if watched.waiting:
+        more = f" and {len(watched.waiting) - 1:,} more" if len(watched.waiting) > 1 else ""
+        out.print(Text(f"not whole yet: {printable(watched.waiting[0])}{more}"), soft_wrap=True)
+    told = f"{counted('photo', watched.done)} done in {watched.seconds:.0f} s"
+    told += f", {watched.failed:,} without a result" if watched.failed else ""
+    out.print(Text(f"{told}: {AGAIN}" if again else told), soft_wrap=True)
 
 
 def _counts(summary: Summary) -> Iterator[str]:
@@ -96,5 +114,9 @@ def _failures(summary: Summary) -> Iterator[str]:
 def stopped(summary: Summary, total: int | None) -> str:
     """How a run that was stopped goes on."""
     left = max(total - summary.photos, 0) if total is not None else None
-    told = "" if left is None else f"; {left:,} photo{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} left"
+    told = (
+        ""
+        if left is None
+        else f"; {left:,} photo{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} left"
+    )
     return f"stopped after {summary.seconds:.0f} s{told}: {AGAIN}"

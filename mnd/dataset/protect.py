@@ -350,7 +350,8 @@ class Protection:
             manifest=manifest_path(self.dst, self.settings.part), report=self._report,
             notes=tuple(self._notes), empty=self._empty,
             left={} if planner is None else {k: len(v) for k, v in planner.left.items()},
-            failures=tuple(count.failures), failed_before=count.failed_before, sources=self._sources, strangers=count.strangers,
+            failures=tuple(count.failures), failed_before=count.failed_before,
+            sources=self._sources, strangers=count.strangers,
             people=dict(count.people) if count.several else None, unknown=count.unknown,
         )  # fmt: skip
 

@@ -112,6 +112,30 @@ class ProtectSettings:
         return int(told[1]), int(told[2])
 
 
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """When a photo that arrives in a folder is whole.
+
+    Raises:
+        ValueError: a value is out of its range.
+
+    >>> WatchSettings(settle=5).every
+    2.0
+    """
+
+    settle: float = 2.0
+    """Seconds that size and time of a file have to stay as they are before it counts as whole."""
+    every: float = 2.0
+    """Seconds between two looks at the folder."""
+    once: bool = False
+    """Do what is there and whole, then end."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("settle", 0.0), ("every", 0.05)):
+            if not least <= getattr(self, name) <= 86400:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected seconds from {least:g} to 86400")
+
+
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:
     whole = name.lower()
     names = {whole, whole.rsplit("/", 1)[-1]}
