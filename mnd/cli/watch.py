@@ -132,7 +132,7 @@ class WatchMeter:
         """There is nothing to do."""
         if not self._begun:
             self._begun = True
-            self.note(f"waiting for photos in {self._folder}; Ctrl-C ends it")
+            self.note(f"watching {self._folder} for photos; Ctrl-C ends it")
         half = f"; not whole yet: {printable(names[0])}" if names else ""
         self._show(f"waiting for photos in {self._folder}; {self.done:,} done{half}")
 

@@ -163,6 +163,7 @@ class Watch:
     def _work(self, arrivals: Arrivals) -> None:
         """Look, wait, and do what has arrived."""
         shared = Standing(arrivals, self._engine)
+        self.watcher.waiting(())
         arrivals.look()
         while True:
             if arrivals.new:
