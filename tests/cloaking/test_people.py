@@ -32,7 +32,9 @@ def compare(one: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
 
 
 LINE = types.SimpleNamespace(
-    card=types.SimpleNamespace(name="line", unit="euclidean distance", threshold=THRESHOLD, lower_is_same=True),
+    card=types.SimpleNamespace(
+        name="line", unit="euclidean distance", threshold=THRESHOLD, lower_is_same=True
+    ),
     compare=compare,
     value=lambda margin: float(THRESHOLD - margin),
 )  # fmt: skip
@@ -136,7 +138,7 @@ def test_who_has_no_photo_with_a_face_is_named(tmp_path: Path):
     write(tmp_path / "alice/a.png", FACE)
     write(tmp_path / "coffee/a.png", NO_FACE)
     (tmp_path / "nobody").mkdir()
-    with pytest.raises(ValueError, match="coffee: found no photo with a face.*nobody: found no photo"):
+    with pytest.raises(ValueError, match=r"coffee: found no photo with a face.*nobody: found no photo"):
         cloaker(tmp_path).panel.gallery(None)
 
 
@@ -165,5 +167,6 @@ def test_of_two_people_each_is_judged_by_the_own_photos(tmp_path: Path, shared):
     write(tmp_path / "galleries/alice/a.png", FACE[:, ::-1].copy())
     write(tmp_path / "galleries/tony/a.png", other)
     record = cloaker(tmp_path / "galleries").photo(write(tmp_path / "both.png", both), tmp_path / "out.png")
-    who = {"alice" if region["box"][2] < 240 else "tony": region["who"] for region in record["regions"]}
-    assert who == {"alice": "alice", "tony": "tony"}
+    where = {region["who"]: region["box"] for region in record["regions"]}
+    assert where["alice"][2] < 237 < where["tony"][0]
+    assert set(where) <= {"alice", "tony", None}  # somebody stands behind him
