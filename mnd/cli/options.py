@@ -57,7 +57,9 @@ WORDS = {
     "scale": Words(str | None, partial(_two, "--scale", float)),
 }
 CloakFlags = flags(CloakSettings, WORDS, _of_the_level)
-CheckFlags = flags(CloakSettings, WORDS, only=("targets", "level", "gallery", "galleries", "device", "offline"))
+CheckFlags = flags(
+    CloakSettings, WORDS, only=("targets", "level", "gallery", "galleries", "device", "offline")
+)
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()
 

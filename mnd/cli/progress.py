@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from ..base.jsonlines import finite
-from .terminal import console, outcome, printable
+from .console import console, printable
+from .terminal import outcome
 
 EVERY = 30.0
 """Seconds between two lines where there is no terminal."""

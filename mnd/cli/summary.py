@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ..photo.walking import counted
-from .terminal import OTHERS, console, printable
+from .console import console, printable
+from .terminal import OTHERS
 
 if TYPE_CHECKING:
     from ..dataset.summary import Summary

@@ -14,12 +14,12 @@ from rich.text import Text
 from ..base.jsonlines import finite
 from ..dataset.settings import ProtectSettings, WatchSettings
 from .app import DONE, FAILED, INTERRUPTED, UsageError, app
+from .console import complain, console, printable
 from .flags import flags, settings
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 from .progress import asked
 from .protect import TERMINATED, WORDS, TerminatedError, terminable
 from .summary import show_watched
-from .terminal import complain, console, printable
 
 if TYPE_CHECKING:
     from ..dataset.watch import Watch
