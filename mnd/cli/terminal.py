@@ -168,11 +168,14 @@ def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
         themselves = "itself" if others == 1 else "themselves"
         yield f"{printable(nobody_in_words(record))}: judged against {themselves} alone"
     elif others:
-        one = others == 1
+        one, whom = others == 1, "none of the people" if "people" in gallery else "not the person"
+        galleries = "galleries" if "people" in gallery else "gallery"
         yield (
-            f"{others} of {gallery['faces']} faces {'is' if one else 'are'} not the person of the gallery: "
+            f"{others} of {gallery['faces']} faces {'is' if one else 'are'} {whom} of the {galleries}: "
             f"judged against {'itself' if one else 'themselves'} alone"
         )
+    if who := sorted({region["who"] for region in record["regions"] if region.get("who")}):
+        yield f"in it: {', '.join(map(printable, who))}"
     if passed:
         more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
         yield f"passed over in the gallery: {printable(passed[0])}{more}"
