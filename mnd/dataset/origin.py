@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..base.errors import MndError
-from ..base.files import shown
+from ..base.files import PhotoError, shown
 from ..photo.walking import counted
 from .items import Found, Item, Shard, Stat
 from .lines import Line
@@ -16,6 +17,8 @@ from .outputs import digest
 
 SAMPLE = 100
 """So many of the inputs that a manifest knows are looked for in a source."""
+READ = 10
+"""So many of those that are found are read: photos of one size and name need not be the same."""
 
 Origin = tuple[str, str]
 """The name of a source, and its `place`."""
@@ -63,12 +66,27 @@ def _moved(index: Index, found: Iterable[Found]) -> bool:
     """Whether what the manifests know is in a source."""
     places = index.places()
     lines = map(index.at, places[:: max(len(places) // SAMPLE, 1)])
-    sizes = {line["input"]: stat[0] for line in lines if (stat := line.get("input_stat"))}
-    there = 0
+    known = {line["input"]: line for line in lines if line.get("input_stat")}
+    there = read = 0
     for it in found:
-        if isinstance(it, (Item, Shard)) and (size := sizes.get(shown(it.name))) is not None:
-            stat = Stat.of(it.path)
-            there += stat is not None and stat.size == size
-            if 2 * there >= len(sizes):
-                return True
+        if not isinstance(it, (Item, Shard)) or (line := known.get(shown(it.name))) is None:
+            continue
+        stat = Stat.of(it.path)
+        if stat is None or stat.size != line["input_stat"][0]:
+            continue
+        if isinstance(it, Item) and read < READ:
+            read += 1
+            there += _holds(it, line.get("input_sha256"))
+        else:
+            there += 1
+        if 2 * there >= len(known):
+            return True
     return False
+
+
+def _holds(item: Item, sha256: str | None) -> bool:
+    """Whether a photo is the very one of a line."""
+    try:
+        return hashlib.sha256(item.read()[0]).hexdigest() == sha256
+    except PhotoError:
+        return False
