@@ -33,6 +33,8 @@ class People:
         """
         galleries, without = {}, []
         found = people(folder)
+        if not targets:  # classifiers know nobody
+            return People({}, found.passed)
         for name, own in found.folders.items():
             try:
                 galleries[name] = Gallery.read(own, targets, detector)

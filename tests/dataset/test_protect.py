@@ -408,6 +408,34 @@ def test_what_is_copied_is_stripped_too(protect, tmp_path: Path, dst: Path):
     )
 
 
+def test_galleries_of_several_people(protect, src: Path, dst: Path, tmp_path: Path):
+    """Known to the sum of the settings, and to the report without a name; one without a photo stops the run."""
+    galleries = tmp_path / "galleries"
+    for number, name in enumerate(("alice", "bob")):
+        (galleries / name).mkdir(parents=True)
+        (galleries / name / "a.png").write_bytes(tiny.picture(number))
+    (galleries / "loose.png").write_bytes(tiny.picture(5))
+    summary = protect(src, dst, galleries=galleries)
+    assert summary.done
+    assert any("loose" not in note and "in no person's folder" in note for note in summary.notes)
+    [header] = headers(manifest_path(dst))
+    assert [name for name, _ in header["settings"]["galleries"]] == ["alice/a.png", "bob/a.png"]
+    assert header["settings"]["gallery"] is None
+    page = (dst / "report.html").read_text()
+    assert "2 photos of 2 people" in page
+    assert "alice" not in page
+    assert protect(src, dst, galleries=galleries).kept == 6
+    (galleries / "bob" / "a.png").write_bytes(tiny.picture(3))
+    assert protect(src, dst, galleries=galleries).changed == 6
+    (galleries / "carol").mkdir()
+    (galleries / "dave").mkdir()
+    (galleries / "dave" / "bad.jpg").write_bytes(b"rubbish")
+    before = manifest_path(dst).read_bytes()
+    with pytest.raises(ValueError, match=r"carol: found no photo that can be read.*dave: found no photo"):
+        protect(src, dst, galleries=galleries)
+    assert manifest_path(dst).read_bytes() == before
+
+
 def test_two_names_that_are_one_are_both_told(protect, src: Path, dst: Path):
     (src / "0/00000.PNG").write_bytes(tiny.picture(40))
     (src / "0/manifest.jsonl").write_bytes(tiny.picture(41))
