@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.files import shown
@@ -23,6 +23,8 @@ class People:
     """By the names of their folders; one may have no photo left."""
     passed: tuple[str, ...] = ()
     """A line on each photo that was passed over, and why."""
+    places: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    """In whose galleries a photo lies, by its path without links."""
 
     @staticmethod
     def read(folder: Path, targets: Sequence[FaceTarget], detector: Detector) -> People:
@@ -34,7 +36,7 @@ class People:
         galleries, without = {}, []
         found = people(folder)
         if not targets:  # classifiers know nobody
-            return People({}, found.passed)
+            return People.of({}, found.passed)
         for name, own in found.folders.items():
             try:
                 galleries[name] = Gallery.read(own, targets, detector)
@@ -43,7 +45,17 @@ class People:
         if without:
             raise ValueError("; ".join(without))
         passed = (line for gallery in galleries.values() for line in gallery.passed)
-        return People(galleries, (*found.passed, *passed))
+        return People.of(galleries, (*found.passed, *passed))
+
+    @staticmethod
+    def of(galleries: Mapping[str, Gallery], passed: tuple[str, ...] = ()) -> People:
+        """People with these galleries."""
+        places: dict[Path, tuple[str, ...]] = {}
+        for name, gallery in galleries.items():
+            for path in gallery.files:
+                real = path.resolve()
+                places[real] = (*places.get(real, ()), name)
+        return People(galleries, passed, places)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -52,7 +64,9 @@ class People:
 
     def without(self, path: Path) -> People:
         """These galleries without one photo, wherever it lies in them."""
-        return replace(self, galleries={name: it.without(path) for name, it in self.galleries.items()})
+        whose = self.places.get(path.resolve(), ())
+        without = {name: self.galleries[name].without(path) for name in whose}
+        return replace(self, galleries={**self.galleries, **without}) if whose else self
 
     def judging(self, subject: Subject) -> Subject:
         """The subject as the person whose gallery a target would match, else as somebody else.

@@ -78,11 +78,12 @@ def test_a_face_is_the_nearest_person_whom_a_target_matches(galleries: list[list
 
 
 def test_a_photo_of_a_gallery_is_left_out_of_it_and_of_no_other():
-    both = People({"alice": gallery(0.0, 1.0, name="alice"), "bob": gallery(2.0, name="bob")})
+    both = People.of({"alice": gallery(0.0, 1.0, name="alice"), "bob": gallery(2.0, name="bob")})
     without = both.without(Path("/alice/0.jpg"))
     assert [str(path) for path in without.files] == ["/alice/1.jpg", "/bob/0.jpg"]
     assert without.galleries["alice"].references[0].known.flatten().tolist() == [1.0]
     assert without.galleries["bob"] is both.galleries["bob"]
+    assert both.without(Path("/elsewhere/0.jpg")) is both
     nobody = both.without(Path("/bob/0.jpg"))
     judged = nobody.judging(subject(2.0))
     assert (judged.person, judged.who) == (False, "")
