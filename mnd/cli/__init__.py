@@ -20,6 +20,7 @@ from . import (  # noqa: F401  these register themselves
     study,
     targets,
     ui,
+    watch,
 )
 from .app import (
     DONE,
@@ -39,7 +40,7 @@ from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "faces", "protect", "evaluate", "study", "targets", "demo", "ui")
+COMMANDS = ("cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "ui")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,7 +67,7 @@ def cloak(
             records.append(record)
             tell(record, as_json, teller.show)
     if not (as_json or talk.quiet):
-        if settings.gallery is None:
+        if settings.gallery is None and settings.galleries is None:
             terminal.advise_gallery(records)
         terminal.count(records)
     return DONE if all(record["protected"] for record in records) else FAILED

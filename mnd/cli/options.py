@@ -58,7 +58,9 @@ WORDS = {
     "scale": Words(str | None, partial(_two, "--scale", float)),
 }
 CloakFlags = flags(CloakSettings, WORDS, _of_the_level, groups=GROUPS)
-CheckFlags = flags(CloakSettings, WORDS, only=("targets", "level", "gallery", "device", "offline"))
+CheckFlags = flags(
+    CloakSettings, WORDS, only=("targets", "level", "gallery", "galleries", "device", "offline")
+)
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()
 
@@ -99,3 +101,6 @@ def check_gallery(asked: CloakSettings) -> None:
     """
     if asked.gallery is not None and not asked.gallery.is_dir():
         raise UsageError(f"--gallery is {str(asked.gallery)!r}, expected a folder of photos")
+    if asked.galleries is not None and not asked.galleries.is_dir():
+        told = "expected a folder with a folder of photos for each person"
+        raise UsageError(f"--galleries is {str(asked.galleries)!r}, {told}")

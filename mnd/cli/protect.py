@@ -52,8 +52,8 @@ def protect(
     Called again, it goes on where it was stopped. `DST/manifest.jsonl` says what became of each photo.
 
     Args:
-        src: A folder of any depth, a tar of pictures, or a list of paths (.txt, .csv, .tsv, .parquet). It is
-            never changed.
+        src: A folder of any depth, a tar of pictures or several (shard-{000..127}.tar), or a list of paths
+            (.txt, .csv, .tsv, .parquet). It is never changed.
         dst: The folder of the results.
     """
     cloak, asked = cloak_settings(how), settings(ProtectSettings, where, WORDS)
@@ -64,7 +64,7 @@ def protect(
 
     meter = ProtectMeter(as_json)
     try:
-        run = Protection(src, dst, cloak, asked, meter)
+        run = Protection(src, dst, cloak, asked, meter, ask=meter.ask)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         raise UsageError(str(error)) from error
     return _run(run, meter, as_json)
@@ -74,10 +74,11 @@ def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
     from ..base.errors import OfflineError
     from . import terminal
+    from .summary import show_summary
 
     status: int | None = None
     try:
-        with _terminable():
+        with terminable():
             meter.count(run.count)
             run.run()
     except KeyboardInterrupt:
@@ -97,14 +98,14 @@ def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
     finally:
         meter.rest()
     summary = run.summary()
-    terminal.show_summary(summary, meter.total, as_json)
+    show_summary(summary, meter.total, as_json)
     if status is None:
         status = DONE if summary.done else FAILED
     return status
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends what is in here in order."""
 
     def stop(number: int, frame: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -23,11 +23,7 @@ from .tables import (
     show_faces,
     show_scores,
     show_targets,
-    table_of,
 )
-
-if TYPE_CHECKING:
-    from ..dataset.protect import Summary
 
 __all__ = [
     "Meter",
@@ -45,7 +41,6 @@ __all__ = [
     "show_evaluation",
     "show_faces",
     "show_scores",
-    "show_summary",
     "show_targets",
 ]
 
@@ -177,11 +172,14 @@ def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
         themselves = "itself" if others == 1 else "themselves"
         yield f"{printable(nobody_in_words(record))}: judged against {themselves} alone"
     elif others:
-        one = others == 1
+        one, whom = others == 1, "none of the people" if "people" in gallery else "not the person"
+        galleries = "galleries" if "people" in gallery else "gallery"
         yield (
-            f"{others} of {gallery['faces']} faces {'is' if one else 'are'} not the person of the gallery: "
+            f"{others} of {gallery['faces']} faces {'is' if one else 'are'} {whom} of the {galleries}: "
             f"judged against {'itself' if one else 'themselves'} alone"
         )
+    if who := sorted({region["who"] for region in record["regions"] if region.get("who")}):
+        yield f"in it: {', '.join(map(printable, who))}"
     if passed:
         more = f", and {len(passed) - 1} more" if len(passed) > 1 else ""
         yield f"passed over in the gallery: {printable(passed[0])}{more}"
@@ -229,38 +227,3 @@ def count(records: Sequence[Mapping[str, Any]]) -> None:
         say(out, f"{kept} of {len(records)} photos as saved only: do not send them through a messenger")
     if others := sum(without_person(record) for record in records):
         say(out, f"{others} of {len(records)} photos {OTHERS}")
-
-
-def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
-    """What became of a data set; on standard error where standard output is for JSON."""
-    out = console(stderr=quiet)
-    table = table_of("Photos", "")
-    rows = (
-        ("protected", summary.protected), ("protected as whole pictures, no face found", summary.whole),
-        ("copied as they are, no face found", summary.copied), ("left out, no face found", summary.skipped),
-        ("held back, may show a face", summary.held), ("failed", summary.failed),
-        ("files that are no pictures", summary.others),
-    )  # fmt: skip
-    for what, number in rows:
-        if number or what in ("protected", "failed"):
-            table.add_row(what, f"{number:,}")
-    out.print(table)
-    reasons = ("new", "changed", "lost", "retried")
-    told = [f"{getattr(summary, name):,} {name}" for name in reasons if getattr(summary, name)]
-    told += [f"{summary.kept:,} of earlier runs"] if summary.kept else []
-    told += [f"{summary.gone:,} not in the source any more"] if summary.gone else []
-    out.print(Text(f"{summary.photos:,} photos: {', '.join(told) or 'none'}"), soft_wrap=True)
-    if summary.ssim is not None and summary.psnr is not None:
-        out.print(f"mean PSNR {summary.psnr:.1f} dB, SSIM {summary.ssim:.4f}")
-    if summary.strangers:
-        out.print(f"{summary.strangers:,} photos {OTHERS}", soft_wrap=True)
-    if summary.held:
-        out.print("what was held back has no result: --no-face copy copies it, --box says where a face is")
-    if summary.failed > summary.retried + summary.new + summary.changed + summary.lost:
-        out.print("failures of earlier runs are tried again with --retry")
-    if not summary.finished:
-        left = "" if total is None else f"; {max(total - summary.photos, 0):,} photos are left"
-        out.print(Text(f"stopped after {summary.seconds:.0f} s{left}"), soft_wrap=True)
-    for path in (summary.manifest, summary.report):
-        if path is not None:
-            out.print(Text(printable(path)), soft_wrap=True)

@@ -30,6 +30,8 @@ class Gallery:
     """A line on each photo that was passed over, and why."""
     unreadable: Mapping[Path, str] = field(default_factory=dict)
     """Those of them that are no photos that can be read, and why."""
+    rows: tuple[tuple[Reference, ...], ...] = ()
+    """What the targets know of each file: the columns of this are the `references`."""
 
     @staticmethod
     def read(
@@ -84,13 +86,24 @@ class Gallery:
                 else:
                     image = photo.tensor().to(device_of(targets[0]))
                     faces.append([targets[0].refer(image, face) for face in found])
-        rows = [
-            alone[path] if path in alone else known(read(path), seen[path][which], targets)
+        rows = tuple(
+            tuple(alone[path] if path in alone else known(read(path), seen[path][which], targets))
             for path, which in zip(seen, _shared(targets[0], faces), strict=True)
-        ]
+        )
         references = tuple(Reference.person(column) for column in zip(*rows, strict=True))
         passed = (unreadable.get(path, f"{path}: no face found") for path in photos if path not in seen)
-        return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable)
+        return Gallery(tuple(targets), references, tuple(seen), tuple(passed), unreadable, rows)
+
+    def without(self, path: Path) -> Gallery:
+        """The gallery without one photo, where that is in it; the others are not looked at anew."""
+        same = path.resolve()
+        kept = [place for place, file in enumerate(self.files) if file.resolve() != same]
+        if len(kept) == len(self.files):
+            return self
+        rows = tuple(self.rows[place] for place in kept)
+        references = tuple(Reference.person(column) for column in zip(*rows, strict=True))
+        files = tuple(self.files[place] for place in kept)
+        return replace(self, references=references, files=files, rows=rows)
 
     def likeness(self, subject: Subject) -> tuple[float, ...]:
         """What each target says of a clean face and the photos of the gallery, in its unit."""

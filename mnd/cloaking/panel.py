@@ -17,6 +17,7 @@ from ..targets import registry
 from ..targets.face import FaceTarget
 from ..targets.target import Target
 from .gallery import Gallery
+from .people import People
 from .settings import CloakSettings, Where
 from .subjects import Subject, find
 
@@ -25,7 +26,7 @@ class Found(NamedTuple):
     """Who is in a photo, and the gallery by which that was told."""
 
     subjects: list[Subject]
-    gallery: Gallery | None
+    gallery: Gallery | People | None
 
 
 class Panel:
@@ -53,6 +54,8 @@ class Panel:
         self._folder = settings.gallery
         self._galleries: dict[Path | None, Gallery] = {}
         self._distances: dict[tuple[float, ...], Composite] = {}
+        self._several = settings.galleries
+        self._people: People | None = None
         self._reading = threading.Lock()
 
     @property
@@ -68,12 +71,14 @@ class Panel:
                 self._distances[weights] = standard(rho, self.device, spread, flat)
             return self._distances[weights]
 
-    def gallery(self, path: Path | None) -> Gallery | None:
-        """The gallery without the photo at `path`, where that lies in it.
+    def gallery(self, path: Path | None) -> Gallery | People | None:
+        """The gallery, or those of several people, without the photo at `path`, where that lies in it.
 
         Raises:
             ValueError: it shows no face.
         """
+        if self._several is not None:
+            return self._of_several(self._several, path)
         folder = self._folder
         if folder is None:
             return None
@@ -83,6 +88,13 @@ class Panel:
                 faces = [t for t in self.targets if isinstance(t, FaceTarget)]
                 self._galleries[own] = Gallery.read(folder, faces, self.detector, own)
             return self._galleries[own]
+
+    def _of_several(self, folder: Path, path: Path | None) -> People:
+        with self._reading:
+            if self._people is None:
+                faces = [t for t in self.targets if isinstance(t, FaceTarget)]
+                self._people = People.read(folder, faces, self.detector)
+        return self._people if path is None else self._people.without(path)
 
     def found(self, photo: Photo, where: Where, path: Path | None) -> Found:
         """The subjects of a clean photo that lies at `path`, and the gallery.
@@ -94,7 +106,7 @@ class Panel:
         gallery = self.gallery(path)
         return Found(self.subjects(photo, where, gallery), gallery)
 
-    def subjects(self, photo: Photo, where: Where, gallery: Gallery | None) -> list[Subject]:
+    def subjects(self, photo: Photo, where: Where, gallery: Gallery | People | None) -> list[Subject]:
         """The subjects of a clean photo, those who are the gallery's person judged against that, too.
 
         Raises:

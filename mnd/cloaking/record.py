@@ -88,6 +88,8 @@ class RegionRecord(TypedDict):
     """Degrees counter-clockwise by which the photo has to be turned for the face to be upright."""
     person: NotRequired[bool | None]
     """Whether it is the person of the gallery; null without one."""
+    who: NotRequired[str | None]
+    """With a gallery for each of several people: who it is, by the name of the folder; null: none of them."""
     likeness: NotRequired[dict[str, float]]
     """With a gallery: what each target says of the clean face and the gallery."""
 
@@ -102,6 +104,8 @@ class GalleryRecord(TypedDict):
     """In the photo."""
     person: int
     """How many of these are the gallery's person."""
+    people: NotRequired[int]
+    """Who have a gallery each, where there are several; `person` then counts the faces of all of them."""
 
 
 class NamesRecord(TypedDict):

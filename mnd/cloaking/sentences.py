@@ -42,7 +42,6 @@ HEADLINES: dict[State, str] = {
     "too-visible": "Too visible at this level",
     "not-proven": "Changed, not proven",
     "no-face": "No face found",
-    "nobody": "Nobody here looks like the photos of you",
     "failed": "Could not be done",
 }
 ADVICE: dict[State, str] = {
@@ -148,7 +147,12 @@ def nobody_in_words(record: Mapping[str, Any]) -> str:
     nearest = list(_nearest(record))
     rows = [words if len(nearest) == 1 else f"{name}: {words}" for name, words in nearest]
     told = f" ({'; '.join(rows)})" if rows else ""
-    return f"nobody here looks like the photos of you{told}"
+    return f"nobody here looks like {_whose(record)}{told}"
+
+
+def _whose(record: Mapping[str, Any]) -> str:
+    """Whose photos there are to compare with."""
+    return "the people of the galleries" if "people" in (record.get("gallery") or {}) else "the photos of you"
 
 
 def _nearest(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -252,6 +256,8 @@ def _headline(state: State, record: Mapping[str, Any], seen: _Seen) -> str:
         return f"Still matched by {_and(seen.matching)}" if seen.matching else "Matched again after sharing"
     if state == "no-face" and (record.get("error") or {}).get("kind") == "suspected-face":
         return "No face found for sure"
+    if state == "nobody":
+        return f"Nobody here looks like {_whose(record)}"
     return HEADLINES[state]
 
 

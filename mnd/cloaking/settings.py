@@ -43,6 +43,9 @@ class CloakSettings:
     given below has the value of the level."""
     gallery: Path | None = None
     """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
+    galleries: Path | None = None
+    """Folder with a folder of photos for each of several people, who are called like these: each face is
+    judged against the person that it is, and those who are none of them against themselves."""
     faces: str = "all"
     """Which faces to cloak of those found: all, largest, none, or their numbers (largest first): 0,2."""
     box: tuple[float, float, float, float] | tuple[Edges, ...] | None = None
@@ -103,6 +106,8 @@ class CloakSettings:
         self._check_plan()
         if not 0 <= self.rho < float("inf"):
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
+        if self.gallery is not None and self.galleries is not None:
+            raise ValueError("got a gallery and galleries, expected one of them")
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
         if not re.fullmatch(r"all|largest|none|\d+(\s*,\s*\d+)*", str(self.faces), re.ASCII):
@@ -125,8 +130,8 @@ class CloakSettings:
             if options:
                 raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
             return settings
-        gallery = options.get("gallery")
-        return cls(**options | {"gallery": None if gallery is None else Path(gallery)})
+        folders = {name: options.get(name) for name in ("gallery", "galleries")}
+        return cls(**options | {name: None if it is None else Path(it) for name, it in folders.items()})
 
     @property
     def boxes(self) -> tuple[Edges, ...]:
@@ -166,7 +171,7 @@ class CloakSettings:
     @property
     def plan(self) -> Plan:
         """The level's plan for a person with a gallery, or without one where there is none."""
-        return self.plan_for(self.gallery is not None)
+        return self.plan_for(self.gallery is not None or self.galleries is not None)
 
     def plan_for(self, known: bool) -> Plan:
         """The level's plan with what was given instead of it; `headroom` is that of every kind of target.

@@ -56,6 +56,8 @@ class Subject:
     """What each target says of the clean face and the gallery; None where there is no gallery."""
     person: bool | None = None
     """Whether this is the person of the gallery: a target would match it; None where there is no gallery."""
+    who: str | None = None
+    """Of several people with a gallery each the one that this is, empty: none; None where there are none."""
 
     def area(self, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int]:
         """The box in whole pixels, inside a version of the photo of that size."""

@@ -20,6 +20,7 @@ from ..targets.margin import Margin
 from ..targets.target import Target
 from .gallery import Gallery
 from .levels import Level
+from .people import People
 from .record import (
     ErrorKind,
     ErrorRecord,
@@ -69,17 +70,20 @@ def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.
     record["protected"] = record["status"] == "protected"
 
 
-def gallery_record(gallery: Gallery | None, subjects: Sequence[Subject]) -> GalleryRecord | None:
+def gallery_record(gallery: Gallery | People | None, subjects: Sequence[Subject]) -> GalleryRecord | None:
     """What a gallery was good for: its photos, those passed over, and how many faces are the person's."""
     if gallery is None:
         return None
     faces = [s for s in subjects if s.kind == "face"]
-    return {
+    told: GalleryRecord = {
         "photos": len(gallery.files),
         "passed": list(gallery.passed),
         "faces": len(faces),
         "person": sum(bool(s.person) for s in faces),
     }
+    if isinstance(gallery, People):
+        told["people"] = len(gallery.galleries)
+    return told
 
 
 def regions(
@@ -133,6 +137,8 @@ def regions(
         }
         if subject.kind == "face":
             entry["seen"], entry["turn"], entry["person"] = subject.found, subject.turn, subject.person
+        if subject.who is not None:
+            entry["who"] = subject.who or None
         if subject.likeness is not None:
             names = (target.card.name for target in subject.targets)
             entry["likeness"] = dict(zip(names, subject.likeness, strict=True))

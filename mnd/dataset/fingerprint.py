@@ -12,9 +12,10 @@ from ..base.files import shown
 from ..base.runtime import versions
 from ..base.types import Progress
 from ..cloaking.settings import CloakSettings
-from ..photo.walking import Photos, none_left, photos
+from ..photo.walking import Photos, none_left, people, photos
 from .lines import Line
 from .manifest import FORMAT
+from .origin import place
 from .settings import ProtectSettings
 
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")
@@ -55,7 +56,7 @@ def header(
     settings: ProtectSettings,
     targets: list[dict[str, Any]],
     source: Path,
-    people: Photos | None = None,
+    known: Photos | None = None,
 ) -> Line:
     """The first line of a manifest; `settings_sha256` in it is the sum of all that changes results.
 
@@ -64,20 +65,20 @@ def header(
 
     Args:
         cloak, settings, targets: what results depend on.
-        source: its name is told.
-        people: the photos of the gallery; by default they are looked for.
+        source: its name is told, and two bytes of a hash of where it is.
+        known: the photos of the gallery, or of several people's; by default they are looked for.
 
     Raises:
         ValueError: no photo of the gallery can be read.
     """
-    if people is None and cloak.gallery is not None:
-        people = known_by(cloak.gallery)
+    known = known_by(cloak) if known is None else known
     how = {name: getattr(cloak, name) for name in _PLAIN} | {
         "plan": asdict(cloak.plan),
-        "gallery": None if people is None else _sums(cloak.gallery or Path(), people),
+        "gallery": None if cloak.gallery is None or known is None else _sums(cloak.gallery, known),
         "no_face": "copy" if settings.no_face == "hold" else settings.no_face,
         "targets": targets,
         **{name: True for name, is_asked in cloak.stripping.items() if is_asked},
+        **({"galleries": _sums(cloak.galleries, known)} if cloak.galleries is not None and known else {}),
         **_chunk(cloak, settings),
     }
     text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)
@@ -87,6 +88,7 @@ def header(
         "settings": json.loads(text) | {"no_face": settings.no_face},
         "settings_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "source": shown(source.name),
+        "source_place": place(source),
         "shard": settings.shard,
         "versions": told,
     }
@@ -102,16 +104,29 @@ def _chunk(cloak: CloakSettings, settings: ProtectSettings) -> dict[str, int]:
     return {"chunk": CHUNK} if pick_device(cloak.device) == "cpu" else {}
 
 
-def known_by(gallery: Path) -> Photos:
-    """The photos that the person is known by; what cannot be read is passed over.
+def known_by(cloak: CloakSettings) -> Photos | None:
+    """The photos that the person, or each of several, is known by; what cannot be read is passed over.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or none of one of the people; it names all of these.
     """
-    found = photos(gallery, read=True)
+    if cloak.galleries is not None:
+        return _known_by_name(cloak.galleries)
+    if cloak.gallery is None:
+        return None
+    found = photos(cloak.gallery, read=True)
     if not found.files:
-        raise none_left(gallery, found)
+        raise none_left(cloak.gallery, found)
     return found
+
+
+def _known_by_name(galleries: Path) -> Photos:
+    there = people(galleries)
+    found = {name: photos(folder, read=True) for name, folder in there.folders.items()}
+    if without := [none_left(there.folders[name], its) for name, its in found.items() if not its.files]:
+        raise ValueError("; ".join(map(str, without)))
+    files = (path for its in found.values() for path in its.files)
+    return Photos(tuple(files), (*there.passed, *(line for its in found.values() for line in its.passed)))
 
 
 def _sums(gallery: Path, people: Photos) -> list[list[str]]:

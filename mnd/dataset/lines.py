@@ -73,7 +73,7 @@ def _is_told(value: Any) -> bool:
     return fits(value, checks, ("unit", "threshold", "after", "fooled"))
 
 
-_REGION = {"targets": _named(_is_told)}
+_REGION = {"targets": _named(_is_told), "who": _or_none(is_text)}
 _QUALITY = _object(
     ssim=_or_none(is_number), psnr=_or_none(is_number),
     regions=_or_none(_list(_object(ssim=_or_none(is_number)))),
@@ -89,6 +89,7 @@ _LINE: dict[str, Check] = {
 }  # fmt: skip
 _HEADER: dict[str, Check] = {
     "settings": _or_none(_object()), "versions": _or_none(_object()), "source": _or_none(is_text),
+    "source_place": _or_none(is_text),
 }  # fmt: skip
 
 

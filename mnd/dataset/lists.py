@@ -166,7 +166,7 @@ def opened(path: Path, column: str) -> Any:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"{path}: reading Parquet needs the package pyarrow: pip install 'mnd[parquet]'"
+            f"{path}: reading Parquet needs the package pyarrow: pip install pyarrow"
         ) from error
     try:
         file = parquet.ParquetFile(path)

@@ -180,6 +180,8 @@ class Index:
         self._files: list[BinaryIO] = []
         self.header: Line | None = None
         """The last one of all."""
+        self.origins: set[tuple[str, str]] = set()
+        """Name and place of every source that a header tells of."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -197,6 +199,7 @@ class Index:
         for offset, line in read_manifest(path, torn):
             if "mnd_manifest" in line:
                 self.header = line
+                self.origins.add((line.get("source") or "", line.get("source_place") or ""))
             else:
                 self._places[name_digest(line)] = base + offset
         self._files.append(path.open("rb"))

@@ -7,15 +7,20 @@ import hashlib
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PARTS = ".mnd-parts"
 """Folder in DST for the pictures of shards that are not whole yet."""
 
 
-def check_places(src: Path, dst: Path) -> None:
+def check_places(src: Path, dst: Path, root: Path | None = None) -> None:
     """Refuse a source and a folder of results of which one lies in the other.
+
+    Args:
+        src: the source.
+        dst: the folder of results.
+        root: what names in a source that is no folder are relative to; by default where it lies.
 
     Raises:
         ValueError: they do, or `dst` is a file.
@@ -23,7 +28,7 @@ def check_places(src: Path, dst: Path) -> None:
     real_src, real_dst = Path(os.path.realpath(src)), Path(os.path.realpath(dst))
     if dst.exists() and not dst.is_dir():
         raise ValueError(f"{dst}: this is a file, expected a folder for the results")
-    home = real_src if src.is_dir() else real_src.parent
+    home = real_src if src.is_dir() else Path(os.path.realpath(root or src.parent))
     if src.is_dir() and real_dst.is_relative_to(real_src):
         raise ValueError(f"{dst}: lies inside {src}, expected a folder outside of what is protected")
     if src.is_dir() and real_src.is_relative_to(real_dst):
@@ -82,6 +87,26 @@ def is_reserved(name: str) -> bool:
     first, _, rest = folded(name).partition("/")
     listed = first.startswith("manifest") and first.endswith(".jsonl")
     return first.startswith(".mnd") or (not rest and (listed or first == "report.html"))
+
+
+def twins(names: Iterable[str]) -> dict[bytes, str]:
+    """The names that come first of those that are one, by the digest of what they are as one.
+
+    Args:
+        names: gone through twice.
+
+    >>> list(twins(["a.jpg", "b.jpg", "A.JPG"]).values())
+    ['a.jpg']
+    """
+    claims, taken = Claims(), set()
+    for name in names:
+        if claims.take(name) == "taken":
+            taken.add(digest(folded(name)))
+    first: dict[bytes, str] = {}
+    for name in names:
+        if (key := digest(folded(name))) in taken:
+            first.setdefault(key, name)
+    return first
 
 
 class Places:

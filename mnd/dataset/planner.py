@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..base.files import PhotoError, sha256_of
+from ..base.files import PhotoError, sha256_of, shown
 from .items import Item, Other, Refused, Shard, Stat
 from .lines import Line
 from .manifest import Index, shortened
-from .outputs import Claims, is_reserved, shard_of
+from .outputs import Claims, digest, folded, is_reserved, shard_of, twins
 from .settings import ProtectSettings
 from .shards import Contents, contents
 from .sources import Source
@@ -57,7 +57,7 @@ class Planner:
         dst: where results go.
         settings: which part, and whether failures are tried again.
         sha256: of the settings that results are to be made with.
-        say: called with a line for the manifest about what needs no worker.
+        say: called with a line for the manifest about what needs no worker, and why: new or changed.
         known: called with the line of an earlier run that holds still.
         opened: called with a shard before its pictures.
     """
@@ -70,7 +70,7 @@ class Planner:
         settings: ProtectSettings,
         sha256: str,
         *,
-        say: Callable[[Line], None],
+        say: Callable[[Line, str], None],
         known: Callable[[Line], None],
         opened: Callable[[OpenShard], None],
     ) -> None:
@@ -83,6 +83,7 @@ class Planner:
         """Lines of earlier runs whose input is there still."""
         self.left: dict[str, list[str]] = {}
         """What is copied as it is inside shards and may show faces: names by kind."""
+        self._twins: dict[bytes, str] | None = None
 
     def __iter__(self) -> Iterator[Task]:
         for found in self._source:
@@ -102,11 +103,22 @@ class Planner:
 
     def _claimed(self, item: Item) -> Item | None:
         """The item, if its result may go where it would go."""
-        claim = "taken" if is_reserved(item.name) else self._claims.take(item.name)
-        if claim == "taken":
-            why = "another input, or mnd itself, has a result of that name (where case does not count)"
+        if is_reserved(item.name):
+            why = "mnd itself writes a file of that name beside the results"
             self.settle(Refused(item.name, "exists", f"{item.name}: {why}, expected a name of its own"))
+            return None
+        claim = self._claims.take(item.name)
+        if claim == "taken":
+            self.settle(self._twin_of(item.name))
         return item if claim == "free" else None
+
+    def _twin_of(self, name: str) -> Refused:
+        """Say of an input that another one has its place; the source is gone through again to know which."""
+        if self._twins is None:
+            self._twins = twins(_Names(self._source))
+        first = shown(self._twins.get(digest(folded(name)), "another input"))
+        why = f"{first} has a result of that name already, where capitals do not count"
+        return Refused(name, "exists", f"{name}: {why}; expected names that differ in more")
 
     def settle(self, found: Other | Refused) -> None:
         """Say once of an input that no worker will see it."""
@@ -123,7 +135,7 @@ class Planner:
         if line is not None and all(line.get(key) == value for key, value in fresh.items()):
             self.known(line)
         else:
-            self._say(fresh)
+            self._say(fresh, "new" if line is None else "changed")
 
     def task(self, item: Item, whole: bool = False) -> Task | None:
         """The task that an item is, None if it is done; `whole`: its result is in a shard that is there."""
@@ -191,7 +203,7 @@ class Planner:
         claim = self._claims.take(shard.name)
         if claim != "free":
             if claim == "taken":
-                self.settle(Refused(shard.name, "exists", f"{shard.name}: another input has this result"))
+                self.settle(self._twin_of(shard.name))
             return
         stat = Stat.of(shard.path)
         try:
@@ -232,6 +244,16 @@ class Planner:
         if task is None and (line := self.index.get(item.name)) and line.get("output") is None:
             opened.without.add(item.name)
         return task
+
+
+class _Names:
+    """The names in a source, as often as they are asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[str]:
+        return (it.name for it in self._source if isinstance(it, (Item, Shard)))
 
 
 def sha256_bytes(data: bytes) -> str:

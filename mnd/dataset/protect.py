@@ -5,130 +5,35 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.disks import DiskWarning
 from ..base.files import shown, try_folder
 from ..base.types import Progress
-from ..cloaking.record import without_person
 from ..cloaking.settings import CloakSettings
-from ..photo.walking import Kind, called, counted, said
-from . import engines, fingerprint
+from ..photo.walking import Photos, counted, said
+from . import engines, fingerprint, origin
 from .assembler import Assembler
-from .engines import Job
-from .items import Other, Shard
+from .engines import Engine, Job
+from .items import Item, Other, Shard
 from .lines import Line
 from .manifest import Index, Manifest, locked, manifest_path, manifests, shortened, tag
 from .outputs import aside, check_places, shard_of
 from .planner import Planner
+from .progress import Counted, NullProgress, RunProgress
 from .settings import ProtectSettings, Settings, both_settings
-from .sources import ALONE, Chosen, source
+from .sources import Chosen, Source, source
+from .summary import KEPT, Count, Summary
 from .verifier import VerifyJob, VerifyPlanner
 from .worker import ProtectJob
 
-PHOTOS = ("protected", "whole", "copied", "skipped", "held", "failed")
-"""What can have become of a photo."""
+__all__ = ["NullProgress", "Protection", "RunProgress", "Standing", "Summary", "protect"]
+
 NAMED = 3
 """So many names stand for all of a kind."""
-
-
-class RunProgress(Protocol):
-    """Somebody who wants to know how it goes."""
-
-    def loading(self, stage: str, done: int, total: int) -> None:
-        """Before the first photo: downloads."""
-
-    def record(self, record: Line, known: bool) -> None:
-        """A photo is done, or is `known` to be done by an earlier run."""
-
-    def note(self, text: str) -> None:
-        """Something that people should know."""
-
-
-class NullProgress:
-    """Nobody wants to know."""
-
-    def loading(self, stage: str, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def record(self, record: Line, known: bool) -> None:
-        """Say nothing."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-
-class _Counted(NullProgress):
-    """Tells a plain function how many photos are done."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._done = progress, 0
-
-    def loading(self, stage: str, done: int, total: int) -> None:
-        """A download."""
-        self._progress(stage, done, total)
-
-    def record(self, record: Line, known: bool) -> None:
-        """One more."""
-        del known
-        if record["status"] not in ("other", "shard"):
-            self._done += 1
-            self._progress("photos", self._done, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of a data set, by this run and those before it."""
-
-    photos: int
-    """Found in the source, and done or failed; of an interrupted run: so far."""
-    protected: int
-    whole: int
-    """Protected as whole pictures, since no face was found in them."""
-    copied: int
-    """Without a face, and copied as they are: not protected."""
-    skipped: int
-    """Without a face, and left out."""
-    failed: int
-    others: int
-    """Files that are no pictures."""
-    kept: int
-    """Photos that an earlier run had done: protected, copied, skipped or failed, and not tried again."""
-    new: int
-    changed: int
-    """Done again, since the photo or the settings have changed."""
-    lost: int
-    """Done again, since the result was gone or was not what had been written."""
-    retried: int
-    gone: int
-    """Inputs that an earlier run knows and that are not there any more; their results stay."""
-    finished: bool
-    """Everything was looked at."""
-    seconds: float
-    ssim: float | None
-    """Mean over the photos that are protected, earlier ones too."""
-    psnr: float | None
-    manifest: Path
-    report: Path | None
-    """The page about all of it; of an interrupted run there is none."""
-    notes: tuple[str, ...]
-    held: int = 0
-    """Held back, since a face is suspected or could not be proven to be protected: there is no result."""
-    strangers: int = 0
-    """With a gallery: those in which no face is the person's; they are judged against themselves alone."""
-    left: dict[str, int] = field(default_factory=dict)
-    """Members of tar files that were copied as they are and may show faces: numbers by kind."""
-    empty: bool = False
-    """There is no photo in the source; a part of a divided one may have none."""
-
-    @property
-    def done(self) -> bool:
-        """There were photos, nothing is left to do, nothing failed, and nothing was held back."""
-        return self.finished and not (self.failed or self.held or self.empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +43,46 @@ class _Way:
     planner: type[Planner]
     job: Job
     settings: ProtectSettings
-    say: Callable[[Line], None]
-    """Takes a line about what needs no worker."""
-    take: Callable[[Line], None]
-    """Takes what a worker says."""
+    say: Callable[[Line, str], None]
+    """Takes a line about what needs no worker, and why it is one."""
+    take: Callable[[Line, str], None]
+    """Takes what a worker says, and why it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What has to be known before the first photo."""
+
+    cloak: CloakSettings
+    """With every target named."""
+    known: Photos | None
+    """The photos of the gallery, or of several people's."""
+    header: Line
+
+
+@dataclass
+class Standing:
+    """What several runs with the same settings have in common, so that nothing is loaded twice."""
+
+    found: Source
+    """What is to be looked at instead of all of SRC."""
+    engine: Engine
+    """Whose workers outlive a run."""
+    ready: _Ready | None = None
+    """Made by the first run."""
 
 
 class Protection:
     """One run of `mnd protect`.
 
     Args:
-        src: a folder, a tar file, or a list of paths.
+        src: a folder, a tar file, a pattern with braces for several, or a list of paths.
         dst: the folder of the results; it is made.
         cloak: how each photo is cloaked.
         settings: how the data set is gone through.
         watcher: told of everything that happens.
+        ask: asked where the results of another source are in `dst`; by default that is refused.
+        standing: what this run has in common with others.
 
     Raises:
         FileNotFoundError: there is no such source.
@@ -167,20 +97,25 @@ class Protection:
         cloak: CloakSettings | None = None,
         settings: ProtectSettings | None = None,
         watcher: RunProgress | None = None,
+        *,
+        ask: Callable[[str], bool] | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self.src, self.dst = Path(src), Path(dst)
         self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
         self.watcher = watcher or NullProgress()
-        whole = source(self.src, self.dst, self.settings.column)
-        self.source = Chosen(whole, self.settings.wants, self.settings.refuses)
-        check_places(self.src, self.dst)
-        self.engine = engines.load(self.settings.engine)
-        self._counts: Counter[str] = Counter()
-        self._others: Counter[str] = Counter()
-        """Inputs that are no photos, by what they are called."""
-        self._quality = {"ssim": Mean(), "psnr": Mean()}
+        self._ask = ask or _nobody_agrees
+        self._standing = standing
+        self._whole = standing.found if standing else source(self.src, self.dst, self.settings.column)
+        self.source = Chosen(self._whole, self.settings.wants, self.settings.refuses)
+        check_places(self.src, self.dst, self.source.root)
+        self.engine = standing.engine if standing else engines.load(self.settings.engine)
+        self._count = Count()
+        self._reasons: dict[str, str] = {}
+        """Why the photos in work are done, by name."""
         self._notes: list[str] = []
         self._planner: Planner | None = None
+        self._sources = 1
         self._report: Path | None = None
         self._earlier = 0
         self._finished = False
@@ -201,6 +136,7 @@ class Protection:
 
         Raises:
             LockedError: another run writes to the same manifest.
+            OtherSourceError: the results of another source are in DST, and nobody said that this is meant.
             ManifestError: the manifest is broken elsewhere than at its end.
             ValueError: a setting does not fit this machine, or a target is not known.
             OSError: weights are missing, the disk is full, or DST cannot be written to. What is in the
@@ -209,15 +145,24 @@ class Protection:
         if self.settings.verify and not manifests(self.dst):
             raise FileNotFoundError(f"{self.dst}: has no manifest, expected the results of mnd protect")
         self.dst.mkdir(parents=True, exist_ok=True)
-        part = self.settings.part
         with self._disk_noted():
             try_folder(self.dst)  # before anything is loaded
-            with locked(self.dst, part), aside(self.dst, tag(part)) as folder:
-                if not self.settings.report_originals:
-                    self._remove_private_report()  # also where this run will not come to its own
-                self._protect(folder)
-                self._write_report(folder)
+            with locked(self.dst, self.settings.part):
+                self._run()
         return self.summary()
+
+    def run_locked(self) -> Summary:
+        """The same for somebody who has the lock of the manifest, and has tried the folder."""
+        with self._disk_noted():
+            self._run()
+        return self.summary()
+
+    def _run(self) -> None:
+        with aside(self.dst, tag(self.settings.part)) as folder:
+            if not self.settings.report_originals:
+                self._remove_private_report()  # also where this run will not come to its own
+            self._protect(folder)
+            self._write_report(folder)
 
     @contextlib.contextmanager
     def _disk_noted(self) -> Iterator[None]:
@@ -237,23 +182,48 @@ class Protection:
 
     def _protect(self, folder: Path) -> None:
         """All but the report."""
-        part = self.settings.part
         with contextlib.closing(Index()) as index:
-            self.cloak, targets = fingerprint.named(self.cloak, self.watcher.loading)
-            people = None if self.cloak.gallery is None else fingerprint.known_by(self.cloak.gallery)
-            for line in people.passed if people else ():
-                self._note(f"gallery: {line}")
-            header = fingerprint.header(self.cloak, self.settings, targets, self.src, people)
-            self._manifest = Manifest(manifest_path(self.dst, part))
+            ready = self._ready()
+            self.cloak, header = ready.cloak, ready.header
+            self._manifest = Manifest(manifest_path(self.dst, self.settings.part))
             with contextlib.closing(self._manifest):
                 if self._manifest.repaired:
                     self._note(self._manifest.repaired)
                 self._read(index)
+                if not self.settings.verify:
+                    self._check_origin(index, header)
                 if index.header != header and not self.settings.verify:
                     self._manifest.append([header])
                 self._work(index, header["settings_sha256"], folder)
         self._finished = True
         self._note_what_is_left()
+
+    def _ready(self) -> _Ready:
+        """The targets and the gallery, looked at once."""
+        if self._standing is not None and self._standing.ready is not None:
+            return self._standing.ready
+        cloak, targets = fingerprint.named(self.cloak, self.watcher.loading)
+        known = fingerprint.known_by(cloak)
+        for line in known.passed if known else ():
+            self._note(f"gallery: {line}")
+        ready = _Ready(cloak, known, fingerprint.header(cloak, self.settings, targets, self.src, known))
+        if self._standing is not None:
+            self._standing.ready = ready
+        return ready
+
+    def _check_origin(self, index: Index, header: Line) -> None:
+        """Have somebody agree before the results of two sources lie in one folder.
+
+        Raises:
+            OtherSourceError: nobody does.
+        """
+        self._sources = len(index.origins | {origin.origin(header)})
+        if self.settings.add_source:
+            return
+        why = origin.other(index, header, self._whole)
+        if why and not self._ask(f"{self.dst} {why}. Put both there?"):
+            expected = "a folder of its own (--add-source puts both there)"
+            raise origin.OtherSourceError(f"{self.dst}: {why}; expected {expected}")
 
     def _note_what_is_left(self) -> None:
         """What may still show faces in the results, and a source without photos."""
@@ -263,12 +233,14 @@ class Protection:
                 f"{counted(kind, len(names))} in tar files copied as they are, may show faces: {named}"
             )
         if self._empty:
-            self._note(f"{self.src}: found no photos, expected at least one; there: {said(self._others)}")
+            self._note(
+                f"{self.src}: found no photos, expected at least one; there: {said(self._count.others)}"
+            )
 
     @property
     def _empty(self) -> bool:
-        photos = sum(self._counts[status] for status in PHOTOS)
-        return self._finished and self.settings.part is None and photos == 0
+        whole = self.settings.part is None and self._standing is None
+        return self._finished and whole and self._count.photos == 0
 
     def _remove_private_report(self) -> None:
         """An earlier run may have been asked for a page that nobody asks for any more."""
@@ -306,16 +278,22 @@ class Protection:
             self.source, index, self.dst, self.settings, sha256,
             say=way.say, known=self._known, opened=assembler.open,
         )  # fmt: skip
-        items = (assembler.given(task.item) for task in self._planner)
-        with contextlib.closing(self.engine(way.job, items, way.settings)) as records:
+        with contextlib.closing(self.engine(way.job, self._tasks(assembler), way.settings)) as records:
             for record in records:
-                way.take(record)
+                way.take(record, self._reasons.pop(record["input"], ""))
+
+    def _tasks(self, assembler: Assembler) -> Iterator[Item]:
+        """What is to be worked on; why is remembered until it is done."""
+        assert self._planner is not None
+        for task in self._planner:
+            self._reasons[task.item.name] = task.why
+            yield assembler.given(task.item)
 
     def _protecting(self, sha256: str, folder: Path, assembler: Assembler) -> _Way:
         """What is not done yet is done, and written down."""
 
-        def take(record: Line) -> None:
-            self._append(record)
+        def take(record: Line, why: str) -> None:
+            self._append(record, why)
             assembler.told(record)
 
         how = self.settings
@@ -329,35 +307,27 @@ class Protection:
 
     # what is known --------------------------------------------------------------------------------------
 
-    def _append(self, line: Line) -> None:
-        """A line of this run."""
+    def _append(self, line: Line, why: str = "") -> None:
+        """A line of this run, and why it was done."""
         line = shortened(line)
         self._manifest.append([line])
-        self._count(line)
+        self._count.add(line, why)
         self.watcher.record(line, False)
 
-    def _verified(self, line: Line) -> None:
+    def _verified(self, line: Line, why: str) -> None:
         """A result that was looked at again: the manifest is told where it is not as it should be."""
+        del why
         line = shortened(line)
-        if line["status"] == "failed" and (line.get("error") or {}).get("kind") != "not-done":
+        undone = (line.get("error") or {}).get("kind") == "not-done"
+        if line["status"] == "failed" and not undone:
             self._manifest.append([line])
-        self._count(line)
+        self._count.add(line, "" if undone else KEPT)
         self.watcher.record(line, False)
 
     def _known(self, line: Line) -> None:
         """A line of an earlier run, which holds still."""
-        self._count(line)
+        self._count.add(line, KEPT)
         self.watcher.record(line, True)
-
-    def _count(self, line: Line) -> None:
-        self._counts[line["status"]] += 1
-        if line["status"] == "other":
-            self._others[_called(line)] += 1
-        self._counts["without person"] += without_person(line)
-        quality = line.get("quality")
-        if quality and line.get("protected"):
-            for name, mean in self._quality.items():
-                mean.add(quality.get(name))
 
     def _note(self, text: str) -> None:
         self._notes.append(text)
@@ -365,49 +335,31 @@ class Protection:
 
     def summary(self) -> Summary:
         """What is known so far."""
-        plan: Counter[str] = Counter() if self._planner is None else self._planner.counts
-        counts = self._counts
-        found = 0 if self._planner is None else self._planner.found
+        count, planner = self._count, self._planner
+        statuses, reasons = count.statuses, count.reasons
+        found = 0 if planner is None else planner.found
         return Summary(
-            photos=sum(counts[status] for status in PHOTOS),
-            protected=counts["protected"], whole=counts["whole"], copied=counts["copied"],
-            skipped=counts["skipped"], failed=counts["failed"], others=counts["other"],
-            kept=plan["kept"] + plan["failures"], new=plan["new"], changed=plan["changed"],
-            lost=plan["lost"], retried=plan["retried"],
+            photos=count.photos, others=statuses["other"],
+            protected=statuses["protected"], whole=statuses["whole"], copied=statuses["copied"],
+            skipped=statuses["skipped"], failed=statuses["failed"], held=statuses["held"],
+            kept=reasons[KEPT], new=reasons["new"], changed=reasons["changed"],
+            lost=reasons["lost"], retried=reasons["retried"],
             gone=max(self._earlier - found, 0) if self._finished else 0,
             finished=self._finished, seconds=round(time.perf_counter() - self._start, 3),
-            ssim=self._quality["ssim"].value, psnr=self._quality["psnr"].value,
+            ssim=count.ssim.value, psnr=count.psnr.value,
             manifest=manifest_path(self.dst, self.settings.part), report=self._report,
-            notes=tuple(self._notes), held=counts["held"], empty=self._empty,
-            strangers=counts["without person"],
-            left={} if self._planner is None else {k: len(v) for k, v in self._planner.left.items()},
+            notes=tuple(self._notes), empty=self._empty,
+            left={} if planner is None else {k: len(v) for k, v in planner.left.items()},
+            failures=tuple(count.failures), failed_before=count.failed_before,
+            sources=self._sources, strangers=count.strangers,
+            people=dict(count.people) if count.several else None, unknown=count.unknown,
         )  # fmt: skip
 
 
-def _called(line: Line) -> str:
-    """What an input is called that is no photo."""
-    why = line.get("why") or ""
-    if why == ALONE:
-        return "picture left alone"
-    kind: Kind = "hidden" if why in ("hidden", "a system file") else "other"
-    return called("tar" if why.startswith("a tar file") else kind)
-
-
-class Mean:
-    """Of numbers that come one by one."""
-
-    def __init__(self) -> None:
-        self._sum, self._count = 0.0, 0
-
-    def add(self, value: float | None) -> None:
-        """Another number; None is none."""
-        if value is not None:
-            self._sum, self._count = self._sum + value, self._count + 1
-
-    @property
-    def value(self) -> float | None:
-        """None where there were no numbers."""
-        return self._sum / self._count if self._count else None
+def _nobody_agrees(question: str) -> bool:
+    """What is asked where nobody is there to answer is not meant."""
+    del question
+    return False
 
 
 def protect(
@@ -424,7 +376,8 @@ def protect(
     are processes that import the program that called this: a script needs `if __name__ == "__main__":`.
 
     Args:
-        src: a folder of any depth, a tar file with pictures, or a list of paths (text, CSV, Parquet).
+        src: a folder of any depth, a tar file with pictures, several of them by a pattern with braces, or a
+            list of paths (text, CSV, Parquet).
         dst: the folder of the results.
         settings: `CloakSettings`, `ProtectSettings`, or both; or give their fields (workers,
             no_face, targets, level, ...) as keywords.
@@ -438,5 +391,5 @@ def protect(
         OSError: the disk is full, or `dst` cannot be written to; another run goes on from there.
     """
     cloak, how = both_settings(options, settings)
-    watcher = _Counted(progress) if callable(progress) else progress
+    watcher = Counted(progress) if callable(progress) else progress
     return Protection(src, dst, cloak, how, watcher).run()

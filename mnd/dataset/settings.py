@@ -45,6 +45,8 @@ class ProtectSettings:
     """Change nothing: read every result again, and check its bytes and what the targets say of it."""
     overwrite: bool = False
     """Replace files in DST that no earlier run has made."""
+    add_source: bool = False
+    """Put the results of SRC beside those of another source that are in DST."""
     report_originals: bool = False
     """Show the worst photos in report.html also as they were before. Do not publish that page."""
     column: str = "path"
@@ -108,6 +110,30 @@ class ProtectSettings:
         if told is None or not 1 <= int(told[1]) <= int(told[2]):
             raise ValueError(f"shard is {self.shard!r}, expected I/N with 1 <= I <= N, such as 1/4")
         return int(told[1]), int(told[2])
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """When a photo that arrives in a folder is whole.
+
+    Raises:
+        ValueError: a value is out of its range.
+
+    >>> WatchSettings(settle=5).every
+    2.0
+    """
+
+    settle: float = 2.0
+    """Seconds that size and time of a file have to stay as they are before it counts as whole."""
+    every: float = 2.0
+    """Seconds between two looks at the folder."""
+    once: bool = False
+    """Do what is there and whole, then end."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("settle", 0.0), ("every", 0.05)):
+            if not least <= getattr(self, name) <= 86400:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected seconds from {least:g} to 86400")
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

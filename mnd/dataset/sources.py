@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..photo import walking
-from . import held, lists
+from . import braces, held, lists
 from .items import Found, Item, Other, Refused, Shard
 from .lists import LISTS
 
@@ -29,7 +29,7 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
     """The source at `src`; nothing is read yet but the first rows of a list.
 
     Args:
-        src: a folder, a tar file, or a list of paths.
+        src: a folder, a tar file, several of them by a pattern with braces, or a list of paths.
         dst: where results go: never a part of the source.
         column: of a CSV or Parquet file, the one with the paths.
 
@@ -40,6 +40,8 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
     """
     if src.is_dir():
         return Folder(src, dst)
+    if not src.exists() and braces.is_pattern(str(src)):
+        return Several(src)
     if not src.exists():
         raise FileNotFoundError(f"{src}: there is no such file or folder, expected photos")
     name = src.name.lower()
@@ -127,6 +129,32 @@ class Single:
 
     def __iter__(self) -> Iterator[Found]:
         yield Shard(self._path.name, str(self._path))
+
+
+class Several:
+    """The shards that a pattern with braces names, in its order; names are relative to what they share.
+
+    Raises:
+        ValueError: the pattern names something else than tar files.
+        FileNotFoundError: one of them is not there.
+    """
+
+    def __init__(self, pattern: Path) -> None:
+        names = list(dict.fromkeys(braces.expanded(str(pattern))))
+        if not all(name.lower().endswith(".tar") for name in names):
+            raise ValueError(f"{pattern}: braces stand for shards, expected names that end with .tar")
+        if gone := [name for name in names if not os.path.isfile(name)]:
+            more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+            raise FileNotFoundError(
+                f"{pattern}: there is no {gone[0]}{more}, expected all {len(names):,} shards that it names"
+            )
+        self.root = Path(os.path.commonpath([os.path.dirname(os.path.abspath(name)) for name in names]))
+        self._paths = names
+
+    def __iter__(self) -> Iterator[Found]:
+        for path in self._paths:
+            name = os.path.relpath(os.path.abspath(path), self.root)
+            yield Shard(name.replace(os.sep, "/"), path)
 
 
 class Paths:

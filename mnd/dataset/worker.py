@@ -110,6 +110,8 @@ class Protector:
         self.places = Places(job.dst)
         self.worker = f"{socket.gethostname()}-{os.getpid()}"
         self.cloaker = Cloaker(job.cloak, batcher=self.batcher)
+        if job.cloak.galleries is not None:
+            self.cloaker.panel.gallery(None)  # what is wrong with one of them is wrong with all photos
         self.whole = Where(whole=True)
         """Of photos in which no face was found."""
 

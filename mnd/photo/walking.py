@@ -227,6 +227,48 @@ def photos(folder: Path, leave_out: Path | None = None, read: bool = False) -> P
     return Photos(tuple(files), (*passed, *lines), said(named + counts))
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of several people."""
+
+    folders: dict[str, Path]
+    """By their names, sorted."""
+    passed: tuple[str, ...] = ()
+    """A line on the photos that lie in none of them."""
+
+
+def people(folder: Path) -> Folders:
+    """The folders right below one, each of which is named after the person whom its photos show.
+
+    Raises:
+        ValueError: there are none.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("bob", "alice", ".git"):
+    ...         (Path(folder) / name).mkdir()
+    ...     (Path(folder) / "a.jpg").touch()
+    ...     there = people(Path(folder))
+    >>> list(there.folders), len(there.passed)
+    (['alice', 'bob'], 1)
+    """
+    if not folder.is_dir():
+        raise ValueError(f"galleries {folder}: there is no such folder, expected one with a folder a person")
+    found: dict[str, Path] = {}
+    loose = 0
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not hidden(path.name):
+            found[path.name] = path
+        elif path.is_file():
+            loose += entry(path.name, str(path)).kind in ("photo", "unsupported")
+    there = counted("photo", loose)
+    if not found:
+        told = f"; there: {there} (photos of one person are for --gallery)" if loose else ""
+        raise ValueError(f"galleries {folder}: found no folders, expected one for each person{told}")
+    where = f"{there} in {folder}, in no person's folder, {'was' if loose == 1 else 'were'} passed over"
+    return Folders(found, (where,) if loose else ())
+
+
 def none_left(gallery: Path, found: Photos, why: str = "photo that can be read") -> ValueError:
     """The error of a gallery that has no photo of use."""
     more = "".join(f"; {line}" for line in found.passed[:3])

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnd import cli
 from mnd.dataset.manifest import latest, manifests
+from mnd.dataset.summary import Count, Summary
 from tests.helpers import tiny
 from tests.helpers.cloaks import FACE, NO_FACE
 
@@ -56,6 +57,10 @@ def test_a_run_and_another(src: Path, tmp_path: Path, card: str):
     }
     assert "mnd: bad.png: starts with b'rubbish'" in first.stderr
     assert "6 photos: 6 new" in first.stderr
+    third = run(src, dst, *flags)  # what failed then is named again
+    assert third.returncode == 1
+    assert "without a result (1):\n  bad.png: starts with b'rubbish'" in third.stdout
+    assert "1 of these failed in earlier runs, and are tried again with --retry" in third.stdout
     (src / "bad.png").unlink()
     second = run(src, dst, *flags)
     assert second.returncode == 0
@@ -103,7 +108,8 @@ def test_a_signal_ends_it_in_order(src: Path, tmp_path: Path, card: str, number:
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "photos are left" in err
+    last = err.splitlines()[-1]
+    assert "photos are left: run the same command again to go on" in last  # nobody has to look for it
     assert "Traceback" not in err
     done = len(lines(dst))
     assert 3 <= done < 60
@@ -124,6 +130,8 @@ def test_a_signal_ends_it_in_order(src: Path, tmp_path: Path, card: str, number:
         (["src", "out", "--box", "1,2"], "--box"),
         (["src", "out", "--no-face", "perhaps"], "perhaps"),
         (["src", "out", "--verify"], "has no manifest"),
+        (["src", "out", "--gallery", "src", "--galleries", "src"], "expected one of them"),
+        (["src", "out", "--galleries", "gone"], "--galleries is 'gone'"),
         (["src"], "DST"),
     ],
 )
@@ -180,6 +188,120 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
     err = capsys.readouterr().err.splitlines()
     assert err == ["mnd: 15 of 100 done, 0 failed, 0.52 a second, 3 min left, mean SSIM 0.9900"]
     assert meter.told().startswith("26 of 100 done")
+
+
+def test_what_costs_nothing_says_nothing_of_the_rate():
+    from mnd.cli.progress import ProtectMeter
+
+    now = 0.0
+    meter = ProtectMeter(clock=lambda: now)
+    meter.total = 110
+    plain = {"protected": False, "seconds": 0.0, "quality": None, "regions": [], "error": {"message": "m"}}
+    for number in range(10):
+        meter.record(plain | {"status": "failed", "input": f"refused/{number}.heic"}, known=False)
+        meter.record(plain | {"status": "copied", "input": f"copied/{number}.jpg"}, known=False)
+    assert meter.told() == "20 of 110 done, 10 failed, last copied/9.jpg"
+    for number in range(5):
+        now += 10.0
+        record = {"status": "protected", "protected": True, "seconds": 10.0, "quality": None}
+        meter.record(record | {"input": f"{number}.jpg"}, known=False)
+    assert meter.told() == "25 of 110 done, 10 failed, 0.10 a second, 14 min left, last 4.jpg"
+
+
+@pytest.mark.parametrize(
+    ("failed", "more"), [(0, ""), (1, ""), (10, ""), (13, "  and 3 more: see manifest.jsonl")]
+)
+def test_the_first_ten_failures_are_named_at_the_end(failed: int, more: str, capsys):
+    from mnd.cli.summary import show_summary
+
+    count = Count()
+    for number in range(failed):
+        error = {"kind": "empty", "message": f"{number}.jpg: has 0 bytes"}
+        count.add({"input": f"{number}.jpg", "status": "failed", "error": error}, "kept")
+    show_summary(summary_of(count), None, quiet=False)
+    told = capsys.readouterr().out.splitlines()
+    listed = [line for line in told if line.startswith("  ")]
+    assert listed == [f"  {n}.jpg: has 0 bytes" for n in range(min(failed, 10))] + ([more] if more else [])
+    assert (f"without a result ({failed}):" in told) is (failed > 0)
+
+
+def test_who_is_in_the_photos_is_told(capsys):
+    from mnd.cli.summary import show_summary
+
+    count = Count()
+    for number, who in enumerate((["alice"], ["alice", "bob", None], [None])):
+        regions = [{"targets": {}, "who": name} for name in who]
+        gallery = {"photos": 4, "faces": len(who), "person": sum(map(bool, who)), "people": 2}
+        line = {"input": f"{number}.jpg", "status": "protected", "regions": regions, "gallery": gallery}
+        count.add(line, "new")
+    show_summary(summary_of(count), None, quiet=False)
+    told = capsys.readouterr().out
+    assert "people: alice in 2, bob in 1" in told
+    assert "1 photo shows nobody of the galleries; unknown: 2 faces, judged against themselves alone" in told
+
+
+def summary_of(count: Count) -> Summary:
+    """As a run has it at its end."""
+    plain = dict.fromkeys(
+        ("whole", "copied", "skipped", "others", "new", "changed", "lost", "retried", "gone"), 0
+    )
+    return Summary(
+        **plain, photos=count.photos, protected=count.statuses["protected"], failed=count.statuses["failed"],
+        kept=count.reasons["kept"], finished=True, seconds=1.0, ssim=None, psnr=None,
+        manifest=Path("manifest.jsonl"), report=None, notes=(), failures=tuple(count.failures),
+        strangers=count.strangers, unknown=count.unknown, failed_before=count.failed_before,
+        people=dict(count.people) if count.several else None,
+    )  # fmt: skip
+
+
+def test_another_source_is_refused_where_nobody_can_be_asked(src: Path, tmp_path: Path, card: str):
+    flags = ("--targets", card, *tiny.FLAGS, "--workers", "1")
+    assert run(src, tmp_path / "dst", *flags).returncode == 0
+    refused = run(src / "0", tmp_path / "dst", *flags)
+    assert refused.returncode == 2
+    assert "another source than '0'" in refused.stderr
+    assert "--add-source" in refused.stderr
+    assert run(src / "0", tmp_path / "dst", *flags, "--add-source").returncode == 0
+
+
+def test_nothing_to_protect_is_no_success(tmp_path: Path, card: str):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "notes.txt").write_text("no picture")
+    done = run(tmp_path / "src", tmp_path / "dst", "--targets", card, *tiny.FLAGS)
+    assert done.returncode == 1
+    assert "found no photos, expected at least one; there: 1 file that is no picture" in done.stderr
+
+
+def test_without_pyarrow_there_is_one_message(tmp_path: Path, card: str):
+    """And no traceback of the thread that counts."""
+    (tmp_path / "list.parquet").write_bytes(b"PAR1")
+    code = "import sys; sys.modules['pyarrow'] = None; from mnd.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = ("protect", str(tmp_path / "list.parquet"), str(tmp_path / "dst"), "--targets", card)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0].endswith("needs the package pyarrow: pip install pyarrow")
+    assert len(done.stderr.splitlines()) == 2
+    assert not (tmp_path / "dst").exists()
+
+
+def test_shards_by_a_pattern(src: Path, tmp_path: Path, card: str):
+    import tarfile
+
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number in range(2):
+        with tarfile.open(shards / f"shard-{number:06d}.tar", "w") as tar:
+            tar.add(src / f"{number}/0000{number}.{'png' if number == 0 else 'bmp'}", f"{number}.png")
+    flags = ("--targets", card, *tiny.FLAGS, "--workers", "1")
+    done = run(shards / "shard-{000000..000001}.tar", tmp_path / "dst", *flags)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "dst").glob("*.tar")) == [
+        "shard-000000.tar",
+        "shard-000001.tar",
+    ]
+    gone = run(shards / "shard-{000000..000007}.tar", tmp_path / "dst", *flags)
+    assert gone.returncode == 2
+    assert "and 5 more, expected all 8 shards that it names" in gone.stderr
 
 
 def test_help_is_fast_and_names_every_flag():

@@ -158,3 +158,53 @@ def test_what_workers_print_is_no_output(tmp_path: Path):
     out, err = program(tmp_path, "1 say", "2 ok").communicate(timeout=60)
     assert sorted(out.split("\n")) == ["", "1 say", "2 ok"]
     assert "a library that prints" in err
+
+
+@pytest.fixture
+def staying() -> Iterator[local.Staying]:
+    engine = local.Staying()
+    try:
+        yield engine
+    finally:
+        engine.dismiss()
+
+
+def again(engine: local.Staying, job: FakeJob, *names: str) -> list[dict[str, Any]]:
+    return list(engine(job, (Item(name, name) for name in names), ProtectSettings(workers=1)))
+
+
+def test_workers_that_stay_do_the_next_items_too(tmp_path: Path, staying: local.Staying):
+    job = FakeJob(tmp_path)
+    [first] = again(staying, job, "a ok")
+    assert again(staying, job) == []
+    records = again(staying, job, "b ok", "c ok")
+    assert [record["pid"] for record in records] == [first["pid"]] * 2
+    (tmp_path / "other").mkdir()
+    [other] = again(staying, FakeJob(tmp_path / "other"), "d ok")  # another job is for others
+    assert other["pid"] != first["pid"]
+    assert not alive(first["pid"])
+    staying.dismiss()
+    assert not alive(other["pid"])
+
+
+def test_a_worker_that_died_while_it_waited_is_no_fault_of_a_photo(tmp_path: Path, staying: local.Staying):
+    job = FakeJob(tmp_path)
+    [first] = again(staying, job, "a ok")
+    os.kill(first["pid"], signal.SIGKILL)
+    records = again(staying, job, "b ok", "c ok")
+    assert [record["error"] for record in records] == [None, None]
+    assert first["pid"] not in {record["pid"] for record in records}
+    # a death is counted against a photo in the run that it happened in alone
+    for _ in range(3):
+        [record] = again(staying, job, "b die-once")
+        assert record["error"] is None
+
+
+def test_a_run_that_is_broken_off_ends_the_workers_that_stay(tmp_path: Path, staying: local.Staying):
+    job = FakeJob(tmp_path)
+    records = staying(job, (Item(f"{n} nap", "x") for n in range(9)), ProtectSettings(workers=1))
+    pid = next(records)["pid"]
+    records.close()
+    assert not alive(pid)
+    [record] = again(staying, job, "a ok")
+    assert record["pid"] != pid

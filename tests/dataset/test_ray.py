@@ -53,7 +53,7 @@ def marked(function: Any) -> Any:
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'mnd\[ray\]'"):
+    with pytest.raises(ModuleNotFoundError, match="pip install ray"):
         engines.load("ray")
 
 

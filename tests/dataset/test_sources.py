@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnd.dataset.braces import expanded, is_pattern
 from mnd.dataset.items import Item, Other, Refused, Shard
 from mnd.dataset.sources import Folder, Paths, listed_name, looks_like_picture, source
 from tests.helpers.tiny import picture
@@ -116,7 +117,7 @@ def test_parquet_without_its_package_says_what_to_install(tmp_path: Path, monkey
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "list.parquet").write_bytes(b"")
-    with pytest.raises(ModuleNotFoundError, match=r"mnd\[parquet\]"):
+    with pytest.raises(ModuleNotFoundError, match="pip install pyarrow"):
         list(source(tmp_path / "list.parquet", tmp_path / "out"))
 
 
@@ -159,3 +160,46 @@ def test_what_looks_like_a_picture():
     assert looks_like_picture(b"\xff\xd8\xff\xe0")
     assert not looks_like_picture(b"BM is no picture")
     assert not looks_like_picture(b"")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("a-{000..002}.tar", ["a-000.tar", "a-001.tar", "a-002.tar"]),
+        ("a-{8..10}.tar", ["a-8.tar", "a-9.tar", "a-10.tar"]),
+        ("a-{08..10}.tar", ["a-08.tar", "a-09.tar", "a-10.tar"]),
+        ("a-{2..1}.tar", ["a-2.tar", "a-1.tar"]),
+        ("{x,y}/{0..1}.tar", ["x/0.tar", "x/1.tar", "y/0.tar", "y/1.tar"]),
+        ("a{,-b}.tar", ["a.tar", "a-b.tar"]),
+        ("a{x}.tar", ["a{x}.tar"]),
+        ("a.tar", ["a.tar"]),
+    ],
+)
+def test_braces_are_those_of_a_shell(pattern: str, names: list[str]):
+    assert expanded(pattern) == names
+    assert is_pattern(pattern) is (names != [pattern])
+
+
+def test_braces_that_stand_for_too_much():
+    for pattern in ("{0..99999999}.tar", "{0..9999}{0..9999}.tar"):
+        with pytest.raises(ValueError, match="expected at most 1,000,000"):
+            expanded(pattern)
+
+
+def test_shards_by_a_pattern(tmp_path: Path):
+    write(tmp_path, "train/shard-000.tar", "train/shard-001.tar", "train/shard-002.tar", "val/shard-000.tar")
+    found = source(tmp_path / "train" / "shard-{000..001}.tar", tmp_path / "out")
+    assert found.root == tmp_path / "train"
+    assert names(found, Shard) == ["shard-000.tar", "shard-001.tar"]
+    both = source(tmp_path / "{train,val}" / "shard-{000..000}.tar", tmp_path / "out")
+    assert names(both, Shard) == ["train/shard-000.tar", "val/shard-000.tar"]
+    assert [Path(it.path).is_file() for it in both if isinstance(it, Shard)] == [True, True]
+    with pytest.raises(FileNotFoundError, match=r"there is no .*shard-003.tar and 1 more, expected all 5"):
+        source(tmp_path / "train" / "shard-{000..004}.tar", tmp_path / "out")
+    with pytest.raises(ValueError, match=r"names that end with .tar"):
+        source(tmp_path / "train" / "{a,b}", tmp_path / "out")
+
+
+def test_a_file_whose_name_has_braces_is_that_file(tmp_path: Path):
+    write(tmp_path, "a-{0..1}.tar")
+    assert names(source(tmp_path / "a-{0..1}.tar", tmp_path / "out"), Shard) == ["a-{0..1}.tar"]

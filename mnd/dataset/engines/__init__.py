@@ -53,6 +53,6 @@ def load(name: str) -> Engine:
         ModuleNotFoundError: it needs a package that is not installed.
     """
     if name == "ray" and importlib.util.find_spec("ray") is None:
-        raise ModuleNotFoundError("the engine ray needs the package ray: pip install 'mnd[ray]'")
+        raise ModuleNotFoundError("the engine ray needs the package ray: pip install ray")
     engine: Engine = importlib.import_module(f".{name}", __package__).run
     return engine

@@ -36,6 +36,36 @@ def run(make: Job, items: Iterator[Item], settings: ProtectSettings) -> Generato
         pool.dismiss()
 
 
+class Staying:
+    """The same engine with workers that stay for the next run, whose models are loaded already."""
+
+    def __init__(self) -> None:
+        self._pool: _Pool | None = None
+        self._make: Job | None = None
+
+    def __call__(
+        self, make: Job, items: Iterator[Item], settings: ProtectSettings
+    ) -> Generator[Line, None, None]:
+        """As `run`; a run that does not come to its end ends the workers."""
+        if self._pool is not None and make == self._make:
+            self._pool.go_on(items)
+        else:
+            self.dismiss()
+            self._pool, self._make = _Pool(make, items, settings), make
+        try:
+            while self._pool.start():
+                yield from self._pool.answers()
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def dismiss(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.dismiss()
+        self._pool = None
+
+
 def cores() -> int:
     """The processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):

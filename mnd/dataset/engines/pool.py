@@ -64,6 +64,12 @@ class Pool(ABC, Generic[W]):
         """How often an item's worker died, and whether its machine was lost."""
         self._stillborn = 0
 
+    def go_on(self, items: Iterator[Item]) -> None:
+        """Take other items, once all that were there are done; whoever is ready stays so."""
+        self._items = items
+        self._tries.clear()
+        self._stillborn = 0
+
     @abstractmethod
     def enlist(self) -> W:
         """A new worker, on its way."""

@@ -100,12 +100,15 @@ class Tally:
         """Members of tar files that were copied as they are and may show faces, by kind."""
         self.strangers = 0
         """Photos in which no face is that of the gallery's person."""
+        self.several = False
+        """There is a gallery for each of several people; the page has none of their names."""
 
     def add(self, place: int, line: Line) -> None:
         """Take in the line that stands for an input."""
         status = line["status"]
         self.statuses[status] += 1
         self.strangers += without_person(line)
+        self.several |= "people" in (line.get("gallery") or {})
         if status == "shard":
             self.left.update(line.get("left") or {})
         elif status in ("failed", "held"):
@@ -271,7 +274,8 @@ def sentences(found: Tally) -> list[str]:
         text = "may show a face, or could not be proven to be protected, and were held back"
         said.append(f"{counts['held']:,} {text}: each is named below.")
     if found.strangers:
-        text = "show nobody who is the person of the gallery, and are judged against themselves alone"
+        whom = "nobody of the galleries" if found.several else "nobody who is the person of the gallery"
+        text = f"show {whom}, and are judged against themselves alone"
         said.append(f"{found.strangers:,} {text}.")
     if found.left:
         said.append(f"Tar files have in them, as they were: {in_words(found.left)}. These may show faces.")
@@ -291,6 +295,9 @@ def _facts(header: Line) -> list[tuple[str, list[tuple[str, str]]]]:
     targets, plan = settings.pop("targets", None) or [], settings.pop("plan", None) or {}
     gallery = settings.pop("gallery", None)
     settings["gallery"] = None if gallery is None else f"{len(gallery)} photos"
+    if galleries := settings.pop("galleries", None):
+        people = {str(name).partition("/")[0] for name, _ in galleries}
+        settings["galleries"] = f"{len(galleries)} photos of {len(people)} people"
     told = [
         ("Settings", pairs(settings)),
         ("Plan of the level", pairs(plan)),
