@@ -1,7 +1,7 @@
 /* The photo with a frame around each face: click one to leave it out, draw one more. */
 
 import { button, h } from "./dom.js";
-import { changed, faces, own, say } from "./model.js";
+import { changed, choose, chosen, draw, drawnBoxes, numbers, own, say } from "./model.js";
 import { picture } from "./net.js";
 
 const SHOWN = 1600;
@@ -54,22 +54,23 @@ function suspect(photo, box, place) {
   }, h("span", null, "?"));
 }
 
-/** Leave a face out, or take it in again; a frame that was drawn goes. */
+/** Leave a face out, or take it in again. */
 export function toggled(photo, face) {
-  if (face.drawn) {
-    say(`Frame ${face.number + 1} is taken away.`);
-    return faces(photo, { drawn: photo.faces.filter((one) => one.drawn && one !== face).map((one) => one.box) });
-  }
-  const found = photo.faces.filter((one) => !one.drawn);
-  const wanted = found.filter((one) => (one === face ? !one.chosen : one.chosen));
+  const others = numbers(chosen(photo).filter((one) => one !== face));
   say(`Face ${face.number + 1} ${face.chosen ? "is left out" : "will be changed"}.`);
-  return faces(photo, { chosen: wanted.map((one) => one.number) });
+  return choose(photo, face.chosen ? others : [...others, face.number]);
+}
+
+/** Take away a frame that was drawn. */
+export function removed(photo, face) {
+  say(`Frame ${face.number + 1} is taken away.`);
+  return draw(photo, drawnBoxes(photo).filter((box) => box !== face.box));
 }
 
 function kept(photo, box) {
   own(photo).drawing = null;
-  say("The frame is kept: what is in it will be changed.");
-  return faces(photo, { drawn: [...photo.faces.filter((one) => one.drawn).map((one) => one.box), box.map(Math.round)] });
+  say("The frame is kept.");
+  return draw(photo, [...drawnBoxes(photo), box.map(Math.round)]);
 }
 
 /** Begin to draw: a frame in the middle, for who has no mouse. */

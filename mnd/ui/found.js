@@ -1,8 +1,8 @@
 /* Before anything is changed: which faces, how the photo lies, what its file says, how it shall look. */
 
 import { button, count, h, list } from "./dom.js";
-import { begin, drawingTools, toggled } from "./faces.js";
-import { changed, chosen, cloak, awaited, faces, level, looks, own, photos, pictured, post, state } from "./model.js";
+import { begin, drawingTools, removed, toggled } from "./faces.js";
+import { awaited, changed, choose, chosen, cloak, level, looks, numbers, own, photos, pictured, post, state } from "./model.js";
 import { picture } from "./net.js";
 
 /** All that is asked of a photo before it is cloaked. */
@@ -18,7 +18,7 @@ export function found(photo) {
       button("Draw a frame", () => begin(photo), { title: "For a face that was not found" }),
       button("Turn", () => post(photo, "/turn", { turn: (photo.turn + 90) % 360 }), { "aria-label": "Turn: the photo lies on its side", title: "It lies on its side" })),
     metadata(photo),
-    photo.faces.length > 0 && choose(photo),
+    photo.faces.length > 0 && levels(photo),
     photo.faces.length > 0 && actions(photo),
   ];
 }
@@ -48,10 +48,11 @@ function chooseFaces(photo) {
         h("span", { class: "crop" }, crop(photo, face.box)),
         h("span", null, h("b", null, `Face ${face.number + 1}`), face.drawn && " drawn by you",
           face.likeness && h("small", null, face.likeness))),
+      face.drawn && button("remove", () => removed(photo, face), { class: "plain", "aria-label": `Remove frame ${face.number + 1}` }),
       gallery && h("label", { class: "me" },
-        h("input", { type: "radio", name: `me ${photo.id}`, checked: photo.me === face.number, on: { change: () => faces(photo, { me: face.number }) } }),
+        h("input", { type: "radio", name: `me ${photo.id}`, checked: photo.me === face.number, on: { change: () => choose(photo, numbers(chosen(photo)), face.number) } }),
         h("span", null, "me"))))),
-    gallery && photo.me !== null && button("None of them is me", () => faces(photo, { me: null }), { class: "plain" }));
+    gallery && photo.me !== null && button("None of them is me", () => choose(photo, numbers(chosen(photo)), null), { class: "plain" }));
 }
 
 const square = ([x0, y0, x1, y1], more, photo) => {
@@ -82,10 +83,10 @@ function metadata(photo) {
 }
 
 /** How strongly: three looks of this very face, by eye. */
-export function choose(photo) {
+export function levels(photo) {
   const mine = own(photo);
   const [face] = chosen(photo);
-  const missing = state.levels.filter((one) => !photo.results[one.name] && !(photo.job?.level === one.name));
+  const missing = state.levels.filter((one) => !photo.results[one.name] && photo.job?.level !== one.name && !photo.waiting?.includes(one.name));
   return h("fieldset", { class: "levels", key: "levels" },
     h("legend", null, "How it shall look"),
     h("div", { class: "looks" }, state.levels.map((one) => look(photo, one, mine, face))),
@@ -98,6 +99,7 @@ export function choose(photo) {
 function look(photo, one, mine, face) {
   const result = photo.results[one.name];
   const job = photo.job?.level === one.name ? photo.job : null;
+  const waits = photo.waiting?.includes(one.name);
   const picked = () => {
     mine.level = one.name;
     changed();
@@ -110,7 +112,7 @@ function look(photo, one, mine, face) {
         h("i", { class: "tag after" }, "after"), h("i", { class: "tag before" }, "before"))
       : h("div", { class: "compare unmade", key: "unseen" },
         face && crop(photo, face.box, { width: 320, more: 1.25 }),
-        h("i", { class: "tag" }, job ? (job.queued ? "waits" : "is made…") : result ? result.headline : "not made yet")),
+        h("i", { class: "tag" }, job && !job.queued ? "is made…" : job || waits ? "waits" : result ? result.headline : "not made yet")),
     h("label", null,
       h("input", { type: "radio", name: `level ${photo.id}`, checked: mine.level === one.name, on: { change: picked } }),
       h("span", null, h("b", null, one.title), h("small", null, one.told))));

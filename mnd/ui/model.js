@@ -34,6 +34,8 @@ export function own(photo) {
 export const photos = () => state?.photos ?? [];
 export const current = () => photos().find((one) => one.id === ui.current) ?? photos()[0] ?? null;
 export const chosen = (photo) => photo.faces.filter((face) => face.chosen);
+export const numbers = (faces) => faces.map((face) => face.number);
+export const drawnBoxes = (photo) => photo.faces.filter((face) => face.drawn).map((face) => face.box);
 export const level = (name) => state.levels.find((one) => one.name === name) ?? { name, title: name, told: "" };
 export const pictured = (photo) => photo.width > 0;
 export const running = () => photos().find((one) => one.job && !one.job.queued) ?? null;
@@ -125,15 +127,14 @@ export function forget(photo) {
   return tried(() => ask("DELETE", at(photo.id)));
 }
 
-/** Tell the server which faces: a change of some of it, the rest as it is. */
-export function faces(photo, { chosen: which, drawn, me } = {}) {
-  const found = photo.faces.filter((face) => !face.drawn);
-  return post(photo, "/faces", {
-    chosen: which ?? found.filter((face) => face.chosen).map((face) => face.number),
-    drawn: drawn ?? photo.faces.filter((face) => face.drawn).map((face) => face.box),
-    me: me === undefined ? photo.me : me,
-  });
+/** Which faces are to be changed, by their numbers; who is me is one of them. */
+export function choose(photo, which, me = photo.me) {
+  const all = me === null || which.includes(me) ? which : me === photo.me ? which : [...which, me];
+  return post(photo, "/faces", { chosen: all, me: all.includes(me) ? me : null });
 }
+
+/** Other frames are drawn: faces are looked for again. */
+export const draw = (photo, boxes) => post(photo, "/faces", { drawn: boxes });
 
 /** Another state has come. */
 export function became(next) {

@@ -1,11 +1,12 @@
 /* What became of a photo: how far it is, before and after, the sentence, what can be done. */
 
 import { button, chooser, count, h } from "./dom.js";
-import { choose } from "./found.js";
+import { levels } from "./found.js";
 import { changed, chosen, cloak, forget, level, own, photos, post, returned, running, state, tried, ui } from "./model.js";
 import { ask, file, photo as at, picture } from "./net.js";
 
 const WHOLE = 1600;
+const WIDEST = 4000;
 const AROUND = [800, 520];
 const STAGES = {
   loading: "getting ready", "looking for faces": "looking for faces", search: "searching", "checking the saved file": "checking the saved file",
@@ -78,7 +79,7 @@ export function views(photo, result, name) {
   const face = (box, place) => {
     const part = widened(box, photo);
     const focus = [(box[0] + box[2]) / 2 - part[0], (box[1] + box[3]) / 2 - part[1]];
-    return { ...view(`Face ${place + 1}`, part, photo.width, false), focus };
+    return { ...view(`Face ${place + 1}`, part, WIDEST, false), focus };
   };
   return [...result.regions.map(face), view("Whole photo", [0, 0, photo.width, photo.height], Math.min(WHOLE, photo.width), true)];
 }
@@ -147,7 +148,7 @@ function another(photo, result, name) {
   const wants = mine.level !== name;
   return h("details", { class: "more", key: "another", open: mine.another || !result.has_file || wants, on: { toggle: (event) => { mine.another = event.target.open; } } },
     h("summary", null, "Another level, other faces"),
-    choose(photo),
+    levels(photo),
     h("p", { class: "row" },
       wants && button(`Cloak as “${level(mine.level).title}”`, () => cloak([photo]), { class: "main" }),
       button("Choose other faces", () => {

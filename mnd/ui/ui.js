@@ -34,7 +34,7 @@ function empty() {
 function against() {
   if (!state) return null;
   const names = state.targets.map((one) => (one.told ? `${one.name}, ${one.told}` : one.name));
-  return h("p", { class: "against soft", key: "against" }, names.length > 0 && `Tried against: ${names.join("; ")}. `, state.not_tried);
+  return h("p", { class: "against soft", key: "against" }, names.length > 0 && `Tried against: ${names.join("; ")}. `, state.not_tried ?? "Not tried: any other recogniser.");
 }
 
 function gallery(large) {
@@ -157,6 +157,7 @@ function draw() {
   show(document.getElementById("ends"), ends());
   show(document.getElementById("gone"), gone());
   show(document.getElementById("trouble"), ui.trouble && h("div", { class: "box bad" }, h("p", null, ui.trouble), button("Close", () => { ui.trouble = ""; changed(); }, { class: "plain" })));
+  show(document.getElementById("fault"), state?.error && h("div", { class: "box bad" }, h("h2", null, "Nothing can be done"), h("p", null, state.error)));
   show(document.getElementById("over"), overlay());
   const off = ended || ui.gone;
   show(document.getElementById("work"), !off && state && working());
