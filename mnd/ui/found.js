@@ -115,7 +115,7 @@ function look(photo, one, mine, face) {
         h("i", { class: "tag" }, job && !job.queued ? "is made…" : job || waits ? "waits" : result ? result.headline : "not made yet")),
     h("label", null,
       h("input", { type: "radio", name: `level ${photo.id}`, checked: mine.level === one.name, on: { change: picked } }),
-      h("span", null, h("b", null, one.title), h("small", null, one.told))));
+      h("b", null, one.title), h("small", null, one.told)));
 }
 
 function actions(photo) {

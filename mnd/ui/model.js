@@ -88,9 +88,9 @@ export async function add(files, gallery = false) {
   return first;
 }
 
-/** Judge a file that came back. */
-export const returned = (photo, files) => tried(async () => {
-  for (const file of files) await put(at(photo.id, "/returned"), file);
+/** Judge a file that came back of a level's result. */
+export const returned = (photo, files, name) => tried(async () => {
+  for (const file of files) await put(at(photo.id, "/returned"), file, { level: name });
 });
 
 export const post = (photo, what, body) => tried(() => ask("POST", at(photo.id, what), body ?? {}));

@@ -31,7 +31,7 @@ export const photo = (id, what = "") => `/photos/${encodeURIComponent(id)}${what
 
 const query = (values) => new URLSearchParams(values).toString();
 
-export const put = (path, file) => ask("PUT", `${path}?${query({ name: file.name })}`, file);
+export const put = (path, file, more = {}) => ask("PUT", `${path}?${query({ name: file.name, ...more })}`, file);
 
 /** Where a part of a photo is. `of`: original, a level, or difference (then `level`); `seen`: what it shows may
  *  change under the same address, and this word with it. */

@@ -43,8 +43,9 @@ export function working() {
   return h("section", { class: "work", "aria-label": "Work" },
     h("p", null, h("b", null, place || KINDS[job.kind]), h("span", { class: "name" }, one.name), h("span", null, stageOf(job)), h("span", { class: "soft" }, leftOf(job))),
     bar(job, `${one.name}: ${stageOf(job)}`),
-    button("Stop", () => post(one, "/stop"), { "aria-label": `Stop the work on ${one.name}` }),
-    waiting > 1 && button("Stop all", () => photos().filter((other) => other.job).forEach((other) => post(other, "/stop"))));
+    h("div", { class: "row" },
+      button("Stop", () => post(one, "/stop"), { "aria-label": `Stop the work on ${one.name}` }),
+      waiting > 1 && button("Stop all", () => photos().filter((other) => other.job).forEach((other) => post(other, "/stop")))));
 }
 
 /** The panel beside the picture while nothing is there to see yet. */
@@ -113,7 +114,7 @@ export function answer(photo, result, name) {
     result.limits && h("p", { class: "limits", key: "limits" }, result.limits),
     saving(photo, result, name),
     another(photo, result, name),
-    result.has_file && cameBack(photo),
+    result.has_file && cameBack(photo, name),
   ];
 }
 
@@ -157,11 +158,11 @@ function another(photo, result, name) {
       })));
 }
 
-function cameBack(photo) {
+function cameBack(photo, name) {
   return h("section", { class: "back", key: "back", "aria-labelledby": "back" },
     h("h3", { id: "back" }, "Sent it through a messenger?"),
     h("p", null, "Drop the file that came back: it is judged in the same way."),
-    h("p", null, chooser("Choose the file", (files) => returned(photo, files), { many: true, look: "small" })),
+    h("p", null, chooser("Choose the file", (files) => returned(photo, files, name), { many: true, look: "small" })),
     photo.job?.kind === "check" && h("p", { class: "soft" }, `${stageOf(photo.job)}…`),
     photo.returned.length > 0 && h("ul", { class: "returned" }, photo.returned.map((one, place) => h("li", { class: `verdict ${one.good ? "good" : "bad"}`, key: place },
       h("b", null, one.headline), h("p", null, h("span", { class: "name" }, one.name), ": ", one.sentence),

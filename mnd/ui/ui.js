@@ -233,7 +233,7 @@ addEventListener("drop", (event) => {
   over(false);
   const dropped = [...event.dataTransfer.files];
   const photo = current();
-  if (where === "back" && photo) returned(photo, dropped);
+  if (where === "back" && photo) returned(photo, dropped, looked(photo)?.[1] ?? own(photo).level);
   else add(dropped, where === "gallery");
 });
 
