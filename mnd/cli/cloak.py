@@ -14,6 +14,7 @@ from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
+from .own_page import NO_PAGE, AsOwnPage
 from .talk import PLAIN, AsTalk
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def cloak(
     how: AsCloak = NO_FLAGS,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,
     as_json: AsJson = False,
+    pages: AsOwnPage = NO_PAGE,
     talk: AsTalk = PLAIN,
 ) -> int:
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
@@ -44,6 +46,7 @@ def cloak(
         outs = destinations(photos, out)
     except ValueError as error:
         raise UsageError(f"--{error}") from error
+    own, well = pages.begin(photos), True
     from . import terminal
 
     records: list[Record] = []
@@ -51,12 +54,14 @@ def cloak(
         for record in _cloaked(settings, photos, outs, overwrite, meter):
             meter.ended()
             records.append(record)
+            wrong = own.write(record, Path(record["input"] or ""), overwrite)
             tell(record, as_json, teller.show)
+            well = teller.show_page(record, wrong, as_json) and well
     if not (as_json or talk.quiet):
         if settings.gallery is None:
             terminal.advise_gallery(records)
         terminal.count(records)
-    return DONE if all(record["protected"] for record in records) else FAILED
+    return DONE if well and all(record["protected"] for record in records) else FAILED
 
 
 def _cloaked(

@@ -30,7 +30,7 @@
       this.views = [];
       this.at = 50;
       this.zoom = 1;
-      this.middle = [0, 0]; // the point of the view, as shown, that is in the middle of the stage
+      this.middle = [0, 0]; /* the point of the view, as shown, that is in the middle of the stage */
       this.index = 0;
       this.different = false;
       this.gains = new Map();
@@ -55,7 +55,7 @@
       this.choice = made("div", "viewer-choice", { role: "group", "aria-label": "What to look at" });
       this.range = made("input", "viewer-range", { type: "range", min: "0", max: "100", step: "1", "aria-label": "How much of the original is shown" });
       this.flip = pressed("Flip", () => this.flipped(), { "aria-keyshortcuts": "Space", title: "Space bar" });
-      this.flip.removeAttribute("aria-pressed"); // what it says is what it does next
+      this.flip.removeAttribute("aria-pressed"); /* what it says is what it does next */
       this.zooms = ZOOMS.map((zoom) => pressed(`${zoom}x`, () => this.zoomed(zoom), { "aria-label": `${zoom} times` }));
       this.differ = pressed("Difference", () => this.differed());
       this.note = made("p", "viewer-note", { role: "status" });
@@ -273,9 +273,10 @@
 
   const written = (figure) => {
     const of = (name) => figure.querySelector(`img.${name}`)?.getAttribute("src") ?? "";
-    const { label, note, width, height, gain, whole } = figure.dataset;
+    const { label, note, width, height, gain, whole, turn, focus } = figure.dataset;
     return {
       label, note, width: Number(width), height: Number(height), gain: Number(gain), whole: whole !== undefined,
+      turn: Number(turn ?? 0), focus: focus?.split(",").map(Number),
       before: of("before"), after: of("after"), difference: of("difference"),
     };
   };
