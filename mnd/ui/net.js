@@ -65,7 +65,16 @@ export function follow(changed, gone) {
   events.addEventListener("error", () => {
     // a connection may break and come back by itself; one that was refused does not
     if (timer || events.readyState === EventSource.OPEN) return;
-    timer = setTimeout(() => ask("GET", "/state").then(() => { timer = 0; }, () => gone(true)), PATIENCE / 3);
+    timer = setTimeout(
+      () =>
+        ask("GET", "/state").then(
+          () => {
+            timer = 0;
+          },
+          () => gone(true),
+        ),
+      PATIENCE / 3,
+    );
   });
   return events;
 }
