@@ -172,7 +172,8 @@ export function drawingTools(photo) {
   );
 }
 
-function dropped(photo) {
+/** Draw no frame after all. */
+export function dropped(photo) {
   own(photo).drawing = null;
   changed();
 }

@@ -2,7 +2,7 @@
 
 import { against, empty, focusHeading, gallery, strip } from "./album.js";
 import { button, count, h, show } from "./dom.js";
-import { stage } from "./faces.js";
+import { dropped, stage } from "./faces.js";
 import { found } from "./found.js";
 import {
   add,
@@ -232,6 +232,11 @@ function listen() {
   told = { answered, words, here, photo: ready ? photo.id : null, returned: photo?.returned.length };
 }
 
+addEventListener("keydown", (event) => {
+  const photo = current();
+  if (event.key === "Escape" && photo && own(photo).drawing) dropped(photo);
+});
+
 /* files are dropped anywhere */
 let leaving = 0;
 const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -250,10 +255,10 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   const where = event.target.closest?.("[data-drop]")?.dataset.drop;
   over(false);
-  const dropped = [...event.dataTransfer.files];
+  const taken = [...event.dataTransfer.files];
   const photo = current();
-  if (where === "back" && photo) returned(photo, dropped, looked(photo)?.[1] ?? own(photo).level);
-  else add(dropped, where === "gallery");
+  if (where === "back" && photo) returned(photo, taken, looked(photo)?.[1] ?? own(photo).level);
+  else add(taken, where === "gallery");
 });
 
 function over(is) {
