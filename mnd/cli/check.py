@@ -9,6 +9,7 @@ from pathlib import Path
 from ..base.files import cloaked_path
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_CHECK_FLAGS, AsCheck, AsJson, cloak_settings
+from .own_page import NO_PAGE, AsOwnPage
 from .talk import PLAIN, AsTalk
 
 
@@ -20,6 +21,7 @@ def check(
     *,
     how: AsCheck = NO_CHECK_FLAGS,
     as_json: AsJson = False,
+    pages: AsOwnPage = NO_PAGE,
     talk: AsTalk = PLAIN,
 ) -> int:
     """Check a cloaked file against its original: does it hold what the level promises, and what did it cost?
@@ -30,7 +32,7 @@ def check(
     """
     _not_swapped(original, cloaked)
     meter, teller = talk.begin()
-    settings = cloak_settings(how, meter)
+    settings, own = cloak_settings(how, meter), pages.begin([original])
     meter("loading", 0, 0)
     from ..cloaking.checker import Checker
 
@@ -43,8 +45,10 @@ def check(
             record = failed_record(original, settings, error.kind, str(error))
         finally:
             meter.rest()
+    wrong = own.write(record, original, checked=True)
     tell(record, as_json, teller.show_check)
-    return DONE if record["protected"] else FAILED
+    well = teller.show_page(record, wrong, as_json)
+    return DONE if well and record["protected"] else FAILED
 
 
 def _not_swapped(original: Path, cloaked: Path) -> None:

@@ -15,6 +15,7 @@ from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .helping import MOST_USED
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
+from .own_page import NO_PAGE, AsOwnPage
 from .piped import STREAM, piped
 from .talk import PLAIN, AsTalk
 
@@ -31,6 +32,7 @@ def cloak(
     how: AsCloak = NO_FLAGS,
     overwrite: Annotated[bool, Parameter(show_default=False)] = False,
     as_json: AsJson = False,
+    pages: AsOwnPage = NO_PAGE,
     talk: AsTalk = PLAIN,
 ) -> int:
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
@@ -56,6 +58,7 @@ def cloak(
         outs = destinations(found, out, [it.place for it in asked.photos])
     except ValueError as error:
         raise UsageError(f"--{error}") from error
+    own, well = pages.begin(found), True
     for line in asked.passed if not talk.quiet else ():
         terminal.complain(line)
     records: list[Record] = []
@@ -65,12 +68,14 @@ def cloak(
         for record in _cloaked(settings, asked.photos, outs, overwrite, again, meter):
             meter.ended()
             records.append(record)
+            wrong = own.write(record, Path(record["input"] or ""), overwrite)
             tell(record, as_json, teller.show)
+            well = teller.show_page(record, wrong, as_json) and well
     if not (as_json or talk.quiet):
         if settings.gallery is None and settings.galleries is None:
             terminal.advise_gallery(records)
         terminal.count(records)
-    return DONE if all(record["protected"] for record in records) else FAILED
+    return DONE if well and all(record["protected"] for record in records) else FAILED
 
 
 def _cloaked(

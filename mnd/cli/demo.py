@@ -13,11 +13,11 @@ from .app import DONE, FAILED, app, tell
 
 
 @app.command
-def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path()) -> int:
+def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path("mnd-demo")) -> int:
     """Cloak a photo that comes with mnd, and make pictures and a page that show what was changed.
 
     Args:
-        out: The folder to write to; the working folder by default.
+        out: The folder to write to; it is made where it is missing.
     """
     from ..base.files import PhotoError
     from ..cloaking.demonstration import demo as run
@@ -35,4 +35,6 @@ def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path()) -> int:
     tell(made.record, False, terminal.show)
     for file in made.files:
         print(terminal.printable(file))
+    if made.page is not None:
+        print(f"open {terminal.printable(made.page)}")
     return DONE if made.record["protected"] else FAILED

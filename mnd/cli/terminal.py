@@ -118,6 +118,14 @@ class Teller:
         self._sentence(out, words)
         self._notes(out, gallery_told(record), words)
 
+    def show_page(self, record: Mapping[str, Any], wrong: str, as_json: bool) -> bool:
+        """Where the page of a photo is, or what is wrong with it; whether nothing is."""
+        if wrong:
+            complain(wrong)
+        elif record.get("page") and not (self.quiet or as_json):
+            line(console(), f"open {printable(record['page'])}")
+        return not wrong
+
     def _notes(self, out: Console, notes: Iterable[str], words: Told) -> None:
         """What else is to be known, as far as the sentence does not have it."""
         for text in notes:

@@ -28,6 +28,11 @@ class Demo:
     files: tuple[Path, ...]
     """The files that are there now: the clean photo first, then the cloaked one, then pictures of both."""
 
+    @property
+    def page(self) -> Path | None:
+        """The one to open; None where nothing was made."""
+        return next((file for file in self.files if file.suffix == ".html"), None)
+
 
 def demo(folder: Path, progress: Progress | None = None) -> Demo:
     """Cloak scikit-image's photo of the astronaut Eileen Collins (NASA, public domain) in `folder`.
@@ -60,7 +65,7 @@ def _pictures(folder: Path, record: Record, before: Pixels) -> tuple[Path, ...]:
     """What shows the change: enlarged, side by side, and as a page."""
     assert record["output"] is not None
     after = Photo.read(record["output"]).pixels
-    shown = page([PhotoRow(record, before, after)], "mnd demo: before and after")
+    shown = page([PhotoRow(record, before, after)], "The astronaut Eileen Collins, before and after")
     strip = before_after_strip(before, after, _around(record, before))
     made = {
         f"{NAME}.difference.png": _png(difference_picture(before, after)),

@@ -154,6 +154,8 @@ class Record(TypedDict):
     error: ErrorRecord | None
     compared: NotRequired[ComparedRecord]
     """Of `mnd check` alone."""
+    page: NotRequired[str | None]
+    """With `--page`: the page that was written; null where there is none."""
 
 
 def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | None = None) -> Record:

@@ -7,7 +7,11 @@ const none = (kid) => kid === null || kid === undefined || kid === false || kid 
  *  several it is; `live`: `(element) => void`, called whenever it is there. */
 export function h(tag, props, ...kids) {
   const wanted = kids.flat(Infinity).filter((kid) => !none(kid));
-  return { tag, props: props ?? {}, kids: wanted.map((kid) => (typeof kid === "object" ? kid : { text: String(kid) })) };
+  return {
+    tag,
+    props: props ?? {},
+    kids: wanted.map((kid) => (typeof kid === "object" ? kid : { text: String(kid) })),
+  };
 }
 
 const IS_SVG = new Set(["svg", "path", "circle", "rect"]);
@@ -89,9 +93,18 @@ export function chooser(words, take, { many = true, look = "", id } = {}) {
     event.target.value = "";
     if (files.length) take(files);
   };
-  return h("label", { class: `choose ${look}` },
-    h("input", { type: "file", id, multiple: many, accept: "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp", on: { change: taken } }),
-    h("span", null, words));
+  return h(
+    "label",
+    { class: `choose ${look}` },
+    h("input", {
+      type: "file",
+      id,
+      multiple: many,
+      accept: "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp",
+      on: { change: taken },
+    }),
+    h("span", null, words),
+  );
 }
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;

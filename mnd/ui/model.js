@@ -17,7 +17,9 @@ export const ui = {
 
 let redraw = () => {};
 /** Who is called when something has changed. */
-export const onChange = (draw) => { redraw = draw; };
+export const onChange = (draw) => {
+  redraw = draw;
+};
 export const changed = () => redraw();
 
 /** What is looked at of a photo: `step` faces or result; `level`; `drawing`: a frame is being drawn; `asked`:
@@ -26,18 +28,37 @@ export function own(photo) {
   if (!ui.mine.has(photo.id)) {
     const done = Object.keys(photo.results);
     const level = done.includes(state.level) || !done.length ? state.level : done[0];
-    ui.mine.set(photo.id, { step: done.length ? "result" : "faces", level, drawing: null, asked: false, replace: false, saved: null });
+    ui.mine.set(photo.id, {
+      step: done.length ? "result" : "faces",
+      level,
+      drawing: null,
+      asked: false,
+      replace: false,
+      saved: null,
+    });
   }
   return ui.mine.get(photo.id);
+}
+
+/** Which of the results is looked at: that of the level that is picked, else the last one that was. */
+export function looked(photo) {
+  const mine = own(photo);
+  if (mine.step !== "result") return null;
+  if (photo.results[mine.level]) mine.seen = mine.level;
+  const name = photo.results[mine.seen] ? mine.seen : Object.keys(photo.results)[0];
+  return name ? [photo.results[name], name] : null;
 }
 
 export const photos = () => state?.photos ?? [];
 export const current = () => photos().find((one) => one.id === ui.current) ?? photos()[0] ?? null;
 export const chosen = (photo) => photo.faces.filter((face) => face.chosen);
+export const numbers = (faces) => faces.map((face) => face.number);
+export const drawnBoxes = (photo) => photo.faces.filter((face) => face.drawn).map((face) => face.box);
 export const level = (name) => state.levels.find((one) => one.name === name) ?? { name, title: name, told: "" };
 export const pictured = (photo) => photo.width > 0;
 export const running = () => photos().find((one) => one.job && !one.job.queued) ?? null;
-export const awaited = (photo) => photo.state !== "reading" && !photo.job && own(photo).step === "faces" && chosen(photo).length > 0;
+export const awaited = (photo) =>
+  photo.state !== "reading" && !photo.job && own(photo).step === "faces" && chosen(photo).length > 0;
 
 /** Say something to who does not see the page. */
 export function say(words) {
@@ -70,7 +91,11 @@ export async function add(files, gallery = false) {
   for (const file of files) {
     changed();
     try {
-      if (file.size > limit) throw new Refused(413, `${file.name} is too large: ${Math.ceil(file.size / 2 ** 20)} MB, at most ${limit / 2 ** 20} MB.`);
+      if (file.size > limit)
+        throw new Refused(
+          413,
+          `${file.name} is too large: ${Math.ceil(file.size / 2 ** 20)} MB, at most ${limit / 2 ** 20} MB.`,
+        );
       const { id } = await put(gallery ? "/gallery" : "/photos", file);
       first ??= id;
       if (!gallery && first === id) ui.current = id;
@@ -86,10 +111,11 @@ export async function add(files, gallery = false) {
   return first;
 }
 
-/** Judge a file that came back. */
-export const returned = (photo, files) => tried(async () => {
-  for (const file of files) await put(at(photo.id, "/returned"), file);
-});
+/** Judge a file that came back of a level's result. */
+export const returned = (photo, files, name) =>
+  tried(async () => {
+    for (const file of files) await put(at(photo.id, "/returned"), file, { level: name });
+  });
 
 export const post = (photo, what, body) => tried(() => ask("POST", at(photo.id, what), body ?? {}));
 
@@ -125,15 +151,14 @@ export function forget(photo) {
   return tried(() => ask("DELETE", at(photo.id)));
 }
 
-/** Tell the server which faces: a change of some of it, the rest as it is. */
-export function faces(photo, { chosen: which, drawn, me } = {}) {
-  const found = photo.faces.filter((face) => !face.drawn);
-  return post(photo, "/faces", {
-    chosen: which ?? found.filter((face) => face.chosen).map((face) => face.number),
-    drawn: drawn ?? photo.faces.filter((face) => face.drawn).map((face) => face.box),
-    me: me === undefined ? photo.me : me,
-  });
+/** Which faces are to be changed, by their numbers; who is me is one of them. */
+export function choose(photo, which, me = photo.me) {
+  const all = me === null || which.includes(me) ? which : me === photo.me ? which : [...which, me];
+  return post(photo, "/faces", { chosen: all, me: all.includes(me) ? me : null });
 }
+
+/** Other frames are drawn: faces are looked for again. */
+export const draw = (photo, boxes) => post(photo, "/faces", { drawn: boxes });
 
 /** Another state has come. */
 export function became(next) {
@@ -142,7 +167,14 @@ export function became(next) {
   // one that was just sent is looked at before the state has it
   const here = (all) => all?.photos.some((one) => one.id === ui.current);
   if (here(before) && !here(next)) ui.current = null;
-  for (const one of photos()) if (one.job?.kind === "cloak") ui.batch.add(one.id);
+  const worked = (all, id) => all?.photos.find((one) => one.id === id)?.job?.kind === "cloak";
+  for (const one of photos().filter((other) => other.job?.kind === "cloak")) {
+    ui.batch.add(one.id);
+    // another tab has asked: it is shown here, too, unless a frame is being drawn
+    const mine = own(one);
+    if (!worked(before, one.id) && mine.step === "faces" && !mine.drawing)
+      Object.assign(mine, { step: "result", level: one.job.level });
+  }
   if (!photos().some((one) => one.job?.kind === "cloak")) ui.batch.clear();
   for (const id of ui.batch) if (!photos().some((one) => one.id === id)) ui.batch.delete(id);
   for (const id of ui.mine.keys()) if (!photos().some((one) => one.id === id) && before) ui.mine.delete(id);

@@ -31,7 +31,7 @@ export const photo = (id, what = "") => `/photos/${encodeURIComponent(id)}${what
 
 const query = (values) => new URLSearchParams(values).toString();
 
-export const put = (path, file) => ask("PUT", `${path}?${query({ name: file.name })}`, file);
+export const put = (path, file, more = {}) => ask("PUT", `${path}?${query({ name: file.name, ...more })}`, file);
 
 /** Where a part of a photo is. `of`: original, a level, or difference (then `level`); `seen`: what it shows may
  *  change under the same address, and this word with it. */
@@ -65,7 +65,16 @@ export function follow(changed, gone) {
   events.addEventListener("error", () => {
     // a connection may break and come back by itself; one that was refused does not
     if (timer || events.readyState === EventSource.OPEN) return;
-    timer = setTimeout(() => ask("GET", "/state").then(() => { timer = 0; }, () => gone(true)), PATIENCE / 3);
+    timer = setTimeout(
+      () =>
+        ask("GET", "/state").then(
+          () => {
+            timer = 0;
+          },
+          () => gone(true),
+        ),
+      PATIENCE / 3,
+    );
   });
   return events;
 }

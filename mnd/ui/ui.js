@@ -1,89 +1,31 @@
 /* The page of `mnd ui`: one state from the server, one page that follows from it. */
 
-import { button, chooser, count, h, show } from "./dom.js";
-import { stage } from "./faces.js";
-import { crop, found } from "./found.js";
-import { add, became, changed, current, forget, level, onChange, own, photos, pictured, post, returned, running, say, state, tried, ui } from "./model.js";
+import { against, empty, focusHeading, gallery, strip } from "./album.js";
+import { button, count, h, show } from "./dom.js";
+import { dropped, stage } from "./faces.js";
+import { found } from "./found.js";
+import {
+  add,
+  became,
+  changed,
+  current,
+  forget,
+  level,
+  looked,
+  onChange,
+  own,
+  photos,
+  pictured,
+  returned,
+  running,
+} from "./model.js";
+import { say, state, tried, ui } from "./model.js";
 import { ask, follow } from "./net.js";
-import { answer, details, inShort, leftOf, stageOf, viewer, waiting, working } from "./result.js";
+import { answer, details, leftOf, stageOf, viewer, waiting, working } from "./result.js";
 
 history.replaceState(null, "", "/"); // the token of the first address must not stay where others can read it
 
-const GALLERY = "3 to 5 other photos of yourself";
 let ended = false;
-
-/** Which of the results is looked at: that of the level that is picked, else the last one that was. */
-function looked(photo) {
-  const mine = own(photo);
-  if (mine.step !== "result") return null;
-  if (photo.results[mine.level]) mine.seen = mine.level;
-  const name = photo.results[mine.seen] ? mine.seen : Object.keys(photo.results)[0];
-  return name ? [photo.results[name], name] : null;
-}
-
-function empty() {
-  return h("section", { class: "empty", key: "empty" },
-    h("h1", { id: "heading", tabindex: "-1" }, "Change the faces in your photos so that recognisers fail on them"),
-    h("div", { class: "drop" },
-      h("p", null, h("b", null, "Drop photos here, or "), chooser("Choose photos", (files) => add(files), { look: "main", id: "choose" })),
-      h("p", { class: "soft" }, "As little is changed as the eye can notice, and the finished file is checked.")),
-    gallery(true),
-    against());
-}
-
-function against() {
-  if (!state) return null;
-  const names = state.targets.map((one) => (one.told ? `${one.name}, ${one.told}` : one.name));
-  return h("p", { class: "against soft", key: "against" }, names.length > 0 && `Tried against: ${names.join("; ")}. `, state.not_tried);
-}
-
-function gallery(large) {
-  const all = state?.gallery ?? [];
-  const good = all.filter((one) => !one.error);
-  return h(large ? "div" : "details", { class: `gallery ${large ? "large" : "more"}`, key: "gallery", "data-drop": "gallery" },
-    h(large ? "h2" : "summary", null, all.length ? `Photos of you: ${good.length}` : "Photos of you (optional)"),
-    h("p", null, `With ${GALLERY} your own face is found in each photo, and the result is checked against those, too.`),
-    h("p", { class: "row" }, chooser("Add photos of yourself", (files) => add(files, true), { look: "small" }),
-      all.length > 0 && button("Forget them", () => tried(() => Promise.all(all.map((one) => ask("DELETE", `/gallery/${encodeURIComponent(one.id)}`)))))),
-    all.length > 0 && h("ul", { class: "names" }, all.map((one) => h("li", { key: one.id }, h("span", { class: "name" }, one.name), one.error && h("small", { class: "bad" }, ` ${one.error}`),
-      button("×", () => tried(() => ask("DELETE", `/gallery/${encodeURIComponent(one.id)}`)), { class: "plain", "aria-label": `Forget ${one.name}` })))));
-}
-
-function strip() {
-  const all = photos();
-  const done = all.filter((one) => looked(one)?.[0].has_file);
-  return h("nav", { class: "strip", key: "strip", "aria-label": "Photos" },
-    h("ul", null, all.map((one) => {
-      const [words, tone] = inShort(one);
-      const here = one === current();
-      return h("li", { key: one.id }, h("button", { type: "button", class: `thumb ${here ? "here" : ""}`, "aria-current": here ? "true" : null, on: { click: () => pick(one) } },
-        h("span", { class: "crop" }, pictured(one) && crop(one, [0, 0, one.width, one.height], { width: 160, more: 1 })),
-        h("span", { class: "name" }, one.name), h("span", { class: `state ${tone}` }, words)));
-    })),
-    h("p", { class: "row" }, chooser("Add photos", (files) => add(files), { look: "small" }),
-      done.length > 1 && button(`Save all ${done.length}`, () => saveAll(done))));
-}
-
-function pick(photo) {
-  ui.current = photo.id;
-  changed();
-  focusHeading();
-}
-
-async function saveAll(which) {
-  for (const one of which) {
-    const [result, name] = looked(one);
-    if (one.path) await post(one, "/save", { level: name, overwrite: false });
-    else {
-      const link = document.createElement("a");
-      link.href = `/photos/${encodeURIComponent(one.id)}/file?level=${encodeURIComponent(name)}`;
-      link.download = result.file;
-      link.click();
-      await new Promise((later) => setTimeout(later, 400));
-    }
-  }
-  say(`${count(which.length, "photo")} saved.`);
-}
 
 function one(photo) {
   const seen = looked(photo);
@@ -91,35 +33,73 @@ function one(photo) {
   const made = photo.job ? photo.job.kind === "cloak" && photo.job.level : mine.asked && mine.level;
   const busy = mine.step === "result" && made && !photo.results[made];
   if (mine.step === "result" && !busy && !seen && !photo.job) mine.step = "faces";
-  const panel = busy ? waiting(photo) : seen ? answer(photo, ...seen) : photo.error && !pictured(photo) ? broken(photo) : [wrong(photo), ...found(photo)];
-  return h("article", { class: "photo", key: photo.id, "aria-label": photo.name },
-    h("header", { class: "title", key: "title" }, h("h1", null, photo.name),
+  const panel = busy
+    ? waiting(photo)
+    : seen
+      ? answer(photo, ...seen)
+      : photo.error && !pictured(photo)
+        ? broken(photo)
+        : [wrong(photo), ...found(photo)];
+  return h(
+    "article",
+    { class: "photo", key: photo.id, "aria-label": photo.name },
+    h(
+      "header",
+      { class: "title", key: "title" },
+      h("h1", null, photo.name),
       h("p", { class: "soft" }, pictured(photo) && `${photo.width} × ${photo.height} ${photo.format}`),
-      !seen && button("Forget this photo", () => forget(photo), { class: "plain" })),
-    pictured(photo) && h("div", { class: "seen", key: "seen" }, seen && seen[0].has_file && !busy ? viewer(photo, ...seen) : stage(photo)),
+      !seen && button("Forget this photo", () => forget(photo), { class: "plain" }),
+    ),
+    pictured(photo) &&
+      h(
+        "div",
+        { class: "seen", key: "seen" },
+        seen && seen[0].has_file && !busy ? viewer(photo, ...seen) : stage(photo),
+      ),
     h("div", { class: "panel", key: "panel" }, panel),
-    seen && !busy && details(...seen));
+    seen && !busy && details(...seen),
+  );
 }
 
 function wrong(photo) {
   const { error } = photo;
   if (!error) return null;
-  return h("div", { class: "verdict bad", key: "error" }, h("p", null, error.message), photo.faces.length > 0 && error.advice && h("p", null, error.advice));
+  return h(
+    "div",
+    { class: "verdict bad", key: "error" },
+    h("p", null, error.message),
+    photo.faces.length > 0 && error.advice && h("p", null, error.advice),
+  );
 }
 
 const broken = (photo) => [
-  h("div", { class: "verdict bad", key: "error" }, h("h2", { id: "heading", tabindex: "-1" }, "This one cannot be done"),
-    h("p", null, photo.error.message), photo.error.advice && h("p", null, photo.error.advice)),
+  h(
+    "div",
+    { class: "verdict bad", key: "error" },
+    h("h2", { id: "heading", tabindex: "-1" }, "This one cannot be done"),
+    h("p", null, photo.error.message),
+    photo.error.advice && h("p", null, photo.error.advice),
+  ),
 ];
 
 function overlay() {
   if (!ui.over) return null;
   const photo = current();
   const back = photo && looked(photo)?.[0].has_file;
-  return h("div", { class: "over" },
+  return h(
+    "div",
+    { class: "over" },
     h("p", { "data-drop": "photos" }, h("b", null, "New photos"), "drop here to cloak them"),
-    back && h("p", { "data-drop": "back" }, h("b", null, "It came back"), `drop here to check it against ${photo.name}`),
-    !photo && h("p", { "data-drop": "gallery" }, h("b", null, "Photos of yourself"), "drop here: your face is then found by itself"));
+    back &&
+      h("p", { "data-drop": "back" }, h("b", null, "It came back"), `drop here to check it against ${photo.name}`),
+    !photo &&
+      h(
+        "p",
+        { "data-drop": "gallery" },
+        h("b", null, "Photos of yourself"),
+        "drop here: your face is then found by itself",
+      ),
+  );
 }
 
 function ends() {
@@ -130,40 +110,78 @@ function ends() {
   ];
 }
 
-const forgetAll = () => tried(async () => {
-  await ask("DELETE", "/photos");
-  ui.mine.clear();
-  ui.current = null;
-  say("Everything is forgotten.");
-  focusHeading();
-});
+const forgetAll = () =>
+  tried(async () => {
+    await ask("DELETE", "/photos");
+    ui.mine.clear();
+    ui.current = null;
+    say("Everything is forgotten.");
+    focusHeading();
+  });
 
-const quit = () => tried(async () => {
-  ended = true;
-  events.close();
-  await ask("POST", "/quit", {});
-});
+const quit = () =>
+  tried(async () => {
+    ended = true;
+    events.close();
+    await ask("POST", "/quit", {});
+  });
 
 function gone() {
-  if (ended) return h("div", { class: "box" }, h("h1", null, "mnd has ended"), h("p", null, "Everything is forgotten. You can close this tab."));
+  if (ended)
+    return h(
+      "div",
+      { class: "box" },
+      h("h1", null, "mnd has ended"),
+      h("p", null, "Everything is forgotten. You can close this tab."),
+    );
   if (!ui.gone) return null;
-  return h("div", { class: "box bad" }, h("h1", null, "mnd has stopped"),
-    h("p", null, "It no longer answers, and what was not saved is gone: it was in its memory alone. Your own files are as they were."),
+  return h(
+    "div",
+    { class: "box bad" },
+    h("h1", null, "mnd has stopped"),
+    h(
+      "p",
+      null,
+      "It no longer answers, and what was not saved is gone: it was in its memory alone. Your own files are as they were.",
+    ),
     h("p", null, "Start ", h("code", null, "mnd ui"), " again and open the new address that it prints."),
-    button("Try once more", () => location.reload()));
+    button("Try once more", () => location.reload()),
+  );
 }
 
 function draw() {
   show(document.getElementById("ends"), ends());
   show(document.getElementById("gone"), gone());
-  show(document.getElementById("trouble"), ui.trouble && h("div", { class: "box bad" }, h("p", null, ui.trouble), button("Close", () => { ui.trouble = ""; changed(); }, { class: "plain" })));
+  show(
+    document.getElementById("trouble"),
+    ui.trouble &&
+      h(
+        "div",
+        { class: "box bad" },
+        h("p", null, ui.trouble),
+        button(
+          "Close",
+          () => {
+            ui.trouble = "";
+            changed();
+          },
+          { class: "plain" },
+        ),
+      ),
+  );
+  show(
+    document.getElementById("fault"),
+    state?.error && h("div", { class: "box bad" }, h("h2", null, "Nothing can be done"), h("p", null, state.error)),
+  );
   show(document.getElementById("over"), overlay());
   const off = ended || ui.gone;
   show(document.getElementById("work"), !off && state && working());
   const photo = current();
-  show(document.getElementById("main"),
+  show(
+    document.getElementById("main"),
     !off && ui.sending > 0 && h("p", { class: "soft", key: "sending" }, `Taking in ${count(ui.sending, "photo")}…`),
-    !off && (photo ? [strip(), one(photo), h("footer", { key: "foot" }, gallery(false), against())] : empty()));
+    !off && (photo ? [strip(), one(photo), h("footer", { key: "foot" }, gallery(false), against())] : empty()),
+  );
   document.title = title(photo);
 }
 
@@ -188,10 +206,6 @@ onChange(() => {
   else requestAnimationFrame(now);
 });
 
-function focusHeading() {
-  setTimeout(() => document.getElementById("heading")?.focus({ preventScroll: false }), 60);
-}
-
 /** Say what is new: a stage, a quarter of the way, an answer. The focus follows where nobody is elsewhere. */
 function listen() {
   const work = state && running();
@@ -202,7 +216,8 @@ function listen() {
   const answered = seen ? `${photo.id} ${seen[1]} ${seen[0].seconds}` : "";
   if (answered && answered !== told.answered) {
     say(`${photo.name}, ${level(seen[1]).title}: ${seen[0].headline}. ${seen[0].sentence}`);
-    if ([document.body, null].includes(document.activeElement) || document.activeElement.closest(".panel, #work")) focusHeading();
+    if ([document.body, null].includes(document.activeElement) || document.activeElement.closest(".panel, #work"))
+      focusHeading();
   } else if (photo && photo.state !== "reading" && told.photo !== photo.id) {
     say(`${photo.name}: ${photo.error?.message ?? count(photo.faces.length, "face")}.`);
   } else if (words && words !== told.words) say(`${words}. ${leftOf(work.job)}`);
@@ -211,8 +226,16 @@ function listen() {
     say(`${last.name}: ${last.headline}. ${last.sentence}`);
   }
   const ready = photo && photo.state !== "reading";
-  told = { answered, words, photo: ready ? photo.id : null, returned: photo?.returned.length };
+  const here = photo?.id ?? "";
+  if (told.here !== undefined && here !== told.here && [document.body, null].includes(document.activeElement))
+    focusHeading();
+  told = { answered, words, here, photo: ready ? photo.id : null, returned: photo?.returned.length };
 }
+
+addEventListener("keydown", (event) => {
+  const photo = current();
+  if (event.key === "Escape" && photo && own(photo).drawing) dropped(photo);
+});
 
 /* files are dropped anywhere */
 let leaving = 0;
@@ -223,17 +246,19 @@ addEventListener("dragover", (event) => {
   clearTimeout(leaving);
   leaving = setTimeout(over, 300, false);
   over(true);
-  document.querySelectorAll(".over [data-drop]").forEach((place) => place.classList.toggle("here", place.contains(event.target)));
+  document
+    .querySelectorAll(".over [data-drop]")
+    .forEach((place) => place.classList.toggle("here", place.contains(event.target)));
 });
 addEventListener("drop", (event) => {
   if (!files(event)) return;
   event.preventDefault();
   const where = event.target.closest?.("[data-drop]")?.dataset.drop;
   over(false);
-  const dropped = [...event.dataTransfer.files];
+  const taken = [...event.dataTransfer.files];
   const photo = current();
-  if (where === "back" && photo) returned(photo, dropped);
-  else add(dropped, where === "gallery");
+  if (where === "back" && photo) returned(photo, taken, looked(photo)?.[1] ?? own(photo).level);
+  else add(taken, where === "gallery");
 });
 
 function over(is) {

@@ -449,16 +449,19 @@ def test_demo_twice(mnd, tmp_path: Path):
         "astronaut.strip.png",
         "astronaut.html",
     }
+    folder = tmp_path / "mnd-demo"
     for _ in range(2):
         done = mnd("demo", cwd=tmp_path)
         assert done.status == 0
-        assert {path.name for path in tmp_path.iterdir()} == names
+        assert [path.name for path in tmp_path.iterdir()] == ["mnd-demo"]
+        assert {path.name for path in folder.iterdir()} == names
         assert all(name in done.out for name in names)
-    assert "Do not share it" in (tmp_path / "astronaut.html").read_text()
+        assert done.out.splitlines()[-1] == f"open {Path('mnd-demo', 'astronaut.html')}"
+    assert "Do not share it" in (folder / "astronaut.html").read_text()
     # somebody's own picture of that name stays
-    Image.new("RGB", (8, 8)).save(tmp_path / "astronaut.png")
-    mine = (tmp_path / "astronaut.png").read_bytes()
-    done = mnd("demo", "-o", tmp_path)
+    Image.new("RGB", (8, 8)).save(folder / "astronaut.png")
+    mine = (folder / "astronaut.png").read_bytes()
+    done = mnd("demo", "-o", folder)
     assert done.status == 1
     assert "astronaut.png" in done.err
-    assert (tmp_path / "astronaut.png").read_bytes() == mine
+    assert (folder / "astronaut.png").read_bytes() == mine

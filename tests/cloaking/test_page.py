@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnd.cloaking.page import PhotoRow, page
+from mnd.cloaking.sentences import told, told_check
 from mnd.photo.difference import difference_picture
 from tests.helpers.html_reader import Reader
 
@@ -49,12 +50,22 @@ def test_pictures_of_two_sizes_are_refused() -> None:
 
 def test_page_holds_the_figures() -> None:
     reader = Reader(page([PhotoRow(record(), *pictures())], "Holiday"))
-    names = ("Holiday", "a.jpg", "a.cloaked.jpg", "dlib", "jpeg75")
+    names = ("Holiday", "a.jpg", "a.cloaked.jpg", "dlib", "jpeg75", "Face 1")
     figures = ("0.660", "0.600", "yes", "47.1 dB", "0.9961", "40.2 dB")
     for word in names + figures:
         assert word in reader.words, word
-    assert "1 photo, 1 protected" in reader.words
     assert "8, 4, 40, 44" in reader.words
+
+
+def test_page_says_whom_and_what_was_not_tried() -> None:
+    words = told(record())
+    seen = Reader(page([PhotoRow(record(), *pictures())], "x")).words
+    for text in (words.headline, words.sentence, words.limits, words.advice):
+        assert text
+        assert text in seen
+    assert "protected" not in seen
+    checked = told_check(record())
+    assert checked.sentence in Reader(page([PhotoRow(record(), *pictures(), checked=True)], "x")).words
 
 
 def test_page_warns_before_anything_else() -> None:
@@ -82,23 +93,66 @@ def test_only_our_script_runs() -> None:
     coded = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"script-src 'sha256-{coded}'" in policy
+    assert "unsafe" not in policy
+
+
+def views(text: str) -> list[dict[str, Any]]:
+    """What the viewer is given: its words, and the pixels of its three pictures."""
+    found: list[dict[str, Any]] = []
+    for tag, attributes in Reader(text).seen:
+        if tag == "figure":
+            found.append({name.removeprefix("data-"): value for name, value in attributes.items()})
+        elif tag == "img":
+            data = base64.b64decode((attributes["src"] or "").split(",")[1])
+            found[-1][attributes["class"]] = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    return found
 
 
 def test_small_pictures_are_shown_to_the_bit() -> None:
     before, after = pictures()
-    sources = [
-        a["src"] for tag, a in Reader(page([PhotoRow(record(), before, after)], "x")).seen if tag == "img"
-    ]
-    shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(s.split(",")[1])))) for s in sources if s]
-    for seen, wanted in zip(shown, (after, before, difference_picture(before, after)), strict=True):
-        assert np.array_equal(seen, wanted)
+    [view] = views(page([PhotoRow(record(), before, after)], "x"))
+    wanted = {"after": after, "before": before, "difference": difference_picture(before, after)}
+    assert all(np.array_equal(view[name], pixels) for name, pixels in wanted.items())
+    assert (view["label"], view["focus"]) == ("Face 1", "24,24")
 
 
-def test_large_pictures_are_reduced() -> None:
-    before = np.full((1800, 2400, 3), 90, np.uint8)
-    text = page([PhotoRow(record(), before, before)], "x")
-    assert "Shown at 50 %" in text
-    assert len(text) < 300_000
+def test_faces_are_at_their_own_size_and_the_photo_is_reduced() -> None:
+    before = np.random.default_rng(0).integers(0, 255, (1800, 2400, 3), np.uint8)
+    before[..., 1:] = before[..., :1]
+    region = {**record()["regions"][0], "box": [1000, 900, 1200, 1150], "turn": 90}
+    face, whole = views(page([PhotoRow(record(regions=[region]), before, before)], "x"))
+    x, y = 1100 - 240, 1025 - 240
+    assert np.array_equal(face["before"], before[y : y + 480, x : x + 480])
+    assert (face["turn"], face["focus"]) == ("270", "240,240")
+    assert whole["note"] == "shown at 50 % of its size"
+    assert whole["before"].shape == (900, 1200, 3)
+    assert (whole["width"], whole["height"]) == ("1200", "900")
+
+
+@pytest.mark.parametrize("faces", [1, 40])
+def test_the_page_of_a_large_photo_is_small(faces: int) -> None:
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 255, (300, 400, 3), np.uint8)
+    before = np.asarray(Image.fromarray(small).resize((4000, 3000), Image.Resampling.BICUBIC))
+    grain = np.tile(rng.integers(-4, 5, (300, 400, 1), np.int16), (10, 10, 1))
+    before = np.clip(before + grain, 0, 255).astype(np.uint8)
+    side = 1800 if faces == 1 else 300
+    boxes = [[90 * n, 60 * n, 90 * n + side, 60 * n + side] for n in range(faces)]
+    after = before.copy()
+    for x0, y0, x1, y1 in boxes:
+        changed = after[y0:y1, x0:x1] + np.roll(grain, 7, 0)[y0:y1, x0:x1]
+        after[y0:y1, x0:x1] = np.clip(changed, 0, 255)
+    regions = [{**record()["regions"][0], "box": box} for box in boxes]
+    text = page([PhotoRow(record(regions=regions), before, after)], "x")
+    assert len(views(text)) == faces + 1
+    assert len(text) < 6_000_000
+
+
+def test_photos_that_are_framed_differently_are_not_laid_on_one_another() -> None:
+    row = record(compared={"how": "other framing", "size": [300, 200], "scale": 1.0, "format": "JPEG"})
+    text = page([PhotoRow(row, checked=True)], "x")
+    assert "framed differently" in text
+    assert views(text) == []
 
 
 @given(st.text(max_size=40))
@@ -117,7 +171,7 @@ def test_a_failed_photo_has_its_row() -> None:
     error = {"kind": "no-face", "message": "found no face: use --box"}
     failed = {"input": "b.jpg", "output": None, "protected": False, "error": error}
     reader = Reader(page([PhotoRow(record(), *pictures()), PhotoRow(failed)], "x"))
-    for word in ("b.jpg", "failed", "found no face: use --box", "no-face", "2 photos, 1 protected"):
+    for word in ("b.jpg", "No face found", "found no face: use --box", "no-face"):
         assert word in reader.words
     assert sum(tag == "article" for tag, _ in reader.seen) == 2
 
@@ -130,4 +184,4 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 
 def test_an_empty_page_is_a_page() -> None:
-    assert "0 photos, 0 protected" in Reader(page([], "nothing")).words
+    assert "nothing" in Reader(page([], "nothing")).words

@@ -409,7 +409,7 @@ def test_what_is_copied_is_stripped_too(protect, tmp_path: Path, dst: Path):
 
 
 def test_galleries_of_several_people(protect, src: Path, dst: Path, tmp_path: Path):
-    """Known to the sum of the settings, and to the report without a name; one without a photo stops the run."""
+    """Known to the sum of the settings, to the report without a name; one without a photo stops the run."""
     galleries = tmp_path / "galleries"
     for number, name in enumerate(("alice", "bob")):
         (galleries / name).mkdir(parents=True)

@@ -30,7 +30,7 @@
       this.views = [];
       this.at = 50;
       this.zoom = 1;
-      this.middle = [0, 0]; // the point of the view, as shown, that is in the middle of the stage
+      this.middle = [0, 0]; /* the point of the view, as shown, that is in the middle of the stage */
       this.index = 0;
       this.different = false;
       this.gains = new Map();
@@ -49,20 +49,45 @@
       const [above, difference] = layer("difference");
       this.pictures = { before, after, difference };
       this.line = made("i", "viewer-line", { "aria-hidden": "true" }, made("b", ""));
-      this.tags = [made("span", "viewer-tag left", { "aria-hidden": "true" }, "before"),
-        made("span", "viewer-tag right", { "aria-hidden": "true" }, "after")];
-      this.stage = made("div", "viewer-stage", { tabindex: "0", role: "group" }, under, over, above, this.line, ...this.tags);
+      this.tags = [
+        made("span", "viewer-tag left", { "aria-hidden": "true" }, "before"),
+        made("span", "viewer-tag right", { "aria-hidden": "true" }, "after"),
+      ];
+      this.stage = made(
+        "div",
+        "viewer-stage",
+        { tabindex: "0", role: "group" },
+        under,
+        over,
+        above,
+        this.line,
+        ...this.tags,
+      );
       this.choice = made("div", "viewer-choice", { role: "group", "aria-label": "What to look at" });
-      this.range = made("input", "viewer-range", { type: "range", min: "0", max: "100", step: "1", "aria-label": "How much of the original is shown" });
+      this.range = made("input", "viewer-range", {
+        type: "range",
+        min: "0",
+        max: "100",
+        step: "1",
+        "aria-label": "How much of the original is shown",
+      });
       this.flip = pressed("Flip", () => this.flipped(), { "aria-keyshortcuts": "Space", title: "Space bar" });
-      this.flip.removeAttribute("aria-pressed"); // what it says is what it does next
+      this.flip.removeAttribute("aria-pressed"); /* what it says is what it does next */
       this.zooms = ZOOMS.map((zoom) => pressed(`${zoom}x`, () => this.zoomed(zoom), { "aria-label": `${zoom} times` }));
       this.differ = pressed("Difference", () => this.differed());
       this.note = made("p", "viewer-note", { role: "status" });
       this.host.replaceChildren(
-        this.choice, this.stage,
+        this.choice,
+        this.stage,
         this.range,
-        made("div", "viewer-tools", {}, this.flip, made("span", "viewer-zooms", { role: "group", "aria-label": "Size" }, ...this.zooms), this.differ),
+        made(
+          "div",
+          "viewer-tools",
+          {},
+          this.flip,
+          made("span", "viewer-zooms", { role: "group", "aria-label": "Size" }, ...this.zooms),
+          this.differ,
+        ),
         this.note,
       );
       this.range.addEventListener("input", () => this.slid(Number(this.range.value)));
@@ -79,9 +104,13 @@
       const same = JSON.stringify(views) === JSON.stringify(this.views);
       if (same) return;
       const label = this.view?.label;
-      const other = views.length !== this.views.length || views.some((view, place) => view.label !== this.views[place].label);
+      const other =
+        views.length !== this.views.length || views.some((view, place) => view.label !== this.views[place].label);
       this.views = views;
-      this.index = Math.max(0, views.findIndex((view) => view.label === label));
+      this.index = Math.max(
+        0,
+        views.findIndex((view) => view.label === label),
+      );
       if (other) this.chips();
       if (other && views.length) this.centre();
       this.load();
@@ -90,8 +119,12 @@
     chips() {
       const labels = this.views.map((view) => view.label);
       if (labels.length > MANY) {
-        const select = made("select", "", { "aria-label": "What to look at" },
-          ...labels.map((label, place) => made("option", "", { value: String(place) }, label)));
+        const select = made(
+          "select",
+          "",
+          { "aria-label": "What to look at" },
+          ...labels.map((label, place) => made("option", "", { value: String(place) }, label)),
+        );
         select.addEventListener("change", () => this.looked(Number(select.value)));
         this.choice.replaceChildren(select);
       } else this.choice.replaceChildren(...labels.map((label, place) => pressed(label, () => this.looked(place))));
@@ -160,7 +193,10 @@
       this.host.style.setProperty("--at", `${at}%`);
       this.host.classList.toggle("different", this.different);
       this.range.value = String(at);
-      this.range.setAttribute("aria-valuetext", at === 0 ? "after" : at === 100 ? "before" : `${Math.round(at)} % before, the rest after`);
+      this.range.setAttribute(
+        "aria-valuetext",
+        at === 0 ? "after" : at === 100 ? "before" : `${Math.round(at)} % before, the rest after`,
+      );
       this.tags[0].hidden = at < 15 || this.different;
       this.tags[1].hidden = at > 85 || this.different;
       this.flip.textContent = at === 100 ? "Flip: see after" : "Flip: see before";
@@ -258,7 +294,8 @@
   /* the space bar flips wherever nothing else wants it: the viewer that has the focus, else the first in sight */
   document.addEventListener("keydown", (event) => {
     if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.("button, a, select, textarea, summary, label, input:not(.viewer-range), [data-space]")) return;
+    if (event.target.closest?.("button, a, select, textarea, summary, label, input:not(.viewer-range), [data-space]"))
+      return;
     for (const one of viewers) if (!one.host.isConnected) viewers.delete(one);
     const seen = (one) => {
       const frame = one.stage.getBoundingClientRect();
@@ -273,10 +310,19 @@
 
   const written = (figure) => {
     const of = (name) => figure.querySelector(`img.${name}`)?.getAttribute("src") ?? "";
-    const { label, note, width, height, gain, whole } = figure.dataset;
+    const { label, note, width, height, gain, whole, turn, focus } = figure.dataset;
     return {
-      label, note, width: Number(width), height: Number(height), gain: Number(gain), whole: whole !== undefined,
-      before: of("before"), after: of("after"), difference: of("difference"),
+      label,
+      note,
+      width: Number(width),
+      height: Number(height),
+      gain: Number(gain),
+      whole: whole !== undefined,
+      turn: Number(turn ?? 0),
+      focus: focus?.split(",").map(Number),
+      before: of("before"),
+      after: of("after"),
+      difference: of("difference"),
     };
   };
   for (const host of document.querySelectorAll(".viewer")) {
