@@ -1,4 +1,4 @@
-"""Ways through the page that are not the shortest: frames by keyboard, other tabs, what is dropped, saving."""
+"""Ways through the page that are not the shortest: frames by keyboard, other tabs, drops, saving."""
 
 from __future__ import annotations
 
