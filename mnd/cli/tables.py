@@ -182,7 +182,7 @@ def show_scores(scores: Sequence[Any]) -> None:
 
 
 def show_faces(found: Mapping[str, Any], verbose: bool = False) -> None:
-    """The faces of a photo by their numbers, what may be one, and the picture of both; and what was searched."""
+    """The faces of a photo by their numbers, what may be one, and the picture of both."""
     out = console()
     if found["size"] is None:
         return
