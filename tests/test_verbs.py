@@ -42,7 +42,7 @@ def test_cloak_and_check_tell_their_progress(tmp_path: Path):
         progress=lambda stage, *_: heard.append(stage),
     )
     assert "search" in heard
-    settings = mnd.CloakSettings(targets=("dlib",), offline=True)
+    settings = mnd.CloakSettings(targets=("dlib",), level="minimum", offline=True)
     record = mnd.check(tmp_path / "a.png", tmp_path / "a.cloaked.png", settings=settings)
     assert record["compared"]["how"] == "same size"
     with pytest.raises(ValueError, match="got settings and level, expected one of the two"):
@@ -114,7 +114,9 @@ def test_evaluate_takes_a_folder_and_fields_or_settings_as_before(tmp_path: Path
 def test_many_photos_one_after_the_other(tmp_path: Path):
     Image.fromarray(FACE).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"rubbish")
-    cloaker = mnd.Cloaker(mnd.CloakSettings(targets="dlib", offline=True, steps=20, keep_best=True))
+    cloaker = mnd.Cloaker(
+        mnd.CloakSettings(targets="dlib", level="minimum", offline=True, steps=20, keep_best=True)
+    )
     paths = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png", tmp_path / "a.png"]
     records = list(cloaker.photos(paths, tmp_path / "out"))
     kinds = [(r["error"] or {"kind": None})["kind"] for r in records]
@@ -163,7 +165,7 @@ def test_a_target_without_a_device_is_on_the_cpu():
 
 
 def test_a_fault_of_ours_stops_no_other_photo(tmp_path: Path, monkeypatch, caplog):
-    cloaker = mnd.Cloaker(mnd.CloakSettings(targets="dlib", offline=True))
+    cloaker = mnd.Cloaker(mnd.CloakSettings(targets="dlib", level="minimum", offline=True))
 
     def broken(path, out, overwrite):
         if path.name == "a.png":

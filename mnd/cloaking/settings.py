@@ -30,14 +30,14 @@ class CloakSettings:
         ValueError: a value is not one of those named; a level that does not exist yet.
 
     >>> CloakSettings(targets=("dlib",)).level
-    'minimum'
+    'robust'
     >>> CloakSettings(targets="dlib").targets
     ('dlib',)
     """
 
     targets: tuple[str, ...] = ()
     """Whom to fool, by name (see `mnd targets`); every face recogniser that is ready here by default."""
-    level: Level = "minimum"
+    level: Level = "robust"
     """minimum: fooled on the saved file. robust: also after JPEG 90 and 75, WebP 80, at half the size, and at
     half the size as JPEG 75. strong: also with head-room for recognisers that nobody attacked. What is not
     given below has the value of the level."""

@@ -95,7 +95,11 @@ def _face() -> _Job:
     mask[..., max(y0, 0) - top : y1 - top, max(x0, 0) - left : x1 - left] = 1
     reference = target.refer(x, landmarks - torch.tensor([left, top]))
     return _Job(
-        x, lambda y: target.margin(y, reference) + CloakSettings().plan.headroom * target.card.threshold, mask
+        x,
+        lambda y: (
+            target.margin(y, reference) + CloakSettings(level="minimum").plan.headroom * target.card.threshold
+        ),
+        mask,
     )
 
 
@@ -114,7 +118,9 @@ def memory(_: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             photo = Path(folder) / "large.jpg"
             Image.fromarray(_large(side)).save(photo, quality=92)
-            seconds, peak, status = _command("cloak", str(photo), "--offline", "--targets", "dlib")
+            seconds, peak, status = _command(
+                "cloak", str(photo), "--offline", "--targets", "dlib", "--level", "minimum"
+            )
         name = f"4000x3000 JPEG, a head of about {side // 2} pixels"
         rows[name] = {"peak GB": peak, "seconds": seconds, "exit status": status}
     return {"memory": rows}

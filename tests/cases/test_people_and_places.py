@@ -25,7 +25,7 @@ from tests.helpers.dlib_judge import SAME, distances
 
 
 def command(*words: object) -> int:
-    return cli.main([str(word) for word in (*words, "--targets", "dlib", "--offline")])
+    return cli.main([str(word) for word in (*words, "--level", "minimum", "--targets", "dlib", "--offline")])
 
 
 # 1: a gallery of somebody else ------------------------------------------------------------------------------

@@ -114,7 +114,19 @@ BAD = {
 @pytest.fixture(scope="module")
 def cloaked(album: Path, mnd) -> Done:
     """One run for all: the good photo last, so that none of the others stopped it."""
-    return mnd("cloak", *BAD, "astronaut.png", "-o", "out", "--json", "--targets", "dlib", cwd=album)
+    return mnd(
+        "cloak",
+        *BAD,
+        "astronaut.png",
+        "-o",
+        "out",
+        "--json",
+        "--targets",
+        "dlib",
+        "--level",
+        "minimum",
+        cwd=album,
+    )
 
 
 def test_help_is_quick_and_lists_what_there_is(mnd):
@@ -348,7 +360,19 @@ def test_the_saved_file_is_the_one_that_was_judged(cloaked: Done, album: Path):
 def test_check_agrees_with_cloak(cloaked: Done, album: Path, monkeypatch, capsys):
     monkeypatch.chdir(album)
     assert (
-        cli.main(["check", "astronaut.png", "out/astronaut.cloaked.png", "--targets", "dlib", "--json"]) == 0
+        cli.main(
+            [
+                "check",
+                "astronaut.png",
+                "out/astronaut.cloaked.png",
+                "--targets",
+                "dlib",
+                "--level",
+                "minimum",
+                "--json",
+            ]
+        )
+        == 0
     )
     record = json.loads(capsys.readouterr().out)
     made, seen = (r["regions"][0]["targets"]["dlib"] for r in (cloaked.records[-1], record))
@@ -372,7 +396,7 @@ def test_nothing_is_overwritten(cloaked: Done, album: Path, monkeypatch, capsys)
     monkeypatch.chdir(album)
     out = album / "out" / "astronaut.cloaked.png"
     before = out.read_bytes()
-    asked = ["cloak", "astronaut.png", "--targets", "dlib", "--json"]
+    asked = ["cloak", "astronaut.png", "--targets", "dlib", "--level", "minimum", "--json"]
     for where, status, told in (("out", 0, "skipped"), (str(out), 1, "failed")):
         assert cli.main([*asked, "-o", where]) == status
         record = json.loads(capsys.readouterr().out)
@@ -389,7 +413,9 @@ def test_nothing_is_overwritten(cloaked: Done, album: Path, monkeypatch, capsys)
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user who is not root")
 def test_a_folder_that_cannot_be_written(album: Path, mnd, tmp_path: Path):
     tmp_path.chmod(0o500)
-    done = mnd("cloak", album / "astronaut.png", "-o", tmp_path, "--targets", "dlib", "--json")
+    done = mnd(
+        "cloak", album / "astronaut.png", "-o", tmp_path, "--targets", "dlib", "--level", "minimum", "--json"
+    )
     tmp_path.chmod(0o700)
     assert done.status == 1
     assert done.records[0]["error"]["kind"] == "unwritable"
@@ -410,7 +436,19 @@ def test_overwriting_makes_the_same_bytes_from_the_same_seed(cloaked: Done, albu
     out = album / "out" / "astronaut.cloaked.png"
     before = out.read_bytes()
     out.write_bytes(b"old")
-    done = mnd("cloak", "astronaut.png", "-o", "out", "--targets", "dlib", "--overwrite", "-v", cwd=album)
+    done = mnd(
+        "cloak",
+        "astronaut.png",
+        "-o",
+        "out",
+        "--targets",
+        "dlib",
+        "--level",
+        "minimum",
+        "--overwrite",
+        "-v",
+        cwd=album,
+    )
     assert done.status == 0
     assert out.read_bytes() == before
     assert "out/astronaut.cloaked.png  (minimum, seed 0, " in done.out.replace(os.sep, "/")

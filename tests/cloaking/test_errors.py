@@ -88,7 +88,9 @@ def test_bad_files_are_errors_of_their_records(tmp_path):
 def test_bad_outputs(tmp_path, out, kind):
     path = write(tmp_path / "a.png", FACE)
     searched = []
-    c = Cloaker(CloakSettings(targets=("dlib",), offline=True), lambda *state: searched.append(state))
+    c = Cloaker(
+        CloakSettings(targets=("dlib",), level="minimum", offline=True), lambda *state: searched.append(state)
+    )
     record = c.photo(path, tmp_path / out)
     assert record["error"]["kind"] == kind
     assert searched == []
@@ -153,7 +155,7 @@ def test_disk_full(tmp_path, monkeypatch):
 class TestKinds:
     """`mnd.cloak`: the same kind comes out as went in."""
 
-    options = {"targets": ("dlib",), "offline": True}  # noqa: RUF012
+    options = {"targets": ("dlib",), "offline": True, "level": "minimum"}  # noqa: RUF012
 
     @pytest.mark.parametrize("kind", [str, pytest.param(Path, marks=pytest.mark.slow)])
     def test_path(self, tmp_path, kind):
@@ -244,7 +246,7 @@ def test_gallery_without_a_folder_or_faces(tmp_path):
 
 def test_progress(tmp_path):
     seen: list[tuple[str, int, int]] = []
-    c = Cloaker(CloakSettings(targets=("dlib",), steps=5), lambda *state: seen.append(state))
+    c = Cloaker(CloakSettings(targets=("dlib",), level="minimum", steps=5), lambda *state: seen.append(state))
     c.photo(write(tmp_path / "a.png", FACE))
     assert seen[:5] == [("search", i, 5) for i in range(1, 6)]
     assert all(0 < done <= total for _, done, total in seen)

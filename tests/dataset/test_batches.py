@@ -196,7 +196,7 @@ def test_real_faces_and_a_photo_without_one(tmp_path: Path):
     for name, pixels in pictures.items():
         (tmp_path / f"{name}.png").write_bytes(png(np.ascontiguousarray(pixels)))
     every = [Item(f"{name}.png", str(tmp_path / f"{name}.png")) for name in pictures]
-    cloak = CloakSettings(targets=("dlib",), offline=True, steps=10, rho=0.0, headroom=0.0)
+    cloak = CloakSettings(targets=("dlib",), level="minimum", offline=True, steps=10, rho=0.0, headroom=0.0)
     found = []
     for size in (1, 4):
         dst = tmp_path / str(size)

@@ -18,7 +18,7 @@ NO_FACE = data.coffee()
 
 
 def cloaker(**options) -> Cloaker:
-    return Cloaker(CloakSettings(**{"targets": ("dlib",), "offline": True} | options))
+    return Cloaker(CloakSettings(**{"targets": ("dlib",), "level": "minimum", "offline": True} | options))
 
 
 def write(path: Path, pixels: np.ndarray, **options) -> Path:

@@ -96,7 +96,7 @@ class Client:
 @contextmanager
 def served(settings: CloakSettings | None = None, **how: Any) -> Iterator[tuple[Server, Client]]:
     """A server in this process, and a client that was let in."""
-    plain = settings or CloakSettings(targets=("dlib",), steps=4, offline=True)
+    plain = settings or CloakSettings(targets=("dlib",), level="minimum", steps=4, offline=True)
     server = Server(plain, UiSettings(no_browser=True, **how))
     started = threading.Event()
     thread = threading.Thread(target=lambda: server.run(started.set), daemon=True)

@@ -20,7 +20,7 @@ CARD = {
     "licence": "CC0-1.0", "source": "a test",
 }  # fmt: skip
 PHOTO = data.astronaut()
-FLAGS = ("--rho", "0", "--steps", "8", "--offline")
+FLAGS = ("--level", "minimum", "--rho", "0", "--steps", "8", "--offline")
 OPTIONS: dict[str, Any] = {"rho": 0.0, "steps": 8, "offline": True}
 
 

@@ -17,7 +17,7 @@ from mnd.faces.detector import Detector
 from tests.helpers.photos import save
 from tests.helpers.served import Client, served
 
-SETTINGS = CloakSettings(targets=("dlib",), steps=3, offline=True, keep_best=True, rho=0.0)
+SETTINGS = CloakSettings(targets=("dlib",), level="minimum", steps=3, offline=True, keep_best=True, rho=0.0)
 FACE = np.ascontiguousarray(data.astronaut()[:203, 120:357])
 JPEG = save(FACE, "JPEG", quality=92)
 TWO = save(np.concatenate([FACE, FACE[:, ::-1]], axis=1), "PNG")
