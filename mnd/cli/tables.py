@@ -182,11 +182,7 @@ def show_scores(scores: Sequence[Any]) -> None:
 
 
 def show_faces(found: Mapping[str, Any], verbose: bool = False) -> None:
-<<<<<<< HEAD
-    """The faces of a photo by their numbers, what may be one, the picture of both, and what was searched."""
-=======
     """The faces of a photo by their numbers, what may be one, and the picture of both."""
->>>>>>> 16c95c36b877b3877fef785a61f0738d51f122b2
     out = console()
     if found["size"] is None:
         return

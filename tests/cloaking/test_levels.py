@@ -285,9 +285,7 @@ class TestCommand:
 
     def run(self, folder: Path, capsys, *arguments: str) -> tuple[int, dict, str]:
         path = write(folder / "a.png", FACE)
-        status = cli.main(
-            ["cloak", str(path), "--targets", "dlib", "--offline", "--level", "minimum", "--json", *arguments]
-        )
+        status = cli.main(["cloak", str(path), "--targets", "dlib", "--offline", "--json", *arguments])
         told_ = capsys.readouterr()
         return status, json.loads(told_.out), told_.err
 
