@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -265,3 +266,32 @@ def test_wrong_usage_is_told_before_anything_listens(arguments) -> None:
     assert process.returncode == 2
     assert "expected" in err
     assert out == ""
+
+
+ALONE = """
+import http.client, json, subprocess, sys, time, urllib.parse
+page = subprocess.Popen([sys.executable, "-m", "mnd", "ui", "--no-browser", "--targets", "dlib"],
+                        stdout=subprocess.PIPE, text=True)
+address = urllib.parse.urlsplit(page.stdout.readline().strip())
+def ask(method, path, body=None, cookie=""):
+    told = http.client.HTTPConnection("127.0.0.1", address.port)
+    told.request(method, path, body, {"Origin": f"http://127.0.0.1:{address.port}", "Cookie": cookie})
+    answer = told.getresponse()
+    return answer.getheader("set-cookie"), answer.read()
+cookie = ask("GET", "/?" + address.query)[0].split(";")[0]
+ask("PUT", "/photos?name=a.png", open(sys.argv[1], "rb").read(), cookie)
+while (photo := json.loads(ask("GET", "/state", None, cookie)[1])["photos"][0])["job"]:
+    time.sleep(0.2)
+page.terminate()
+print(photo["state"], len(photo["faces"]))
+"""
+
+
+def test_it_works_without_any_network(tmp_path: Path) -> None:
+    inside = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if not shutil.which("unshare") or subprocess.run([*inside, "true"], capture_output=True).returncode:
+        pytest.skip("needs unshare and ip, and the right to make a network of its own")
+    photo = tmp_path / "a.png"
+    photo.write_bytes(save(FACE, "PNG"))
+    done = subprocess.run([*inside, sys.executable, "-c", ALONE, str(photo)], capture_output=True, text=True)
+    assert done.stdout == "found 1\n", done.stderr

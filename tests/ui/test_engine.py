@@ -246,3 +246,18 @@ def test_a_classifier_has_no_faces_to_choose() -> None:
     with served(CloakSettings(targets=("efficientnet-lite0",), offline=True)) as (_, client):
         client.put("me.jpg", JPEG)
         assert "expected recognisers of faces" in client.idle()["error"]
+
+
+@pytest.mark.slow
+def test_forty_faces_are_numbered_and_can_be_left_out(client) -> None:
+    one = np.asarray(Image.fromarray(FACE).resize((180, 154), Image.Resampling.LANCZOS))
+    crowd = save(np.tile(one, (5, 8, 1)), "PNG")
+    number = add(client, "crowd.png", crowd)
+    faces = photo(client.state(), number)["faces"]
+    assert [face["number"] for face in faces] == list(range(40))
+    client.post(f"/photos/{number}/faces", chosen=[7])
+    before, after = (np.asarray(Image.open(io.BytesIO(it))) for it in (crowd, made(client, number)))
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    x0, y0, x1, y1 = faces[7]["box"]
+    assert x0 - 60 < columns.min() < columns.max() < x1 + 60
+    assert y0 - 60 < rows.min() < rows.max() < y1 + 60
