@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.html import Picture, data_uri, render
 from ..base.types import Pixels
-from ..photo.difference import difference_gain, difference_picture
+from ..photo.difference import clear_gain, difference_picture
 from .sentences import distance_in_words, told, told_check
 
 PAGE_WIDTH = 1200
@@ -113,7 +113,7 @@ def _views(before: Pixels, after: Pixels, regions: Sequence[Mapping[str, Any]]) 
     """Each face at its own size, and the whole photo, reduced where it is large."""
     height, width = before.shape[:2]
     whole: Box = (0, 0, width, height)
-    gain = difference_gain(before, after)
+    gain = clear_gain(before, after)
     faces = [region for region in regions if region.get("kind") == "face" and region.get("box")]
     parts = [_around(region["box"], (width, height), NATIVE / len(faces)) for region in faces]
     exact = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in parts) <= EXACT

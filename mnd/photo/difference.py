@@ -41,6 +41,26 @@ def difference_gain(before: Pixels, after: Pixels) -> int:
     return 1 << max(0, math.floor(math.log2(LARGEST_GAIN / max(1, largest))))
 
 
+def clear_gain(before: Pixels, after: Pixels) -> int:
+    """The same for all but the largest hundredth of what differs: a few points must not hide the rest.
+
+    What is larger is cut in a picture of this gain.
+
+    Raises:
+        ValueError: as `difference_gain`.
+
+    >>> grey = np.full((20, 20, 3), 100, np.uint8)
+    >>> other = grey + np.uint8(4)
+    >>> other[0, 0] = 164
+    >>> difference_gain(grey, other), clear_gain(grey, other)
+    (1, 16)
+    """
+    sizes = np.abs(_pair(before, after))
+    changed = sizes[sizes > 0]
+    largest = float(np.percentile(changed, 99)) if changed.size else 1.0
+    return 1 << max(0, math.floor(math.log2(LARGEST_GAIN / max(1.0, largest))))
+
+
 def difference_picture(before: Pixels, after: Pixels, gain: int | None = None) -> Pixels:
     """What was changed, enlarged: `128 + gain * (after - before)`, cut to 0..255, `(H, W, 3)` uint8.
 

@@ -79,7 +79,7 @@ function chooseFaces(photo) {
       photo.faces.map((face) =>
         h(
           "li",
-          { key: face.number },
+          { key: face.number, class: face.drawn ? "drawn" : "" },
           h(
             "label",
             null,
@@ -89,7 +89,7 @@ function chooseFaces(photo) {
               "span",
               null,
               h("b", null, `Face ${face.number + 1}`),
-              face.drawn && " drawn by you",
+              face.drawn && h("small", null, "drawn by you"),
               face.likeness && h("small", null, face.likeness),
             ),
           ),

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..base.types import Box, Pixels
-from ..photo.difference import difference_gain, difference_picture
+from ..photo.difference import clear_gain, difference_picture
 
 Of = Literal["original", "result", "difference"]
 KEPT = 256 << 20
@@ -58,7 +58,7 @@ def part(pixels: Pixels, box: Box, width: int) -> bytes:
 def difference(before: Pixels, after: Pixels, box: Box, width: int) -> tuple[bytes, int]:
     """The difference of two pictures in a part, enlarged around grey, as PNG; and how many times."""
     before, after = _cut(before, box), _cut(after, box)
-    gain = difference_gain(before, after)
+    gain = clear_gain(before, after)
     return _png(difference_picture(before, after, gain), width), gain
 
 
