@@ -44,6 +44,10 @@ def cloak(
         overwrite: Make anew, and replace, what is done already.
     """
     if STREAM in map(str, photos) or out in (STREAM, "-"):
+        if pages.wanted:
+            raise UsageError(
+                "--page shows two files, and what goes through - is none, expected names of files"
+            )
         return piped(how, photos, out, overwrite, as_json, talk)
     from ..cloaking.arguments import arguments
 

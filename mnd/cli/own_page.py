@@ -38,13 +38,18 @@ class OwnPage:
     page: AsPage = False
     page_to: AsPlace = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is to be one."""
+        return self.page or self.page_to is not None
+
     def begin(self, photos: Sequence[Path]) -> Pages:
         """Where the pages of these photos go.
 
         Raises:
             UsageError: several would go to one file.
         """
-        if not (self.page or self.page_to is not None):
+        if not self.wanted:
             return Pages({})
         from ..cloaking.own_page import page_paths
 

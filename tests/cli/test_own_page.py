@@ -57,6 +57,12 @@ def test_nothing_of_it_in_a_record_where_none_was_asked_for(photo: Path, capsys)
     assert "page" not in json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("arguments", [("-", "-o", "x.png"), ("a.png", "-o", "-")])
+def test_no_page_of_a_stream(photo: Path, capsys, arguments: tuple[str, ...]) -> None:
+    assert run("cloak", *arguments, "--page") == 2
+    assert "--page" in capsys.readouterr().err
+
+
 def test_several_pages_need_a_folder(photo: Path, capsys) -> None:
     assert run("cloak", "a.png", "b.png", "--page-to", "x.html") == 2
     assert "--page-to" in capsys.readouterr().err
