@@ -92,34 +92,35 @@ export function strip() {
   return h(
     "nav",
     { class: "strip", key: "strip", "aria-label": "Photos" },
-    h(
-      "ul",
-      null,
-      all.map((one) => {
-        const [words, tone] = inShort(one);
-        const here = one === current();
-        return h(
-          "li",
-          { key: one.id },
-          h(
-            "button",
-            {
-              type: "button",
-              class: `thumb ${here ? "here" : ""}`,
-              "aria-current": here ? "true" : null,
-              on: { click: () => pick(one) },
-            },
+    all.length > 1 &&
+      h(
+        "ul",
+        null,
+        all.map((one) => {
+          const [words, tone] = inShort(one);
+          const here = one === current();
+          return h(
+            "li",
+            { key: one.id },
             h(
-              "span",
-              { class: "crop" },
-              pictured(one) && crop(one, [0, 0, one.width, one.height], { width: 160, more: 1 }),
+              "button",
+              {
+                type: "button",
+                class: `thumb ${here ? "here" : ""}`,
+                "aria-current": here ? "true" : null,
+                on: { click: () => pick(one) },
+              },
+              h(
+                "span",
+                { class: "crop" },
+                pictured(one) && crop(one, [0, 0, one.width, one.height], { width: 160, more: 1 }),
+              ),
+              h("span", { class: "name" }, one.name),
+              h("span", { class: `state ${tone}` }, words),
             ),
-            h("span", { class: "name" }, one.name),
-            h("span", { class: `state ${tone}` }, words),
-          ),
-        );
-      }),
-    ),
+          );
+        }),
+      ),
     h(
       "p",
       { class: "row" },

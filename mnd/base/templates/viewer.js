@@ -167,7 +167,7 @@
       const wide = this.stage.clientWidth;
       if (!view || !wide) return;
       const [w, h] = this.size();
-      const highest = Math.max(240, Math.min(0.72 * window.innerHeight, 720));
+      const highest = Math.max(240, Math.min(0.62 * window.innerHeight, 720));
       this.base = view.whole ? Math.min(1, wide / w, highest / h) : 1;
       const scale = this.base * this.zoom;
       const high = Math.round(Math.min(highest, Math.max(view.whole ? 0 : Math.min(240, highest), h * this.base)));
