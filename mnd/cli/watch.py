@@ -134,7 +134,7 @@ class WatchMeter:
             self._begun = True
             self.note(f"watching {self._folder} for photos; Ctrl-C ends it")
         half = f"; not whole yet: {printable(names[0])}" if names else ""
-        self._show(f"waiting for photos in {self._folder}; {self.done:,} done{half}")
+        self._show(f"{self.done:,} done{half}; waiting for photos in {self._folder}")
 
     def record(self, record: Mapping[str, Any], known: bool) -> None:
         """A photo is done, or is known to be done."""

@@ -21,7 +21,7 @@ CARD = {
 }  # fmt: skip
 PHOTO = data.astronaut()
 FLAGS = ("--level", "minimum", "--rho", "0", "--steps", "8", "--offline")
-OPTIONS: dict[str, Any] = {"rho": 0.0, "steps": 8, "offline": True}
+OPTIONS: dict[str, Any] = {"level": "minimum", "rho": 0.0, "steps": 8, "offline": True}
 
 
 def crops(count: int, size: int = 32, seed: int = 0) -> np.ndarray:
