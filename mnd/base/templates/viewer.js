@@ -219,7 +219,9 @@
       const { gain, difference } = this.view;
       if (typeof gain === "function" && !this.gains.has(difference)) {
         this.gains.set(difference, 0);
-        Promise.resolve(gain()).then((number) => {
+        /* not before it is to be seen */
+        const seen = this.pictures.difference.decode().catch(() => null);
+        Promise.all([gain(), seen]).then(([number]) => {
           this.gains.set(difference, number);
           this.paint();
         });
