@@ -93,7 +93,8 @@ def _people(summary: Summary) -> Iterator[str]:
     if named:
         yield f"people: {', '.join(named)}"
     if summary.unknown:
-        faces = f"{counted('face', summary.unknown)}, judged against themselves alone"
+        themselves = "itself" if summary.unknown == 1 else "themselves"
+        faces = f"{counted('face', summary.unknown)}, judged against {themselves} alone"
         verb = "shows" if summary.strangers == 1 else "show"
         yield f"{counted('photo', summary.strangers)} {verb} nobody of the galleries; unknown: {faces}"
 
