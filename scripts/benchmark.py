@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | readme
+    start | protect | variance | ui | sharing | readme
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks import costs, finding, landmarks, levels, page, protecting, variance
+from benchmarks import costs, finding, landmarks, levels, page, protecting, sharing, variance
 from benchmarks.judging import (
     DATA,
     Dlib,
@@ -278,7 +278,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
     "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
-    "variance": variance.variance,
+    "variance": variance.variance, "sharing": sharing.sharing,
 }  # fmt: skip
 
 
@@ -317,7 +317,9 @@ def main() -> None:
     for name in PARTS if args.part == "readme" else [args.part]:
         figures |= PARTS[name](args)
     for title, rows in figures.items():
-        print(f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS | page.DIGITS)}")
+        print(
+            f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS | page.DIGITS | sharing.DIGITS)}"
+        )
     if args.json is not None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

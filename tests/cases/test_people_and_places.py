@@ -123,7 +123,7 @@ def test_2_of_a_data_set_it_is_held_back(no_face, status):
         if first is not told and no_face != "whole":
             continue
         protector = Protector.__new__(Protector)
-        protector.job = types.SimpleNamespace(no_face=no_face)
+        protector.job = types.SimpleNamespace(no_face=no_face, cloak=CloakSettings())
         protector.whole = Where(whole=True)
         protector.cloaker = types.SimpleNamespace(encoded=lambda *_: (b"changed", dict(told)))
         made, record, got = protector._doubtful(b"clean", Item("a.png", "a.png"), dict(first))
