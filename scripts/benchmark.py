@@ -57,7 +57,8 @@ from mnd.targets.target import Reference
 
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
-    **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS,
+    **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
+    **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -317,9 +318,7 @@ def main() -> None:
     for name in PARTS if args.part == "readme" else [args.part]:
         figures |= PARTS[name](args)
     for title, rows in figures.items():
-        print(
-            f"\n{title}\n\n{table(rows, DIGITS | costs.DIGITS | protecting.DIGITS | page.DIGITS | sharing.DIGITS)}"
-        )
+        print(f"\n{title}\n\n{table(rows, DIGITS)}")
     if args.json is not None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""What a cloaked photo withstands of what messengers do, by level, and what that costs: why a level is the default."""
+"""What a cloaked photo withstands of what messengers do, by level, and what that costs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def sharing(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _one(cloaker: Cloaker, checker: Checker, photo: Path) -> dict[str, Any]:
-    """A photo: what its file withstands (None: there is no file), quality of the first face, processor time."""
+    """A photo: what its file withstands (None: there is no file), quality of the first face, time."""
     clean, start = photo.read_bytes(), time.process_time()
     data, record = cloaker.encoded(clean, photo.name)
     told: dict[str, Any] = {"cpu": time.process_time() - start, "held": None}
