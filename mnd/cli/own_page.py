@@ -11,13 +11,13 @@ from cyclopts import Parameter
 
 from ..cloaking.record import Record
 from .app import UsageError
+from .helping import KEPT
 
 AsPage = Annotated[
     bool,
     Parameter(
         "--page",
-        help="Make a page to look at: before and after at 100 %, and what was found. It is private, since it "
-        "shows the clean face, and goes beside the original as NAME.cloaked.html.",
+        help="Make a private page to look at, beside the original: it shows the clean face, before and after.",
         show_default=False,
     ),
 ]
@@ -27,6 +27,7 @@ AsPlace = Annotated[
         "--page-to",
         help="The file to write the page to, or a folder; not one that you publish.",
         show_default=False,
+        group=KEPT,
     ),
 ]
 

@@ -38,9 +38,9 @@ class CloakSettings:
     targets: tuple[str, ...] = ()
     """Whom to fool, by name (see `mnd targets`); every face recogniser that is ready here by default."""
     level: Level = "robust"
-    """minimum: fooled on the saved file. robust: also after JPEG 90 and 75, WebP 80, at half the size, and at
-    half the size as JPEG 75. strong: also with head-room for recognisers that nobody attacked. What is not
-    given below has the value of the level."""
+    """minimum: hardly visible, fooled on the very file that is saved. robust: for sharing, fooled also after
+    JPEG 90 and 75, WebP 80, at half the size, and at half the size as JPEG 75. strong: visible, with
+    head-room for recognisers that nobody attacked. What is not given has the value of the level."""
     gallery: Path | None = None
     """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
     galleries: Path | None = None

@@ -29,7 +29,7 @@ def pair(tmp_path_factory) -> dict:
 
 
 def test_agrees_with_what_the_cloak_said(pair):
-    record = check(pair["input"], pair["output"], targets=("dlib",))
+    record = check(pair["input"], pair["output"], targets=("dlib",), level="minimum")
     assert record["error"] is None
     assert record["protected"] is True
     other = ("seconds", "regions", "compared", "removed")
@@ -49,7 +49,9 @@ def test_agrees_with_what_the_cloak_said(pair):
 
 def test_all_ways_of_sharing(pair):
     """Each with what the target says there, judged anew by a detector and a recogniser of this test's own."""
-    told = check(pair["input"], pair["output"], targets=("dlib",))["regions"][0]["targets"]["dlib"]
+    told = check(pair["input"], pair["output"], targets=("dlib",), level="minimum")["regions"][0]["targets"][
+        "dlib"
+    ]
     assert list(told["channel"]) == list(told["values"]) == list(VERIFICATION)
     (subject,) = find(Photo.read(pair["input"]), [registry.load("dlib")], Detector())
     cloaked = np.asarray(Image.open(pair["output"]))
@@ -64,7 +66,7 @@ def test_all_ways_of_sharing(pair):
 
 def test_judged_is_the_file_as_it_is(pair):
     """Of the clean photo cloaked for no channel: protected, whatever becomes of it when it is shared."""
-    record = check(pair["input"], pair["output"], targets=("dlib",), least_ssim=1.0)
+    record = check(pair["input"], pair["output"], targets=("dlib",), level="minimum", least_ssim=1.0)
     assert record["protected"]
     assert record["error"] is None
 
@@ -77,7 +79,7 @@ def test_changes_no_file(pair):
 
 
 def test_the_clean_photo_is_not_protected(pair):
-    record = check(pair["input"], pair["input"], targets=("dlib",))
+    record = check(pair["input"], pair["input"], targets=("dlib",), level="minimum")
     assert record["protected"] is False
     assert record["error"]["kind"] == "not-protected"
     target = record["regions"][0]["targets"]["dlib"]
@@ -93,7 +95,7 @@ def came_back(pair: dict, path: Path, how) -> dict:
     """What is said of the cloaked file after a platform has done something with it."""
     with Image.open(pair["output"]) as image:
         how(image.convert("RGB")).save(path)
-    return check(pair["input"], path, targets=("dlib",))
+    return check(pair["input"], path, targets=("dlib",), level="minimum")
 
 
 @pytest.mark.parametrize("size", [(178, 152), (119, 102), (118, 101), (320, 274)])
@@ -168,7 +170,7 @@ def test_bad_files(pair, tmp_path, which):
     for name, kind in (("none.png", "missing"), ("empty.png", "empty")):
         two = [pair["input"], pair["output"]]
         two[which] = str(tmp_path / name)
-        record = check(*two, targets=("dlib",))
+        record = check(*two, targets=("dlib",), level="minimum")
         assert record["error"]["kind"] == kind
         assert name in record["error"]["message"]
 
@@ -176,7 +178,7 @@ def test_bad_files(pair, tmp_path, which):
 def test_no_face(tmp_path):
     path = tmp_path / "coffee.png"
     Image.fromarray(data.coffee()).save(path)
-    assert check(path, path, targets=("dlib",))["error"]["kind"] == "no-face"
+    assert check(path, path, targets=("dlib",), level="minimum")["error"]["kind"] == "no-face"
 
 
 def test_wrong_use(pair):
@@ -189,7 +191,7 @@ def test_wrong_use(pair):
 def test_gallery_of_other_photos(pair, tmp_path):
     """Against a gallery that shows the very same photo the figures are those against it."""
     Image.fromarray(FACE).save(tmp_path / "known.png")
-    record = check(pair["input"], pair["output"], targets=("dlib",), gallery=str(tmp_path))
+    record = check(pair["input"], pair["output"], targets=("dlib",), level="minimum", gallery=str(tmp_path))
     got, want = (r["regions"][0]["targets"]["dlib"] for r in (record, pair))
     assert got["after"] == pytest.approx(want["after"], abs=1e-4)
     assert record["protected"]
@@ -202,7 +204,7 @@ def test_gallery_of_somebody_else(pair, tmp_path, shared):
     (tmp_path / "b.jpg").write_bytes(shared("faces/lfw10/Tony_Blair/Tony_Blair_0001.jpg").read_bytes())
     (tmp_path / "c.png").write_bytes(b"none")
     for output, protected in ((pair["output"], True), (pair["input"], False)):
-        record = check(pair["input"], output, targets=("dlib",), gallery=str(tmp_path))
+        record = check(pair["input"], output, targets=("dlib",), level="minimum", gallery=str(tmp_path))
         assert record["protected"] is protected
         assert (record["gallery"]["photos"], record["gallery"]["person"]) == (1, 0)
         (region,) = record["regions"]
