@@ -20,6 +20,7 @@ from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 from .progress import asked
 from .protect import TERMINATED, WORDS, TerminatedError, terminable
 from .summary import show_watched
+from .talk import AsLog, log_record, write_log
 
 if TYPE_CHECKING:
     from ..dataset.watch import Watch
@@ -47,6 +48,7 @@ def watch(
     how: AsCloak = NO_FLAGS,
     where: AsProtect = ProtectFlags(),  # noqa: B008
     as_json: AsJson = False,
+    log: AsLog = None,
 ) -> int:
     """Watch a folder: photos that arrive in it are cloaked into DST once they are whole.
 
@@ -59,6 +61,8 @@ def watch(
     """
     cloak, protect = cloak_settings(how), settings(ProtectSettings, where, WORDS)
     timing = settings(WatchSettings, when, {})
+    if log is not None:
+        write_log(log)
     from ..dataset.watch import Watch
 
     meter = WatchMeter(folder, as_json)
@@ -141,6 +145,7 @@ class WatchMeter:
         if known or record["status"] in ("other", "shard"):
             return
         self.done += 1
+        log_record(record)
         if self._as_json:
             self._apart(lambda: print(json.dumps(finite(record), allow_nan=False), flush=True))
         elif record["status"] not in ("failed", "held"):

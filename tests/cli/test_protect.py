@@ -190,13 +190,16 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
     assert meter.told().startswith("26 of 100 done")
 
 
+ERROR = {"kind": "unsupported", "message": "a HEIC picture"}
+
+
 def test_what_costs_nothing_says_nothing_of_the_rate():
     from mnd.cli.progress import ProtectMeter
 
     now = 0.0
     meter = ProtectMeter(clock=lambda: now)
     meter.total = 110
-    plain = {"protected": False, "seconds": 0.0, "quality": None, "regions": [], "error": {"message": "m"}}
+    plain = {"protected": False, "seconds": 0.0, "quality": None, "regions": [], "error": ERROR}
     for number in range(10):
         meter.record(plain | {"status": "failed", "input": f"refused/{number}.heic"}, known=False)
         meter.record(plain | {"status": "copied", "input": f"copied/{number}.jpg"}, known=False)

@@ -74,8 +74,11 @@ def test_from_the_first_photo_to_the_signal(src: Path, tmp_path: Path, card: str
 
 def test_once_with_a_photo_that_cannot_be_done(src: Path, tmp_path: Path, card: str):
     (src / "bad.gif").write_bytes(b"GIF89a rubbish")
-    done = run(src, tmp_path / "dst", "--targets", card, *tiny.FLAGS, *QUICK, "--once")
+    log = tmp_path / "watch.log"
+    done = run(src, tmp_path / "dst", "--targets", card, *tiny.FLAGS, *QUICK, "--once", "--log", log)
     assert done.returncode == 1
+    assert "bad.gif" in log.read_text()
+    assert "1/00001.bmp" in log.read_text()
     assert "mnd: bad.gif: " in done.stderr
     assert "without a result (1):\n  bad.gif: " in done.stdout
     assert done.stdout.splitlines()[-1].endswith(", 1 without a result")
