@@ -17,7 +17,7 @@ AsPage = Annotated[
     bool,
     Parameter(
         "--page",
-        help="Make a private page to look at, beside the original: it shows the clean face, before and after.",
+        help="Make a private page to look at, beside the original: before and after, with the clean face.",
         show_default=False,
     ),
 ]
