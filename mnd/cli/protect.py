@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
 from ..dataset.settings import ProtectSettings
-from .app import DONE, FAILED, INTERRUPTED, UsageError, app
+from .app import DONE, FAILED, UsageError, app
+from .endings import to_its_end
 from .flags import LISTED, flags, settings
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 from .talk import AsLog, write_log
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from ..dataset.protect import Protection
     from .progress import ProtectMeter
 
-TERMINATED = 143
-"""Exit status after SIGTERM."""
 WORDS = {"include": LISTED, "exclude": LISTED}
 ProtectFlags = flags(ProtectSettings, WORDS)
 PLAIN = ProtectFlags()
@@ -30,10 +26,6 @@ if TYPE_CHECKING:
     AsProtect: TypeAlias = Any
 else:
     AsProtect = Annotated[ProtectFlags, Parameter(name="*")]
-
-
-class TerminatedError(Exception):
-    """SIGTERM came: end in order."""
 
 
 @app.command
@@ -72,52 +64,15 @@ def protect(
 
 def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
     """Run it to its end, or to what ends it; the exit status."""
-    from ..base.errors import OfflineError
-    from . import terminal
     from .summary import show_summary
 
-    status: int | None = None
-    try:
-        with terminable():
-            meter.count(run.count)
-            run.run()
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    except TerminatedError:
-        status = TERMINATED
-    except (OfflineError, ConnectionError) as error:
-        meter.rest()
-        terminal.complain(str(error))
-        return FAILED
-    except (ValueError, FileNotFoundError, PermissionError, ModuleNotFoundError) as error:
-        meter.rest()
-        raise UsageError(str(error)) from error
-    except OSError as error:
-        meter.note(f"{error}; what is in the manifest is done, and another run goes on from there")
-        status = FAILED
-    finally:
-        meter.rest()
+    def work() -> None:
+        meter.count(run.count)
+        run.run()
+
+    status = to_its_end(work, meter)
     summary = run.summary()
     show_summary(summary, meter.total, as_json)
     if status is None:
         status = DONE if summary.done else FAILED
     return status
-
-
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends what is in here in order."""
-
-    def stop(number: int, frame: Any) -> None:
-        del number, frame
-        raise TerminatedError
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -13,12 +13,13 @@ from rich.text import Text
 
 from ..base.jsonlines import finite
 from ..dataset.settings import ProtectSettings, WatchSettings
-from .app import DONE, FAILED, INTERRUPTED, UsageError, app
-from .console import complain, console, printable
+from .app import DONE, FAILED, UsageError, app
+from .console import console, printable
+from .endings import to_its_end
 from .flags import flags, settings
 from .options import NO_FLAGS, AsCloak, AsJson, cloak_settings
 from .progress import asked
-from .protect import TERMINATED, WORDS, TerminatedError, terminable
+from .protect import WORDS
 from .summary import show_watched
 from .talk import AsLog, log_record, write_log
 
@@ -75,28 +76,7 @@ def watch(
 
 def _run(run: Watch, meter: WatchMeter, as_json: bool) -> int:
     """Watch until something ends it; the exit status."""
-    from ..base.errors import OfflineError
-
-    status: int | None = None
-    try:
-        with terminable():
-            run.run()
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    except TerminatedError:
-        status = TERMINATED
-    except (OfflineError, ConnectionError) as error:
-        meter.rest()
-        complain(str(error))
-        return FAILED
-    except (ValueError, FileNotFoundError, PermissionError) as error:
-        meter.rest()
-        raise UsageError(str(error)) from error
-    except OSError as error:
-        meter.note(f"{error}; what is in the manifest is done")
-        status = FAILED
-    finally:
-        meter.rest()
+    status = to_its_end(run.run, meter)
     watched = run.watched()
     show_watched(watched, status is not None, as_json)
     if status is None:

@@ -126,7 +126,7 @@ def test_wrong_usage(src: Path, tmp_path: Path, monkeypatch, capsys, arguments: 
 
 
 def test_the_help_of_watch_names_what_it_has(capsys):
-    assert cli.main(["watch", "--help"]) == 0
+    assert cli.main(["watch", "--help-all"]) == 0
     told = capsys.readouterr().out
     for flag in ("--settle", "--every", "--once", "--galleries", "--no-face", "--workers", "--json"):
         assert flag in told
