@@ -234,6 +234,8 @@ class Page:
             if not photo.chosen:
                 raise RefusedError(409, "no-face", "no face is chosen")
             made = next((level for level in reversed(LEVELS) if level in photo.results), self.settings.level)
+            if (level := request.query_params.get("level")) in photo.results:
+                made = _level({"level": level})  # the one that was looked at
             self.session.ask(Job("check", number, made, data, _name(request)))
         return _done()
 

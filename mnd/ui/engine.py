@@ -156,7 +156,9 @@ class Engine(threading.Thread):
             if job.stopped:
                 return
             if [s.box for s in found] != [s.box for s in photo.found]:
-                photo.chosen = set(range(len(found)))
+                left_out = [s.box for at, s in enumerate(photo.found) if at not in photo.chosen]
+                photo.chosen = {at for at, s in enumerate(found) if s.box not in left_out}
+                photo.me = photo.me if photo.me in photo.chosen else None
             photo.searched, photo.found = (search, turned), found
             photo.judged = [gallery.judging(s) for s in found] if gallery is not None else found
             photo.error = None if found else nobody_there(search)

@@ -105,6 +105,38 @@ def test_a_drawn_frame_is_one_more_face(client) -> None:
     assert made(client, number) == by_command(JPEG, box=(5, 120, 65, 190))
 
 
+def test_a_face_that_was_left_out_stays_so_when_a_frame_is_drawn(client) -> None:
+    number = add(client, "two.png", TWO)
+    client.post(f"/photos/{number}/faces", chosen=[1], me=1)
+    client.post(f"/photos/{number}/faces", drawn=[[5, 150, 55, 195]])
+    client.idle()
+    told = photo(client.state(), number)
+    assert [(face["drawn"], face["chosen"]) for face in told["faces"]] == [
+        (False, False),
+        (False, True),
+        (True, True),
+    ]
+    assert told["me"] == 1
+    client.post(f"/photos/{number}/faces", chosen=[2], me=2)
+    client.post(f"/photos/{number}/faces", drawn=[])
+    client.idle()
+    told = photo(client.state(), number)
+    assert ([face["chosen"] for face in told["faces"]], told["me"]) == ([False, False], None)
+
+
+def test_what_came_back_is_judged_at_the_level_that_was_looked_at(page, client, monkeypatch) -> None:
+    server, _ = page
+    number = add(client, "me.jpg", JPEG)
+    made(client, number)
+    results = server.session.photo(number).results
+    results["strong"] = results["minimum"]
+    asked: list[Any] = []
+    monkeypatch.setattr(server.session, "ask", asked.append)
+    for more in ("&level=minimum", "&level=robust", ""):
+        client.ask("PUT", f"/photos/{number}/returned?name=back.jpg{more}", JPEG)
+    assert [job.level for job in asked] == ["minimum", "strong", "strong"]
+
+
 def test_a_frame_around_a_face_that_is_known_is_none_more(client) -> None:
     number = add(client, "me.jpg", JPEG)
     [face] = photo(client.state(), number)["faces"]
