@@ -22,7 +22,7 @@ def test_defaults():
     s = CloakSettings()
     assert (s.targets, s.level, s.faces, s.seed, s.device, s.offline) == (
         (),
-        "minimum",
+        "robust",
         "all",
         0,
         "auto",

@@ -162,7 +162,7 @@ class Told:
         self.targets = (types.SimpleNamespace(card=card),)
         self.scales: list[float] = []
 
-    found, turn, person, likeness = True, 90, False, (0.7,)
+    found, turn, person, likeness, who = True, 90, False, (0.7,), None
 
     def area(self, width: int, height: int, scale: float = 1.0) -> tuple[int, int, int, int]:
         return 0, 0, width, height

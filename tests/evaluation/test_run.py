@@ -157,7 +157,7 @@ def test_other_settings_need_another_folder(done, classes):
         Evaluation(settings(classes, seed=1), done[0])
 
 
-def test_an_attack_that_breaks_down_stops_nothing(classes, tmp_path, monkeypatch, capsys):
+def test_an_attack_that_breaks_down_stops_nothing(classes, tmp_path, monkeypatch, caplog):
     def broken(problem, setting, seed):
         raise RuntimeError("no gradient")
 
@@ -170,7 +170,7 @@ def test_an_attack_that_breaks_down_stops_nothing(classes, tmp_path, monkeypatch
     assert line["error"] == {"kind": "RuntimeError", "message": "no gradient"}
     assert not line["success"]
     assert line["path"] is None
-    assert "no gradient" in capsys.readouterr().err
+    assert "no gradient" in caplog.text
 
 
 def test_an_unreadable_picture_stops_nothing(classes, tmp_path):
