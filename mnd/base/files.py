@@ -30,6 +30,7 @@ Kind = Literal[
     "changed",
     "damaged",
     "not-as-made",
+    "other-photo",
 ]
 
 _NO_LINKS = NOT_KNOWN | {errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV}

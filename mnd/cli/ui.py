@@ -48,7 +48,8 @@ def ui(*photos: Path, how: AsUi = NO_FLAGS, where: AsServer = NO_SERVER_FLAGS) -
     except PortError as error:
         terminal.complain(str(error))
         return FAILED
-    server.add(photos, known)
+    for line in server.add(photos, known):
+        terminal.complain(line)
     server.run(lambda: _tell(server, not asked.no_browser))
     sys.stdout.flush()
     if server.engine.is_alive():  # in a part of its work that cannot be stopped: there is nothing to save

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..base.files import PhotoError
 from ..base.types import Pixels, Progress, nobody
 from ..channel import VERIFICATION, resized
 from ..faces.detector import Detector, FaceError
@@ -16,6 +17,7 @@ from ..targets.target import Target
 from .panel import Found, Panel
 from .record import Record, blank
 from .settings import CloakSettings
+from .shows import shows, shows_face
 from .subjects import Subject, marks
 from .verdict import conclude, gallery_record, judging, regions
 
@@ -117,7 +119,6 @@ class Checker:
         subjects, gallery = found
         self.progress("checking the saved file", 0, 0)
         record["gallery"] = gallery_record(gallery, subjects)
-        before = [s.before(clean.pixels) for s in subjects]
         how, scale = _compared(clean.pixels.shape, changed.pixels.shape)
         record["compared"] = {
             "how": how,
@@ -129,9 +130,15 @@ class Checker:
             withstands = ()
         shown = changed.pixels
         if how == "other framing":
-            subjects = [self._moved(subject, shown, name) for subject in subjects]
-        elif how == "other size":
-            self._check_seen(subjects, shown, scale, name)
+            pairs = self._there(subjects, clean.pixels, shown, name)
+        else:
+            if how == "other size":
+                self._check_seen(subjects, shown, scale, name)
+            if not shows(clean.pixels, shown):
+                raise _other_photo(name)
+            pairs = [(subject, subject) for subject in subjects]
+        before = [was.before(clean.pixels) for was, _ in pairs]
+        subjects = [now for _, now in pairs]
         record["regions"] = regions(
             subjects, before, shown, self.panel.detector, channels, settings.level, scale
         )
@@ -156,14 +163,19 @@ class Checker:
                     f"of {width}x{height} pixels, where the original has one, expected one to judge"
                 )
 
-    def _moved(self, subject: Subject, shown: Pixels, name: str) -> Subject:
-        """The subject where it is in a photo of another framing: the face there that is recognised best.
+    def _there(
+        self, subjects: Sequence[Subject], clean: Pixels, shown: Pixels, name: str
+    ) -> list[tuple[Subject, Subject]]:
+        """Who is in a photo of another framing, too: as in the clean one, and as there.
+
+        A face is the one there that shows it and is recognised best; who was cut off is left out.
 
         Raises:
             FaceError: there is no face in it.
+            PhotoError: none of them is one of the subjects'.
         """
-        if subject.kind == "whole":
-            return subject
+        if all(subject.kind == "whole" for subject in subjects):
+            return [(subject, subject) for subject in subjects]
         faces = self.panel.detector(shown)
         if not faces:
             height, width = shown.shape[:2]
@@ -171,8 +183,31 @@ class Checker:
                 f"{name}: this photo of {width}x{height} pixels has another framing than the original, "
                 "and no face was found in it, expected one to judge"
             )
-        there = [replace(subject, box=f.box, landmarks=marks(f), turn=f.turn) for f in faces]
-        return max(there, key=lambda s: s.recognised(shown))
+        pairs = []
+        for subject in subjects:
+            if subject.landmarks is None:
+                pairs.append((subject, subject))
+                continue
+            there = [replace(subject, box=f.box, landmarks=marks(f), turn=f.turn) for f in faces]
+            if subject.found:
+                there = [
+                    s
+                    for s, face in zip(there, faces, strict=True)
+                    if shows_face(clean, subject.landmarks, shown, marks(face))
+                ]
+            if there:
+                pairs.append((subject, max(there, key=lambda s: s.recognised(shown))))
+        if all(subject.kind == "whole" for subject, _ in pairs):
+            raise _other_photo(name)
+        return pairs
+
+
+def _other_photo(name: str) -> PhotoError:
+    return PhotoError(
+        "other-photo",
+        f"{name}: this file does not show the same picture as the original, "
+        "expected one that was made of it: nothing can be said of another",
+    )
 
 
 def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[How, float]:

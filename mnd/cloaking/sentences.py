@@ -57,6 +57,7 @@ ADVICE_ON = {
     "disk-full": "Make room on the disk.",
     "too-large": "Make the photo smaller.",
     "unsupported": "Convert it to JPEG or PNG first.",
+    "other-photo": "Give the file that was made of this photo.",
     "memory": "Make the photo smaller, or close other programs.",
     "download": "Try again when there is a network.",
     "offline": "Allow the download, or choose another recogniser.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.files import PhotoError
-from .items import Found, Item, Other, Shard, Stat
+from .items import Found, Item, Other, Refused, Shard, Stat
 from .sources import Source
 
 PATIENCE = 60.0
@@ -84,7 +84,7 @@ class Arrivals:
         before, self._seen, self._whole = self._seen, {}, []
         new, waiting = [], []
         for found in self._folder:
-            if is_temporary(found.name):
+            if not isinstance(found, Refused) and is_temporary(found.name):  # the folder itself is .
                 continue
             stat = Stat.of(found.path) if isinstance(found, (Item, Shard)) else None
             if stat is not None and not self._is_whole(found, stat, before.get(found.name)):

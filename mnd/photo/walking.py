@@ -73,7 +73,7 @@ def _walk(
         return
     try:
         with os.scandir(folder) as found:
-            entries = sorted((entry.name, entry.is_dir()) for entry in found)
+            entries = sorted((entry.name, _is_folder(entry)) for entry in found)
     except OSError as error:
         yield Entry(prefix, folder, "unreadable", f"the folder cannot be read ({error.strerror or error})")
         return
@@ -85,6 +85,14 @@ def _walk(
             yield Entry(f"{prefix}{name}/", path, "hidden", why)
         else:
             yield from _walk(path, f"{prefix}{name}/", (*above, here), results)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or leads to one; a link in a circle leads nowhere."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def entry(name: str, path: str) -> Entry:

@@ -17,11 +17,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..base.files import PhotoError, cloaked_path, shown, write_checked
+from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.html import asset
+from ..cloaking.levels import Level
 from ..cloaking.settings import CloakSettings
-from ..faces.face import parse_box
 from ..photo.formats import FORMATS
+from . import asked
 from .pictures import Decoded, difference, inside, part
 from .session import LEVELS, Job, RefusedError, Session, Upload
 from .tabs import Tabs
@@ -99,7 +100,7 @@ class Page:
     async def state(self, request: Request) -> Response:
         """All that is shown."""
         del request
-        return JSONResponse(state(self.session, self.settings))
+        return _Json(state(self.session, self.settings))
 
     async def events(self, request: Request) -> Response:
         """The state at each change, as server-sent events, as long as the page is open."""
@@ -148,14 +149,14 @@ class Page:
         """A photo is forgotten."""
         number = request.path_params["id"]
         self.session.forget(number)
-        self.decoded.keep(set())
+        self.decoded.forget()
         return _done()
 
     async def forget_all(self, request: Request) -> Response:
         """Everything is forgotten."""
         del request
         self.session.forget_all()
-        self.decoded.keep(set())
+        self.decoded.forget()
         return _done()
 
     async def faces(self, request: Request) -> Response:
@@ -163,17 +164,12 @@ class Page:
         given, number = await self._json(request), request.path_params["id"]
         with self.session.changing():
             photo = self.session.photo(number)
-            drawn = [_box(box, photo) for box in given.get("drawn", photo.drawn)]
+            drawn = asked.boxes(given["drawn"], photo.size) if "drawn" in given else photo.drawn
             if drawn != photo.drawn:
-                self.session.stop(number)
                 photo.drawn = drawn
-                photo.redo()
-                self.session.ask(Job("find", number))
+                self.session.find(photo)
                 return _done()
-            chosen = {int(n) for n in given.get("chosen", photo.chosen)}
-            me = given.get("me", photo.me)
-            if not chosen <= set(range(len(photo.found))) or (me is not None and me not in chosen):
-                raise RefusedError(400, "value", f"got {given}, expected numbers below {len(photo.found)}")
+            chosen, me = asked.faces(given, photo.chosen, photo.me, len(photo.found))
             if (chosen, me) != (photo.chosen, photo.me):
                 self.session.stop(number)
                 photo.choose(chosen, me)
@@ -182,16 +178,12 @@ class Page:
     async def turn(self, request: Request) -> Response:
         """The photo lies on its side: it is shown turned, and faces are looked for on all sides."""
         given, number = await self._json(request), request.path_params["id"]
-        turn = given.get("turn")
-        if turn not in (0, 90, 180, 270):
-            raise RefusedError(400, "value", f"turn is {turn!r}, expected 0, 90, 180 or 270")
+        turn = asked.turn(given)
         with self.session.changing():
             photo = self.session.photo(number)
             photo.turn = turn
-            if turn and photo.searched is not None and not photo.searched[1]:
-                self.session.stop(number)
-                photo.redo()
-                self.session.ask(Job("find", number))
+            if turn and (photo.searched is None or not photo.searched[1]):
+                self.session.find(photo)
         return _done()
 
     async def strip(self, request: Request) -> Response:
@@ -199,7 +191,7 @@ class Page:
         given, number = await self._json(request), request.path_params["id"]
         with self.session.changing():
             photo = self.session.photo(number)
-            strip = {name: bool(given.get(name, value)) for name, value in photo.strip.items()}
+            strip = {name: asked.flag(given, name, value) for name, value in photo.strip.items()}
             if strip != photo.strip:
                 self.session.stop(number)
                 photo.strip = strip
@@ -209,62 +201,63 @@ class Page:
     async def cloak(self, request: Request) -> Response:
         """A level is asked for."""
         given, number = await self._json(request), request.path_params["id"]
-        level = _level(given)
+        level, look = asked.level(given), asked.flag(given, "look")
         with self.session.changing():
             photo = self.session.photo(number)
             if photo.state == "failed" or (photo.state != "reading" and not photo.chosen):
                 raise RefusedError(409, "no-face", "no face is chosen")
             if level not in photo.results:
-                self.session.ask(Job("look" if given.get("look") else "cloak", number, level))
+                self.session.ask(Job("look" if look else "cloak", number, level))
         return _done()
 
     async def stop(self, request: Request) -> Response:
         """What is asked for a photo is not wanted any more."""
         with self.session.changing():
-            self.session.photo(request.path_params["id"])
-            self.session.stop(request.path_params["id"])
+            self.session.give_up(self.session.photo(request.path_params["id"]))
         return _done()
 
     async def returned(self, request: Request) -> Response:
-        """A file came back from somewhere: is it still good?"""
-        number = request.path_params["id"]
+        """A file came back from somewhere: is it still good? `level`: of the result that it was."""
+        number, query = request.path_params["id"], dict(request.query_params)
+        level = asked.level(query) if "level" in query else None
         data = await self._body(request, self.session.bytes)
         with self.session.changing():
             photo = self.session.photo(number)
             if not photo.chosen:
                 raise RefusedError(409, "no-face", "no face is chosen")
-            made = next((level for level in reversed(LEVELS) if level in photo.results), self.settings.level)
-            if (level := request.query_params.get("level")) in photo.results:
-                made = _level({"level": level})  # the one that was looked at
-            self.session.ask(Job("check", number, made, data, _name(request)))
+            if level not in photo.results:  # the strictest that there is
+                made = (one for one in reversed(LEVELS) if one in photo.results)
+                level = next(made, level or self.settings.level)
+            self.session.ask(Job("check", number, level, data, _name(request)))
         return _done()
 
     async def save(self, request: Request) -> Response:
         """Write a result beside its original, where that was opened by its path."""
         given, number = await self._json(request), request.path_params["id"]
+        level, replace = asked.level(given), asked.flag(given, "overwrite")
         with self.session.reading():
             photo = self.session.photo(number)
-            data, path = self._made(photo, _level(given)), photo.path
+            data, path = self._made(photo, level), photo.path
         if path is None:
             raise RefusedError(
                 409, "missing", "this photo was dropped, and lies nowhere: download the result"
             )
         try:
             out = cloaked_path(path)
-            await run_in_threadpool(write_checked, out, data, bool(given.get("overwrite")))
+            await run_in_threadpool(write_checked, out, data, replace)
         except PhotoError as error:
             raise RefusedError(409, error.kind, str(error)) from error
         with self.session.changing():
-            photo.saved(_level(given), str(out))
-        return JSONResponse({"saved": str(out)})
+            photo.saved(level, data, str(out))
+        return _Json({"saved": str(out)})
 
     async def file(self, request: Request) -> Response:
         """A result as a download."""
         with self.session.reading():
             photo = self.session.photo(request.path_params["id"])
-            data = self._made(photo, _level(dict(request.query_params)))
+            data = self._made(photo, asked.level(request.query_params))
             name, kind = cloaked_path(Path(photo.name)).name, FORMATS[photo.format].name
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, '', errors='replace')}"}
         return Response(data, media_type=f"image/{kind.lower()}", headers=headers)
 
     async def picture(self, request: Request) -> Response:
@@ -274,7 +267,11 @@ class Page:
             photo = self.session.photo(request.path_params["id"])
             size, of = photo.size, query.get("of", "original")
             level = query.get("level", of) if of == "difference" else of
-            made = None if of == "original" else self._made(photo, _level({"level": level}))
+            if not all(size):
+                raise RefusedError(
+                    409, "reading", f"{photo.name}: it has not been read, so there is no picture"
+                )
+            made = None if of == "original" else self._made(photo, asked.level({"level": level}))
         try:
             box, width = inside(query.get("box", ""), size), int(query.get("width", "1600"))
         except ValueError as error:
@@ -295,7 +292,7 @@ class Page:
         """Forget everything and end."""
         del request
         self.session.close()
-        self.decoded.keep(set())
+        self.decoded.forget()
         asyncio.get_running_loop().call_later(0.2, self._end)
         return _done()
 
@@ -304,9 +301,14 @@ class Page:
         from ..photo.photo import Photo
 
         data = photo.data if made is None else made
-        return self.decoded.get((photo.id, str(id(data))), lambda: Photo.from_bytes(data).pixels)
+        pixels = self.decoded.get(data, lambda: Photo.from_bytes(data).pixels)
+        with self.session.reading():
+            there = self.session.photos.get(photo.id) is photo
+        if not there:  # forgotten while it was unpacked
+            self.decoded.forget()
+        return pixels
 
-    def _made(self, photo: Upload, level: Any) -> bytes:
+    def _made(self, photo: Upload, level: Level) -> bytes:
         """The bytes of a level's file.
 
         Raises:
@@ -343,35 +345,18 @@ class Page:
     async def _json(self, request: Request) -> dict[str, Any]:
         if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
             raise RefusedError(415, "value", "expected Content-Type application/json")
-        try:
-            given = json.loads(await self._body(request, SMALL))
-        except ValueError:
-            given = None
-        if not isinstance(given, dict):
-            raise RefusedError(400, "value", "got no JSON object, expected one")
-        return given
+        return asked.told(await self._body(request, SMALL))
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII: names of files may have what is no character."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False).encode("ascii")
 
 
 def _name(request: Request) -> str:
-    """What a file is called: a name, never a path."""
-    given = request.query_params.get("name", "") or "photo"
-    return shown(given.replace("\\", "/").rsplit("/", 1)[-1] or "photo")
-
-
-def _level(given: dict[str, Any]) -> Any:
-    level = given.get("level")
-    if level not in LEVELS:
-        raise RefusedError(400, "value", f"level is {level!r}, expected one of {', '.join(LEVELS)}")
-    return level
-
-
-def _box(box: Any, photo: Upload) -> tuple[float, float, float, float]:
-    if not isinstance(box, (list, tuple)) or not photo.size[0]:
-        raise RefusedError(400, "value", f"a frame is {box!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
-    try:
-        return parse_box(box, photo.size)
-    except ValueError as error:
-        raise RefusedError(400, "value", str(error)) from error
+    return asked.name(request.query_params.get("name", ""))
 
 
 def _done() -> Response:
@@ -381,4 +366,4 @@ def _done() -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     del request
     refused = cast(RefusedError, error)
-    return JSONResponse({"error": {"kind": refused.kind, "message": str(refused)}}, refused.status)
+    return _Json({"error": {"kind": refused.kind, "message": str(refused)}}, refused.status)

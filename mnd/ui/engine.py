@@ -40,33 +40,38 @@ class Engine(threading.Thread):
         self.session, self.settings = session, settings
         self.clock = Clock()
         self._panel: Panel | None = None
-        self._galleries: dict[tuple[str, ...], Gallery | None] = {}
 
     def run(self) -> None:
         """Work until the session is closed."""
+        while self._one():
+            pass
+
+    def _one(self) -> bool:
+        """Wait for a job and do it; whether there may be another. Nothing of it is kept."""
         session = self.session
-        while True:
-            with session.work:
-                while not session.jobs and not session.closed:
-                    session.work.wait()
-                if session.closed:
-                    return
-                job = session.running = session.jobs[0]
-            self._do(job)
-            with session.changing():
-                session.running = None
-                if job in session.jobs:
-                    session.jobs.remove(job)
-                session.engine = "working" if session.jobs else "idle"
+        with session.work:
+            session.work.wait_for(lambda: session.jobs or session.closed)
+            if session.closed:
+                return False
+            job = session.running = session.jobs[0]
+        self._do(job)
+        with session.changing():
+            session.running = None
+            if job in session.jobs:
+                session.jobs.remove(job)
+            session.engine = "working" if session.jobs else "idle"
+        return True
 
     def _do(self, job: Job) -> None:
         """One job, whatever comes of it."""
         do: dict[str, Callable[[Job, Upload], None]] = {"find": self._find, "check": self._check}
+        with self.session.reading():
+            photo = self.session.photos.get(job.photo)
+        if photo is None:  # it was forgotten in the meantime
+            return
         try:
-            with self.session.reading():
-                photo = self.session.photos[job.photo]
             do.get(job.kind, self._cloak)(job, photo)
-        except (StoppedError, KeyError):  # KeyError: it was forgotten in the meantime
+        except StoppedError:
             return
         except Exception as error:
             log.exception("a job of the page failed")
@@ -155,11 +160,8 @@ class Engine(threading.Thread):
         with self.session.changing():
             if job.stopped:
                 return
-            if [s.box for s in found] != [s.box for s in photo.found]:
-                left_out = [s.box for at, s in enumerate(photo.found) if at not in photo.chosen]
-                photo.chosen = {at for at, s in enumerate(found) if s.box not in left_out}
-                photo.me = photo.me if photo.me in photo.chosen else None
-            photo.searched, photo.found = (search, turned), found
+            photo.look(found)
+            photo.searched = search, turned
             photo.judged = [gallery.judging(s) for s in found] if gallery is not None else found
             photo.error = None if found else nobody_there(search)
             photo.state = "done" if photo.results else "found"
@@ -174,10 +176,14 @@ class Engine(threading.Thread):
         """The photos of the user without the photo itself; None where there are none with a face."""
         with self.session.reading():
             files = {k.id: k for k in self.session.gallery.values() if k.data != photo.data}
-        key = tuple(files)
-        if key and key not in self._galleries:
-            self._galleries = {key: self._read_gallery(panel, files)}
-        return self._galleries.get(key)
+            key = tuple(files)
+            if not key or key in self.session.galleries:
+                return self.session.galleries.get(key)
+        gallery = self._read_gallery(panel, files)
+        with self.session.reading():
+            if self.session.gallery.keys() >= set(key):  # else forgotten in the meantime
+                self.session.galleries = {key: gallery}
+        return gallery
 
     def _read_gallery(self, panel: Panel, files: dict[str, Known]) -> Gallery | None:
         from ..cloaking.gallery import Gallery

@@ -24,26 +24,29 @@ class Decoded:
 
     def __init__(self, most: int = KEPT) -> None:
         self._most = most
-        self._pixels: OrderedDict[tuple[str, ...], Pixels] = OrderedDict()
+        self._pixels: OrderedDict[int, tuple[bytes, Pixels]] = OrderedDict()
+        """By the number that the bytes of a file have while they are kept here: no others can have it."""
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, ...], make: Callable[[], Pixels]) -> Pixels:
-        """The pixels of that name, made where they are not known."""
+    def get(self, data: bytes, make: Callable[[], Pixels]) -> Pixels:
+        """The pixels of the file of these bytes, made where they are not known."""
         with self._lock:
-            if key in self._pixels:
-                self._pixels.move_to_end(key)
-                return self._pixels[key]
+            if id(data) in self._pixels:
+                self._pixels.move_to_end(id(data))
+                return self._pixels[id(data)][1]
             pixels = make()
-            self._pixels[key] = pixels
-            while len(self._pixels) > 1 and sum(it.nbytes for it in self._pixels.values()) > self._most:
+            self._pixels[id(data)] = data, pixels
+            while len(self._pixels) > 1 and self._size() > self._most:
                 self._pixels.popitem(last=False)
             return pixels
 
-    def keep(self, keys: set[tuple[str, ...]]) -> None:
-        """Forget all others."""
+    def _size(self) -> int:
+        return sum(len(data) + pixels.nbytes for data, pixels in self._pixels.values())
+
+    def forget(self) -> None:
+        """Keep nothing."""
         with self._lock:
-            for key in [key for key in self._pixels if key not in keys]:
-                del self._pixels[key]
+            self._pixels.clear()
 
 
 def part(pixels: Pixels, box: Box, width: int) -> bytes:

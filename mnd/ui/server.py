@@ -14,12 +14,12 @@ from pathlib import Path
 import uvicorn
 
 from ..base.errors import MndError
-from ..base.files import PhotoError, read_bytes
+from ..base.files import PhotoError, read_bytes, shown
 from ..cloaking.settings import CloakSettings
 from .app import Page
 from .engine import Engine
 from .guard import Guard, Keys
-from .session import Session, Trouble
+from .session import RefusedError, Session, Trouble
 from .settings import UiSettings
 from .tabs import Tabs
 
@@ -69,16 +69,26 @@ class Server:
         """What the user opens."""
         return f"http://{HOST}:{self.port}/?token={self.keys.printed}"
 
-    def add(self, photos: Sequence[Path], gallery: Sequence[Path] = ()) -> None:
-        """Take photos of the disk in; one that cannot be read says so on the page."""
+    def add(self, photos: Sequence[Path], gallery: Sequence[Path] = ()) -> list[str]:
+        """Take photos of the disk in; one that cannot be says so on the page.
+
+        Returns:
+            A line on each photo of the gallery that could not be taken in.
+        """
+        passed = []
         for path in gallery:
-            with contextlib.suppress(PhotoError):
-                self.session.know(path.name, read_bytes(path, self.how.bytes))
+            try:
+                self.session.know(_name(path), read_bytes(path, self.how.bytes))
+            except PhotoError as error:
+                passed.append(str(error))
+            except RefusedError as error:
+                passed.append(f"{_name(path)}: {error}")
         for path in photos:
             try:
-                self.session.add(path.name, read_bytes(path, self.how.bytes), path.absolute())
-            except PhotoError as error:
-                self.session.fail(path.name, Trouble(error.kind, str(error)))
+                self.session.add(_name(path), read_bytes(path, self.how.bytes), path.absolute())
+            except (PhotoError, RefusedError) as error:
+                self.session.fail(_name(path), Trouble(error.kind, str(error)))
+        return passed
 
     def run(self, started: Callable[[], None] | None = None) -> None:
         """Serve until the user ends it, by Ctrl-C or on the page; then let go of everything."""
@@ -102,11 +112,16 @@ class Server:
 
     def _forget(self) -> None:
         self.session.forget_all()
-        self.page.decoded.keep(set())
+        self.page.decoded.forget()
 
     def _end(self) -> None:
         self.session.close()  # ends the streams of the pages
         self._uvicorn.should_exit = True
+
+
+def _name(path: Path) -> str:
+    """What a file is called, as text."""
+    return shown(os.fsencode(path.name).decode("utf-8", "replace"))
 
 
 def _bound(port: int) -> socket.socket:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..base.types import Edges
 from ..cloaking.levels import Level
+from ..faces.face import overlap
 
 if TYPE_CHECKING:
+    from ..cloaking.gallery import Gallery
     from ..cloaking.record import Record
     from ..cloaking.subjects import Subject
     from ..faces.detector import Search
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 LEVELS: tuple[Level, ...] = get_args(Level)
 Kind = Literal["find", "cloak", "look", "check"]
 State = Literal["reading", "found", "done", "failed"]
+SAME = 0.7
+"""Intersection over union from which two frames are of one face."""
 RANK: dict[Kind, int] = {"find": 0, "check": 1, "cloak": 2, "look": 3}
 """What is done first; a look is what nobody has asked for yet."""
 
@@ -106,10 +110,25 @@ class Upload:
             self.chosen, self.me = chosen, me
             self.redo()
 
-    def saved(self, level: Level, where: str) -> None:
-        """A result was written beside the original."""
-        if level in self.results:
-            self.results[level] = replace(self.results[level], saved=where)
+    def saved(self, level: Level, data: bytes, where: str) -> None:
+        """A result was written beside the original, in the place of any other."""
+        for name, result in self.results.items():
+            if name == level and result.data is data:
+                self.results[name] = replace(result, saved=where)
+            elif result.saved == where:
+                self.results[name] = replace(result, saved=None)
+
+    def look(self, found: list[Subject]) -> None:
+        """These faces are there: who was left out, and who is the user, stays so; others are chosen."""
+
+        def before(box: Edges) -> int | None:
+            same = (n for n, old in enumerate(self.found) if overlap(old.box, box) > SAME)
+            return next(same, None)
+
+        was = [before(subject.box) for subject in found]
+        self.chosen = {n for n, old in enumerate(was) if old is None or old in self.chosen}
+        self.me = was.index(self.me) if self.me is not None and self.me in was else None
+        self.found = found
 
     def redo(self) -> None:
         """Forget the results: they are of another choice."""
@@ -149,6 +168,8 @@ class Session:
         self.error: str | None = None
         """Why nothing can be done at all."""
         self.closed = False
+        self.galleries: dict[tuple[str, ...], Gallery | None] = {}
+        """What the recognisers know of the photos of the user, by their numbers."""
         self.targets: list[str] = []
         """Whom the results are tried on, by name; known once they are loaded."""
         self._numbers = itertools.count(1)
@@ -228,12 +249,10 @@ class Session:
 
     def _other_gallery(self) -> None:
         """Faces are judged anew, and results are of another choice."""
+        self.galleries.clear()
         for photo in self.photos.values():
-            self.stop(photo.id)
             photo.judged, photo.me = [], None
-            photo.redo()
-            if photo.state != "failed":
-                self.ask(Job("find", photo.id))
+            self.find(photo)
 
     def photo(self, number: str) -> Upload:
         """The photo of that number.
@@ -263,27 +282,47 @@ class Session:
             place -= 1
         self.jobs.insert(place, job)
 
-    def stop(self, number: str) -> None:
-        """Take a photo's jobs out of the queue; the one that runs ends at its next step."""
-        for job in [j for j in self.jobs if j.photo == number]:
+    def stop(self, number: str, finding: bool = False) -> None:
+        """Take what is made of a photo out of the queue, with `finding` the search for its faces, too.
+
+        What runs ends at its next step.
+        """
+        for job in [j for j in self.jobs if j.photo == number and (finding or j.kind != "find")]:
             job.stopped = True
             if job is not self.running:
                 self.jobs.remove(job)
+
+    def find(self, photo: Upload) -> None:
+        """Look for the faces of a photo anew: what was made of others is no answer any more."""
+        photo.redo()
+        self.stop(photo.id, finding=True)
+        if photo.state != "failed":
+            self.ask(Job("find", photo.id))
+
+    def give_up(self, photo: Upload) -> None:
+        """The user wants nothing to be done to a photo any more."""
+        self.stop(photo.id, finding=photo.searched is None)
+        if photo.state == "reading":
+            photo.state = "found"
+            photo.error = Trouble(
+                "stopped", "Its faces were not looked for: it was stopped.", "Turn it, or drop it again."
+            )
 
     def forget(self, number: str) -> None:
         """Let go of a photo and all that was made of it."""
         with self.changing():
             self.photo(number)
-            self.stop(number)
+            self.stop(number, finding=True)
             del self.photos[number]
 
     def forget_all(self) -> None:
         """Let go of everything."""
         with self.changing():
             for number in list(self.photos):
-                self.stop(number)
+                self.stop(number, finding=True)
             self.photos.clear()
             self.gallery.clear()
+            self.galleries.clear()
 
     def close(self) -> None:
         """Let go of everything, and let nobody work any more."""

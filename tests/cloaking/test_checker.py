@@ -11,10 +11,13 @@ from skimage import data
 
 from mnd import Checker, Cloaker, CloakSettings, Detector, check
 from mnd.channel import VERIFICATION
-from mnd.cloaking.subjects import find
+from mnd.cloaking.sentences import told_check
+from mnd.cloaking.shows import shows, shows_face
+from mnd.cloaking.subjects import find, marks
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 
+LFW = Path(__file__).resolve().parents[3] / "shared/data/faces/lfw10"
 FACE = np.ascontiguousarray(data.astronaut()[:203, 120:357])
 
 
@@ -162,6 +165,54 @@ def test_without_a_face_there_is_no_verdict(pair, tmp_path, how):
     assert record["protected"] is False
     assert record["status"] == "failed"
     assert record["output"] is None
+
+
+ANOTHER = np.ascontiguousarray(data.astronaut()[:203, 120:357][:, ::-1])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda _: Image.new("RGB", (237, 203), (90, 90, 90)),
+        lambda im: im.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        lambda _: Image.fromarray(ANOTHER),
+        lambda _: Image.fromarray(ANOTHER).resize((178, 152)),
+        lambda _: Image.fromarray(ANOTHER).crop((20, 3, 217, 203)),
+    ],
+)
+def test_of_another_picture_there_is_no_verdict(pair, tmp_path, how):
+    """A recogniser matches nobody in a wall, and a stranger least of all: neither is a cloak that holds."""
+    record = came_back(pair, tmp_path / "other.png", how)
+    assert record["error"]["kind"] in ("other-photo", "no-face")
+    assert "other.png" in record["error"]["message"]
+    assert record["protected"] is False
+    assert record["status"] == "failed"
+    assert not told_check(record).good
+
+
+def test_other_people_are_another_picture(tmp_path):
+    """By photos of ten people, all of one size, with the face at the same place."""
+    photos = sorted(LFW.glob("*/*_0001.jpg"))
+    if len(photos) < 10:
+        pytest.skip("needs ../shared/data/faces/lfw10, which is not there")
+    pixels = [np.asarray(Image.open(path).convert("RGB")) for path in photos]
+    faces = [marks(Detector()(it)[0]) for it in pixels]
+    for one, (clean, face) in enumerate(zip(pixels, faces, strict=True)):
+        for other, (shown, there) in enumerate(zip(pixels, faces, strict=True)):
+            assert shows(clean, shown) is (one == other)
+            assert shows_face(clean, face, shown, there) is (one == other)
+
+
+@pytest.mark.parametrize("quality", [30, 75])
+def test_who_was_cut_off_is_left_out(tmp_path, quality):
+    path, part = tmp_path / "two.png", tmp_path / "one.jpg"
+    two = np.concatenate([FACE, np.ascontiguousarray(FACE[:, ::-1])], axis=1)
+    Image.fromarray(two).save(path)
+    Image.fromarray(two[:, :230]).save(part, quality=quality)
+    record = check(path, part, targets=("dlib",), level="minimum")
+    assert record["compared"]["how"] == "other framing"
+    assert len(record["regions"]) == 1
+    assert record["error"]["kind"] == "not-protected"
 
 
 @pytest.mark.parametrize("which", [0, 1])

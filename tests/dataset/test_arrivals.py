@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mnd.dataset import arrivals
 from mnd.dataset.arrivals import PATIENCE, Arrivals, half_written, is_temporary
-from mnd.dataset.items import Item, Stat
+from mnd.dataset.items import Item, Refused, Stat
 from mnd.dataset.sources import Folder
 from tests.helpers import tiny
 
@@ -149,3 +149,26 @@ def test_names_of_what_is_not_whole_are_passed_over(tmp_path: Path, clock: Clock
     assert found.waiting == ()
     assert all(map(is_temporary, names))
     assert not is_temporary("photos/part.jpg")
+
+
+def test_a_folder_that_cannot_be_read_is_told(clock):
+    """Its name is a dot, as that of what is hidden; it is not passed over."""
+
+    class Locked:
+        root = Path()
+
+        def __iter__(self):
+            return iter([Refused(".", "unreadable", "the folder cannot be read")])
+
+    found = Arrivals(Locked(), SETTLE, clock, lambda *_: False, lambda _: "", lambda _: None)
+    assert look(found, clock) == ["."]
+    found.given()
+    assert look(found, clock) == []
+
+
+def test_a_link_in_a_circle_hides_no_photo(tmp_path: Path, clock, said):
+    found = watched(tmp_path, clock, said)
+    (tmp_path / "a.png").write_bytes(tiny.picture(0))
+    (tmp_path / "loop").symlink_to("loop")
+    look(found, clock)
+    assert look(found, clock, SETTLE) == ["a.png"]

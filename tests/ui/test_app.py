@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from mnd.ui.session import Upload
+from mnd.base.files import cloaked_path
+from mnd.ui.session import Job, Upload
 from mnd.ui.tabs import Tabs
 from tests.helpers.photos import FACE, save
 from tests.helpers.served import Client, served
@@ -77,11 +78,12 @@ def test_too_many_photos_are_refused() -> None:
         assert "expected at most" in told.json["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\photos\\me.jpg", "a/b/c.jpg"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\photos\\me.jpg", "a/b/c.jpg", ".", "/"])
 def test_a_name_is_never_a_path(client, name) -> None:
     client.put(name, COFFEE)
     [photo] = client.state()["photos"]
     assert "/" not in photo["name"]
+    assert cloaked_path(Path(photo["name"])).name
     assert "\\" not in photo["name"]
 
 
@@ -102,6 +104,39 @@ def test_what_is_no_photo_says_so_and_the_others_go_on(client) -> None:
     assert "frame" in told["fine.png"]["error"]["advice"]
 
 
+def test_of_what_cannot_be_read_there_is_no_picture(client) -> None:
+    number = client.put("cut.jpg", save(FACE, "JPEG")[:900]).json["id"]
+    client.idle()
+    told = client.ask("GET", f"/photos/{number}/picture")
+    assert told.status == 409
+    assert told.json["error"]["message"].startswith("cut.jpg")
+
+
+def test_a_name_of_the_disk_that_is_no_text_is_shown(page, client, tmp_path) -> None:
+    server, _ = page
+    path = tmp_path / os.fsdecode(b"\xff.png")
+    try:
+        path.write_bytes(COFFEE)
+    except OSError:
+        pytest.skip("this disk has names of text alone")
+    server.add([path])
+    [photo] = client.idle()["photos"]
+    assert photo["state"] == "found"
+
+
+def test_more_of_the_disk_than_there_may_be_is_told(tmp_path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for path in paths:
+        path.write_bytes(COFFEE)
+    with served(most_photos=2) as (server, client):
+        told = server.add(paths[:3], [*paths, tmp_path / "none.png"])
+        state = client.idle()
+        assert [photo["name"] for photo in state["photos"]] == ["0.png", "1.png", "2.png"]
+        assert state["photos"][2]["error"]["kind"] == "too-many"
+        assert len(state["gallery"]) == 2
+        assert [line.split(":")[0] for line in told] == ["2.png", "3.png", str(tmp_path / "none.png")]
+
+
 def test_what_is_not_there_is_refused_in_words(client) -> None:
     for method, path in (
         ("DELETE", "/photos/p99"),
@@ -119,8 +154,17 @@ def test_what_is_not_there_is_refused_in_words(client) -> None:
     ("what", "given"),
     [
         ("cloak", {"level": "best"}), ("cloak", {}), ("turn", {"turn": 45}), ("turn", {}),
-        ("faces", {"drawn": [[0, 0, 1]]}), ("faces", {"drawn": [[0, 0, 1e9, 9]]}), ("faces", {"chosen": [7]}),
-        ("faces", {"me": 3}), ("faces", {"drawn": ["x"]}),
+        ("faces", {"drawn": [[0, 0, 1]]}), ("faces", {"drawn": [[0, 0, 1e9, 9]]}),
+        ("faces", {"chosen": [7]}), ("faces", {"me": 3}), ("faces", {"drawn": ["x"]}),
+        ("faces", {"chosen": "0"}), ("faces", {"chosen": 5}), ("faces", {"chosen": [float("inf")]}),
+        ("faces", {"chosen": [float("nan")]}), ("faces", {"chosen": None}), ("faces", {"chosen": [True]}),
+        ("faces", {"chosen": ["x"]}), ("faces", {"chosen": [[]]}), ("faces", {"me": [1]}),
+        ("faces", {"me": False}), ("faces", {"drawn": None}), ("faces", {"drawn": 5}),
+        ("faces", {"drawn": [[True, 0, 30, 30]]}), ("faces", {"drawn": [[0, 0, 30, float("nan")]]}),
+        ("faces", {"drawn": [[0, 0, 30, 10**400]]}), ("turn", {"turn": False}), ("turn", {"turn": 90.0}),
+        ("strip", {"location": "false"}), ("strip", {"all": None}), ("cloak", {"level": ["minimum"]}),
+        ("cloak", {"level": "minimum", "look": "false"}),
+        ("save", {"level": "minimum", "overwrite": "false"}),
     ],
 )  # fmt: skip
 def test_bad_values_are_refused_and_change_nothing(client, what, given) -> None:
@@ -132,7 +176,7 @@ def test_bad_values_are_refused_and_change_nothing(client, what, given) -> None:
     assert client.state()["photos"] == before
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"null", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"null", b"\xff", b"[" * 30_000])
 def test_what_is_no_json_object_is_refused(client, body) -> None:
     number = client.put("a.png", COFFEE).json["id"]
     assert client.ask("POST", f"/photos/{number}/turn", body, Content_Type="application/json").status == 400
@@ -146,17 +190,18 @@ def test_a_photo_that_was_dropped_lies_nowhere_to_save_beside(client) -> None:
 def test_what_is_forgotten_is_gone_from_memory(page, client) -> None:
     server, _ = page
     number = client.put("a.png", COFFEE).json["id"]
-    client.put("me.png", COFFEE, "/gallery")
+    client.put("me.png", save(FACE, "PNG"), "/gallery")
     client.idle()
+    assert server.session.galleries
     assert client.ask("GET", f"/photos/{number}/picture").status == 200
     client.ask("DELETE", "/photos")
     assert client.ask("GET", f"/photos/{number}/picture").status == 404
     client.idle()
     gc.collect()
-    assert not [it for it in gc.get_objects() if isinstance(it, Upload)]
+    assert not [it for it in gc.get_objects() if isinstance(it, (Upload, Job))]
     assert not server.page.decoded._pixels
     assert not server.session.gallery
-    assert not server.engine._galleries
+    assert not server.session.galleries
 
 
 def test_all_is_forgotten_when_the_last_page_is_closed() -> None:

@@ -137,6 +137,14 @@ def test_what_came_back_is_judged_at_the_level_that_was_looked_at(page, client, 
     assert [job.level for job in asked] == ["minimum", "strong", "strong"]
 
 
+def test_another_wish_while_faces_are_looked_for(client) -> None:
+    number = client.put("me.jpg", JPEG).json["id"]
+    client.post(f"/photos/{number}/strip", all=True)
+    client.post(f"/photos/{number}/turn", turn=90)
+    told = photo(client.idle(), number)
+    assert (told["state"], len(told["faces"]), told["strip"]["all"]) == ("found", 1, True)
+
+
 def test_a_frame_around_a_face_that_is_known_is_none_more(client) -> None:
     number = add(client, "me.jpg", JPEG)
     [face] = photo(client.state(), number)["faces"]
@@ -217,6 +225,18 @@ def test_what_came_back_is_judged_as_it_is(client) -> None:
     assert none["state"] == "failed"
     assert not original["good"]
     assert not none["good"]
+
+
+def test_what_is_another_photo_is_not_called_good(client) -> None:
+    number = add(client, "me.jpg", JPEG)
+    wall = save(np.full((203, 237, 3), 99, np.uint8), "PNG")
+    other = save(np.ascontiguousarray(FACE[::-1]), "JPEG")
+    for name, content in (("wall.png", wall), ("other.jpg", other)):
+        client.ask("PUT", f"/photos/{number}/returned?name={name}&level=minimum", content)
+    for told in photo(client.idle(), number)["returned"]:
+        assert (told["good"], told["state"]) == (False, "failed")
+        assert "does not show the same picture" in told["sentence"]
+    assert client.ask("PUT", f"/photos/{number}/returned?name=a&level=best", wall).status == 400
 
 
 def test_it_can_be_stopped_and_begun_again(client) -> None:

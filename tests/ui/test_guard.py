@@ -93,6 +93,15 @@ def test_the_cookie_is_for_this_server_alone(page) -> None:
     assert set(rules) == {"Path=/", "HttpOnly", "SameSite=Strict"}
 
 
+@pytest.mark.parametrize("other", ['a={"b": 1}', 'a="b', "a b=c", "a[0]=1", "expires=Wed, 1 Jan", "a"])
+def test_cookies_of_other_servers_of_this_computer_are_passed_over(page, other) -> None:
+    """Browsers send the cookies of all ports of 127.0.0.1, well formed or not."""
+    _, client = page
+    for cookie in (f"{other}; {client.cookie}", f"{client.cookie}; {other}"):
+        assert client.ask("GET", "/state", Cookie=cookie).status == 200
+    assert client.ask("GET", "/state", Cookie=other).status == 403
+
+
 def test_the_address_of_the_browser_is_good_for_once_and_that_of_the_terminal_for_long() -> None:
     keys = Keys(1)
     assert keys.token(keys.opened)

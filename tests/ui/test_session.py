@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnd.ui.session import RANK, Job, RefusedError, Session
+from mnd.ui.session import RANK, Job, RefusedError, Result, Session, Upload
 
 
 def session(photos: int = 2) -> tuple[Session, list[str]]:
@@ -79,11 +81,54 @@ def test_the_order_is_that_of_the_ranks(asked) -> None:
 
 def test_stopping_ends_what_runs_and_what_waits() -> None:
     made, (a, b) = session()
-    made.running = first = made.jobs[0]
     made.ask(Job("cloak", a, "robust"))
+    made.running = made.jobs.pop()
+    made.jobs.insert(0, made.running)
+    made.ask(Job("look", a, "strong"))
     made.stop(a)
-    assert first.stopped
+    assert made.running.stopped
+    assert kinds(made) == [("cloak", a, "robust"), ("find", a, None), ("find", b, None)]
+
+
+def test_another_wish_does_not_end_the_search_for_faces() -> None:
+    """A photo whose search was dropped would be read for ever."""
+    made, (a, b) = session()
+    made.stop(a)
     assert kinds(made) == [("find", a, None), ("find", b, None)]
+    made.give_up(made.photos[a])
+    assert kinds(made) == [("find", b, None)]
+    assert made.photos[a].state == "found"
+    assert made.photos[a].error.kind == "stopped"
+    made.photos[b].searched = (object(), False)  # type: ignore[assignment]
+    made.know("me.jpg", b"y")
+    made.give_up(made.photos[b])
+    assert ("find", b, None) in kinds(made)
+
+
+def test_who_was_left_out_and_who_is_me_stay_so_among_other_faces() -> None:
+    photo = Upload("p1", "a.jpg", b"x")
+    one, two, new = (SimpleNamespace(box=(x, 0.0, x + 50.0, 60.0)) for x in (0.0, 100.0, 200.0))
+    photo.look([one, two])
+    assert photo.chosen == {0, 1}
+    photo.chosen, photo.me = {1}, 1
+    photo.look([SimpleNamespace(box=(101.0, 0.0, 151.0, 61.0)), one, new])
+    assert (photo.chosen, photo.me) == ({0, 2}, 0)
+    photo.look([one])
+    assert (photo.chosen, photo.me) == (set(), None)
+
+
+def test_one_file_is_one_result() -> None:
+    """What was saved of another level or another choice is replaced on the disk, and says so."""
+    photo = Upload("p1", "a.jpg", b"x")
+    photo.results = {level: Result(level, level.encode(), {}) for level in ("minimum", "robust")}
+    photo.saved("minimum", bytes(bytearray(b"minimum")), "a.cloaked.jpg")
+    assert photo.results["minimum"].saved is None, "not the bytes of this result"
+    photo.saved("minimum", photo.results["minimum"].data, "a.cloaked.jpg")
+    photo.saved("robust", photo.results["robust"].data, "a.cloaked.jpg")
+    assert {name: it.saved for name, it in photo.results.items()} == {
+        "minimum": None,
+        "robust": "a.cloaked.jpg",
+    }
 
 
 def test_forgetting_leaves_nothing() -> None:
