@@ -32,7 +32,7 @@ def demo(*, out: Annotated[Path, Parameter(["--out", "-o"])] = Path("mnd-demo"))
         return FAILED
     finally:
         meter.rest()
-    tell(made.record, False, terminal.show)
+    tell(made.record, False, terminal.Teller().show)
     for file in made.files:
         print(terminal.printable(file))
     if made.page is not None:

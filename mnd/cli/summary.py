@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from ..cloaking.levels import PLANS
 from ..photo.walking import counted
 from .console import console, printable
 from .terminal import OTHERS
@@ -23,7 +24,7 @@ AGAIN = "run the same command again to go on"
 def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
     """What became of a data set; on standard error where standard output is for JSON."""
     out = console(stderr=quiet)
-    for line in (*_counts(summary), *_words(summary), *_failures(summary)):
+    for line in (*_counts(summary), *_promise(summary), *_words(summary), *_failures(summary)):
         out.print(Text(printable(line)), soft_wrap=True)
     for path in (summary.manifest, summary.report):
         if path is not None:
@@ -36,7 +37,7 @@ def show_watched(watched: Watched, again: bool, quiet: bool) -> None:
     """What came of watching a folder; `again`: it was stopped, and there is a command to go on with."""
     out, last = console(stderr=quiet), watched.last
     if last is not None:
-        for line in (*_counts(last), *_people(last), *_failures(last)):
+        for line in (*_counts(last), *_promise(last), *_people(last), *_failures(last)):
             out.print(Text(printable(line)), soft_wrap=True)
         for path in (last.manifest, last.report):
             if path is not None:
@@ -60,6 +61,24 @@ def _counts(summary: Summary) -> Iterator[str]:
     told = [(what, f"{number:,}") for what, number in rows if number or what in ("protected", "failed")]
     width = max(len(number) for _, number in told)
     yield from (f"{number:>{width}} {what}" for what, number in told)
+
+
+def _promise(summary: Summary) -> Iterator[str]:
+    """What "protected" means here: against whom, in which file, and what was not tried."""
+    if not summary.against:
+        return
+    file = (
+        "also after a messenger (JPEG, WebP, half size)"
+        if all(withstands(level) for level in summary.levels)
+        else "as saved only: do not send them through a messenger"
+    )
+    yield f"protected means: no longer matched by {', '.join(summary.against)}, {file}"
+    yield "not tried: any other recogniser; most will still match"
+
+
+def withstands(level: str) -> bool:
+    """Whether a level promises anything of a file that was shared."""
+    return any(plan.withstands for (name, _), plan in PLANS.items() if name == level)
 
 
 def _words(summary: Summary) -> Iterator[str]:

@@ -138,11 +138,11 @@ class Teller:
 
     def _sentence(self, out: Console, words: Told) -> None:
         """The sentence, behind the headline where that says more, and what was not tried."""
-        style = (GOOD if words.state == "shared" else "yellow") if words.good else BAD
+        style = (GOOD if words.state in ("shared", "came-back") else "yellow") if words.good else BAD
         text = Text()
-        if words.state != "shared":
+        if words.state != "shared" and not words.sentence.startswith(words.headline):
             text.append(f"{printable(words.headline)}.", style).append(" ")
-        text.append(printable(words.sentence), style if words.state == "shared" else "")
+        text.append(printable(words.sentence), "" if text.plain else style)
         say(out, text)
         self._once(out, printable(words.limits))
         if words.advice:

@@ -25,7 +25,7 @@ AROUND = 1.5
 LEAST = 480
 """or so many pixels where that is more."""
 PRIVACY = "This page contains the original photo. Do not share it: it shows the face that the cloak hides."
-TONES = {"shared": "good", "as-saved": "fair"}
+TONES = {"shared": "good", "came-back": "good", "as-saved": "fair"}
 """How a verdict looks; all others are bad."""
 Box = tuple[int, int, int, int]
 

@@ -17,7 +17,15 @@ from .levels import PLANS
 from .record import without_person
 
 State = Literal[
-    "shared", "as-saved", "recognised", "too-visible", "not-proven", "no-face", "nobody", "failed"
+    "shared",
+    "came-back",
+    "as-saved",
+    "recognised",
+    "too-visible",
+    "not-proven",
+    "no-face",
+    "nobody",
+    "failed",
 ]
 WAYS = {
     "jpeg90": "JPEG 90",
@@ -70,7 +78,8 @@ class Told:
     """A record in words, each of which can stand alone."""
 
     state: State
-    """shared: withstands sharing too. as-saved: only the very file. recognised: somebody still matches it.
+    """shared: withstands sharing too. came-back: withstood it; nothing is promised of another time.
+    as-saved: only the very file. recognised: somebody still matches it.
     nobody: there is a gallery, and nobody in the photo is its person."""
     good: bool
     """All that the level promises holds: `protected` in the record."""
@@ -109,7 +118,8 @@ def told_check(record: Mapping[str, Any]) -> Told:
     compared = record.get("compared") or {}
     if compared.get("how", "same size") != "same size":
         width, height = compared["size"]
-        file += f" ({width}x{height} pixels)"
+        other = ", framed differently: is it the same photo?" if compared["how"] == "other framing" else ""
+        file += f" ({width}x{height} pixels{other})"
     return _told(record, _Seen(record), file, made=False)
 
 
@@ -246,13 +256,18 @@ def _state(record: Mapping[str, Any], seen: _Seen, made: bool) -> State:
         return "as-saved"
     if without_person(record):
         return "nobody"
-    return "shared" if seen.shared else "as-saved"
+    if seen.shared:
+        return "shared"
+    how = (record.get("compared") or {}).get("how", "same size")
+    returned = not made and record.get("protected") and (how != "same size" or not seen.ways)
+    return "came-back" if returned else "as-saved"
 
 
 def _headline(state: State, record: Mapping[str, Any], seen: _Seen) -> str:
-    if state == "shared":
+    if state in ("shared", "came-back"):
         whom = _and(seen.names) if len(seen.names) < 3 else f"{len(seen.names)} recognisers"
-        return f"No longer matched by {whom}, also after a messenger"
+        where = ", also after a messenger" if state == "shared" else " in this file"
+        return f"No longer matched by {whom}{where}"
     if state == "recognised":
         return f"Still matched by {_and(seen.matching)}" if seen.matching else "Matched again after sharing"
     if state == "no-face" and (record.get("error") or {}).get("kind") == "suspected-face":
@@ -355,7 +370,7 @@ def _limits(state: State, record: Mapping[str, Any], seen: _Seen) -> str:
     many = "many" if record.get("level") == "strong" else "most"
     limits = f"Not tried: any other recogniser; {many} will still match at this level."
     untried = [WAYS[way] for way in MESSENGER if way not in seen.ways]
-    if seen.targets and not seen.matching and untried and all(seen.ways.values()):
+    if state != "came-back" and seen.targets and not seen.matching and untried and all(seen.ways.values()):
         limits += f" Nor: {', '.join(untried)}."
     return limits
 
@@ -366,7 +381,8 @@ def _advice(state: State, record: Mapping[str, Any], made: bool) -> str:
         return ADVICE_ON.get(str(kind), "")
     if state == "recognised":
         if not made:
-            return "Cloak the original again, at a stronger level or with a gallery of other photos."
+            how = "" if level == "strong" else "at a stronger level or "
+            return f"Cloak the original again, {how}with a gallery of other photos."
         return (
             "Try more steps, a stronger level, or a larger photo."
             if level != "strong"
@@ -376,6 +392,8 @@ def _advice(state: State, record: Mapping[str, Any], made: bool) -> str:
         if level == "minimum" and record.get("protected"):
             return "To send it through a messenger, choose the level robust."
         return "To send it through a messenger, cloak the original again at the level robust or strong."
+    if state == "no-face" and record.get("compared"):
+        return "It may be another photo: look at both."
     if state == "too-visible" and level == "minimum":
         return "Allow a larger change, or leave this photo out."
     return ADVICE.get(state, "")

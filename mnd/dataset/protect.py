@@ -353,6 +353,7 @@ class Protection:
             failures=tuple(count.failures), failed_before=count.failed_before,
             sources=self._sources, strangers=count.strangers,
             people=dict(count.people) if count.several else None, unknown=count.unknown,
+            against=tuple(count.against), levels=tuple(count.levels),
         )  # fmt: skip
 
 

@@ -73,6 +73,10 @@ class Summary:
     """Failed, or were held back, in an earlier run, and were not tried again."""
     unknown: int = 0
     """With a gallery: faces that are nobody's of whom there are photos, in all photos."""
+    against: tuple[str, ...] = ()
+    """Whom those that are protected were tried on: all of them, by name."""
+    levels: tuple[str, ...] = ()
+    """Those at which they were made."""
 
     @property
     def done(self) -> bool:
@@ -95,6 +99,9 @@ class Count:
         self.reasons: Counter[str] = Counter()
         """Photos by why they were done: new, changed, lost, retried; or `KEPT`."""
         self.people: Counter[str] = Counter()
+        self.against: dict[str, None] = {}
+        """Whom those that are protected were tried on, in the order in which they come; so `levels`."""
+        self.levels: dict[str, None] = {}
         self.several = False
         """There is a gallery for each of several people."""
         self.strangers = self.unknown = self.failed_before = 0
@@ -118,6 +125,9 @@ class Count:
             self.failed_before += why == KEPT
             self.failures += [failure(line)] if len(self.failures) < LISTED else []
         self._add_people(line)
+        if line.get("protected"):
+            self.against |= dict.fromkeys(line.get("targets") or ())
+            self.levels |= dict.fromkeys(filter(None, [line.get("level")]))
         quality = line.get("quality")
         if quality and line.get("protected"):
             self.ssim.add(quality.get("ssim"))

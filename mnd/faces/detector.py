@@ -172,13 +172,15 @@ class Search:
         """What was searched, in words.
 
         >>> Search((), 62.5, (), ("first", "turned", "equalised")).told()
-        'looked for faces of 63 pixels or more, also turned to every side, also in an equalised copy'
+        'looked for faces of 63 pixels or more, also on their side and upside down, and with more contrast'
         """
-        words = [f"looked for faces of {math.ceil(self.smallest)} pixels or more"]
-        words += ["also turned to every side"] if "turned" in self.looks else []
-        words += ["also in an equalised copy"] if "equalised" in self.looks else []
-        words += ["also in dimmed ones"] if "dimmed" in self.looks else []
-        return ", ".join(words)
+        ways = {
+            "turned": "on their side and upside down",
+            "equalised": "with more contrast",
+            "dimmed": "with less light",
+        }
+        also = ", and ".join(words for look, words in ways.items() if look in self.looks)
+        return f"looked for faces of {math.ceil(self.smallest)} pixels or more{also and f', also {also}'}"
 
 
 def _checked(pixels: Pixels) -> Pixels:

@@ -31,6 +31,9 @@ _BROKEN = (
 )  # fmt: skip
 """What Pillow raises when it meets a damaged file."""
 
+_IPHONE = "; an iPhone takes JPEGs with Settings, Camera, Formats, Most Compatible"
+"""What owners of HEIC can do for their next photos."""
+
 
 def format_of(data: bytes, name: str) -> Format:
     """The format by the first bytes; the suffix of a file's name says nothing.
@@ -44,9 +47,9 @@ def format_of(data: bytes, name: str) -> Format:
     if not data:
         raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
     if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
-        kind = "AVIF" if data[8:10] == b"av" else "HEIC"
+        kind, advice = ("an AVIF", "") if data[8:10] == b"av" else ("a HEIC", _IPHONE)
         raise PhotoError(
-            "unsupported", f"{name}: a {kind} picture, {_EXPECTED} (convert it to JPEG or PNG first)"
+            "unsupported", f"{name}: {kind} picture, {_EXPECTED} (convert it to JPEG or PNG first{advice})"
         )
     for head, kind in _OTHERS.items():
         if data.startswith(head):

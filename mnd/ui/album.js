@@ -38,12 +38,12 @@ export function empty() {
 /** Whom results are tried on, and whom not. */
 export function against() {
   if (!state) return null;
+  if (!state.targets.length) return null; // they are not loaded yet
   const names = state.targets.map((one) => (one.told ? `${one.name}, ${one.told}` : one.name));
   return h(
     "p",
     { class: "against soft", key: "against" },
-    names.length > 0 && `Tried against: ${names.join("; ")}. `,
-    state.not_tried ?? "Not tried: any other recogniser.",
+    `Tried against: ${names.join("; ")}. Not tried: any other recogniser.`,
   );
 }
 

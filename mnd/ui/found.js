@@ -30,7 +30,7 @@ export function found(photo) {
         "div",
         { class: "verdict bad", key: "nobody" },
         h("b", null, `${photo.nobody[0].toUpperCase()}${photo.nobody.slice(1)}.`),
-        h("p", null, "So nothing would be changed for you. Is a face yours all the same? Choose it."),
+        h("p", null, "So faces would be judged against this photo alone. Is one yours all the same? Choose “me” beside it."),
       ),
     h("p", { key: "told" }, instruction(photo)),
     photo.faces.length > 0 && chooseFaces(photo),
@@ -49,8 +49,12 @@ export function found(photo) {
   ];
 }
 
+/** Nobody was found, which is said where faces are chosen. */
+export const faceless = (photo) => !photo.faces.length && /^(no|suspected)-face$/.test(photo.error?.kind);
+
 function headline(photo) {
   if (photo.state === "reading") return photo.job?.stage ? "Looking for faces" : "Reading the photo";
+  if (photo.error && !photo.faces.length && !faceless(photo)) return "This did not work";
   return photo.faces.length ? count(photo.faces.length, "face") : "No face found";
 }
 
@@ -59,12 +63,12 @@ function instruction(photo) {
   const all = photo.faces.length;
   const some = chosen(photo).length;
   if (!all)
-    return photo.error?.advice || "Is there a face? Draw a frame around it. Does the photo lie on its side? Turn it.";
+    return faceless(photo)
+      ? `${photo.error.message} ${photo.error.advice}`
+      : "Is there a face? Draw a frame around it. Does the photo lie on its side? Turn it.";
   if (!some) return "None is chosen, so nothing would be changed. Click the one to change.";
   if (some < all) return `${some} of ${all} will be changed. Click a frame to leave it out or take it in.`;
-  return all === 1
-    ? "It will be changed. Click the frame to leave it out."
-    : "All will be changed. Click one to leave it out.";
+  return all === 1 ? "It will be changed. Click it to leave it out." : "All will be changed. Click one to leave it out.";
 }
 
 function chooseFaces(photo) {
@@ -153,7 +157,7 @@ function metadata(photo) {
     return (
       pictured(photo) &&
       photo.state !== "reading" &&
-      h("p", { class: "soft", key: "metadata" }, "The file does not say where, when or with what it was taken.")
+      h("p", { class: "soft", key: "metadata" }, "The file names no place, date or camera.")
     );
   const leave = (name, words) =>
     h(
@@ -272,7 +276,7 @@ function actions(photo) {
     { class: "actions", key: "actions" },
     others.length > 1 && others.includes(photo)
       ? [
-          button(`Cloak all ${others.length} photos`, all, { class: "main", key: "all" }),
+          button(`Cloak all ${others.length}`, all, { class: "main", key: "all" }),
           button("Only this one", () => cloak([photo]), { key: "one" }),
         ]
       : button(!some ? "Cloak" : some === 1 ? "Cloak this face" : `Cloak these ${some} faces`, () => cloak([photo]), {

@@ -29,7 +29,7 @@ const STAGES = {
   "checking the saved file": "checking the saved file",
 };
 const KINDS = { find: "Looking", cloak: "Cloaking", look: "Making a look", check: "Checking what came back" };
-const TONES = { shared: "good", "as-saved": "fair" };
+const TONES = { shared: "good", "came-back": "good", "as-saved": "fair" };
 
 /** A stage in the words of this page. */
 export function stageOf(job) {

@@ -3,7 +3,7 @@
 import { against, empty, focusHeading, gallery, strip } from "./album.js";
 import { button, count, h, show } from "./dom.js";
 import { dropped, stage } from "./faces.js";
-import { found } from "./found.js";
+import { faceless, found } from "./found.js";
 import {
   add,
   became,
@@ -63,12 +63,12 @@ function one(photo) {
 
 function wrong(photo) {
   const { error } = photo;
-  if (!error) return null;
+  if (!error || faceless(photo)) return null;
   return h(
     "div",
     { class: "verdict bad", key: "error" },
     h("p", null, error.message),
-    photo.faces.length > 0 && error.advice && h("p", null, error.advice),
+    error.advice && h("p", null, error.advice),
   );
 }
 

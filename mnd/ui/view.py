@@ -107,7 +107,7 @@ def _job(session: Session, job: Job) -> dict[str, Any]:
 
 def _result(photo: Upload, result: Result) -> dict[str, Any]:
     record = result.record
-    answer: dict[str, Any] = asdict(told(record)) | {
+    answer: dict[str, Any] = asdict(words.here(told(record))) | {
         "regions": [region["box"] for region in record["regions"]],
         "has_file": result.data is not None,
         "saved": result.saved,
@@ -122,4 +122,4 @@ def _result(photo: Upload, result: Result) -> dict[str, Any]:
 
 
 def _returned(name: str, record: Any) -> dict[str, Any]:
-    return {"name": name} | asdict(told_check(record))
+    return {"name": name} | asdict(words.here(told_check(record)))

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .session import Trouble
 
 if TYPE_CHECKING:
+    from ..cloaking.sentences import Told
     from ..cloaking.subjects import Subject
     from ..faces.detector import Search
     from ..photo.photo import Photo
 
 LEVELS = (
-    {"name": "minimum", "title": "Hardly visible", "told": "holds in this very file, not after a messenger"},
-    {
-        "name": "robust",
-        "title": "For sharing",
-        "told": "holds after messengers, too; can be seen side by side",
-    },
-    {"name": "strong", "title": "Strong", "told": "easy to see side by side; more room for other programs"},
+    {"name": "minimum", "title": "Hardly visible", "told": "holds in this file only"},
+    {"name": "robust", "title": "For sharing", "told": "holds after messengers, too"},
+    {"name": "strong", "title": "Strong", "told": "easy to see; more margin"},
 )
-"""The looks that can be chosen, in the words of somebody who has to choose."""
+"""The looks that can be chosen, in words of which two or three lines fit below a small picture."""
+ADVICE = {
+    "the level robust or strong": "“For sharing” or “Strong”",
+    "the level robust": "“For sharing”",
+    "the level minimum": "“Hardly visible”",
+    "Try more steps, a": "Try a",
+    "Try more steps or a": "Try a",
+    "a gallery of other photos": "other photos of yourself",
+    "raw a box": "raw a frame",
+    ", draw a frame around the face, or change the whole picture": " or draw a frame around the face",
+    "Allow a larger change, or leave": "Leave",
+}
+"""Advice of `cloaking.sentences`, and how the page calls what it names; in this order."""
 TARGETS = {
     "dlib": "the recogniser of most home-made programs (face_recognition, face-api)",
     "facenet-vggface2": "FaceNet, which deepface and many tutorials use",
     "facenet-casia": "FaceNet, trained on other photos",
 }
 """Who the targets are, for people."""
-DRAW = "Draw a frame around the face, or turn the photo."
+DRAW = "Draw a frame around the face, or turn the photo. If there is none, nothing has to be changed."
 _OTHER_FILE = {
     "unsupported": "Save it as JPEG, PNG or WebP with another program, and drop that.",
     "not-an-image": "Drop a photo: JPEG, PNG, WebP, TIFF or BMP.",
@@ -40,6 +50,14 @@ _OTHER_FILE = {
 def other_file(kind: str) -> str:
     """What can be done about a file that cannot be read."""
     return _OTHER_FILE.get(kind, "Try another file.")
+
+
+def here(told: Told) -> Told:
+    """What a record says, with advice that names what there is on the page, not on a command line."""
+    advice = told.advice
+    for words, ours in ADVICE.items():
+        advice = advice.replace(words, ours)
+    return replace(told, advice=advice)
 
 
 def new(subject: Subject, others: Sequence[Subject]) -> bool:

@@ -243,6 +243,26 @@ def test_who_is_in_the_photos_is_told(capsys):
     assert "1 photo shows nobody of the galleries; unknown: 2 faces, judged against themselves alone" in told
 
 
+@pytest.mark.parametrize(
+    ("level", "file"),
+    [
+        ("minimum", "as saved only: do not send them through a messenger"),
+        ("robust", "also after a messenger (JPEG, WebP, half size)"),
+    ],
+)
+def test_protected_says_against_whom_and_in_which_file(level: str, file: str, capsys):
+    from mnd.cli.summary import show_summary
+
+    count = Count()
+    line = {"input": "a.jpg", "status": "protected", "protected": True, "targets": ["dlib"], "level": level}
+    count.add(line, "new")
+    show_summary(summary_of(count), None, quiet=False)
+    told = capsys.readouterr().out
+    assert f"protected means: no longer matched by dlib, {file}\nnot tried: any other recogniser" in told
+    show_summary(summary_of(Count()), None, quiet=False)
+    assert "protected means" not in capsys.readouterr().out
+
+
 def summary_of(count: Count) -> Summary:
     """As a run has it at its end."""
     plain = dict.fromkeys(
@@ -254,6 +274,7 @@ def summary_of(count: Count) -> Summary:
         manifest=Path("manifest.jsonl"), report=None, notes=(), failures=tuple(count.failures),
         strangers=count.strangers, unknown=count.unknown, failed_before=count.failed_before,
         people=dict(count.people) if count.several else None,
+        against=tuple(count.against), levels=tuple(count.levels),
     )  # fmt: skip
 
 

@@ -153,6 +153,31 @@ def test_of_a_file_that_came_back():
     assert told_check(came_back).sentence == (
         "In wa.jpg (160x120 pixels) dlib no longer matches any of the 2 faces."
     )
+    # it has been through a messenger: that is no warning any more, and nothing has to be done
+    assert told_check(came_back).state == "came-back"
+    assert told_check(came_back).headline == "No longer matched by dlib in this file"
+    assert (
+        told_check(came_back).limits
+        == "Not tried: any other recogniser; most will still match at this level."
+    )
+    assert told_check(came_back).advice == ""
+    assert told(came_back).state == "as-saved"
+
+
+def test_of_a_file_that_may_be_another_photo():
+    framed = record(region(), compared={"how": "other framing", "size": [160, 120]}, output="cut.jpg")
+    assert told_check(framed).sentence.startswith(
+        "In cut.jpg (160x120 pixels, framed differently: is it the same photo?) dlib no longer matches"
+    )
+    nobody = record(compared={"how": "other size", "size": [160, 120]}, **failing("no-face"))
+    assert told_check(nobody).advice == "It may be another photo: look at both."
+
+
+def test_no_stronger_level_is_advised_than_there_is():
+    matched = {level: record(region(dlib=target(False)), level=level, **failing("not-protected"))
+               for level in ("robust", "strong")}  # fmt: skip
+    assert "at a stronger level" in told_check(matched["robust"]).advice
+    assert "at a stronger level" not in told_check(matched["strong"]).advice
 
 
 def test_check_of_a_file_that_fails_only_after_sharing_names_what_is_left():
@@ -243,7 +268,7 @@ def test_every_record_has_words_and_none_that_say_too_much(given: dict[str, Any]
         assert all(t["channel"] == HELD for t in asked)
     if given["regions"] and it.state not in ("failed", "no-face"):
         assert it.limits.startswith("Not tried: ")
-    if it.state != "shared" and it.state != "failed":
+    if it.state not in ("shared", "came-back", "failed"):
         assert it.advice
 
 

@@ -343,7 +343,7 @@ def test_sentences_of_a_data_set_without_faces():
     for place in range(3):
         found.add(place, {"input": f"{place}", "status": "copied", "output": f"{place}"})
     assert sentences(found) == [
-        "0 of 3 photos are protected: every target fails on the saved file.",
+        "0 of 3 photos are protected.",
         "3 show no face that was found, and were copied as they are.",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,7 @@ def test_what_came_back_is_judged_as_it_is(client) -> None:
     back, smaller, original, none = photo(client.idle(), number)["returned"]
     assert back["name"] == "back.jpg"
     assert back["sentence"]
+    assert back["state"] == "came-back"
     assert "118x101" in smaller["sentence"]
     assert original["state"] == "recognised"
     assert none["state"] == "failed"
@@ -237,6 +239,28 @@ def test_what_is_another_photo_is_not_called_good(client) -> None:
         assert (told["good"], told["state"]) == (False, "failed")
         assert "does not show the same picture" in told["sentence"]
     assert client.ask("PUT", f"/photos/{number}/returned?name=a&level=best", wall).status == 400
+
+
+def test_advice_names_what_the_page_has() -> None:
+    from mnd.cloaking.sentences import ADVICE, Told
+    from mnd.ui.words import here
+
+    given = [
+        *ADVICE.values(),
+        "To send it through a messenger, choose the level robust.",
+        "To send it through a messenger, cloak the original again at the level robust or strong.",
+        "Cloak the original again, with a gallery of other photos.",
+        "Allow a larger change, or leave this photo out.",
+        "Try more steps, a stronger level, or a larger photo.",
+        "Try more steps or a larger photo.",
+    ]
+    for advice in given:
+        said = here(Told("as-saved", True, "", "", "", advice)).advice
+        assert not re.search(
+            "level (minimum|robust|strong)|gallery|box|steps|whole picture|larger change", said
+        )
+        assert said[0].isupper()
+        assert said.endswith(".")
 
 
 def test_it_can_be_stopped_and_begun_again(client) -> None:

@@ -256,6 +256,16 @@ def _failures(found: Tally, index: Index) -> Iterator[tuple[str, str, str]]:
         yield line["input"], error.get("kind") or "", error.get("message") or ""
 
 
+def _means(found: Tally) -> str:
+    """Against whom, and what was not tried."""
+    names = list(dict.fromkeys(name for name, _, _ in found.margins))
+    if not names:
+        return ""
+    verb = "matches" if len(names) == 1 else "match"
+    told = f"{' and '.join(names)} no longer {verb} a face in the saved file"
+    return f": {told}. Not tried: any other recogniser; most will still match"
+
+
 def sentences(found: Tally) -> list[str]:
     """What has become of the data set, in words.
 
@@ -265,7 +275,7 @@ def sentences(found: Tally) -> list[str]:
     photos, counts = found.photos, found.statuses
     if not photos:
         return ["There are no photos."]
-    said = [f"{found.protected:,} of {photos:,} photos are protected: every target fails on the saved file."]
+    said = [f"{found.protected:,} of {photos:,} photos are protected{_means(found)}."]
     if counts["copied"]:
         said.append(f"{counts['copied']:,} show no face that was found, and were copied as they are.")
     if counts["skipped"]:
