@@ -81,7 +81,7 @@ class Page:
             ("POST", "/quit", self.quit),
         )
         routes = [Route(path, answer, methods=[method]) for method, path, answer in table]
-        own = [part.name for part in resources.files(__package__).iterdir()]
+        own = [part.name for part in (resources.files(__package__) / "page").iterdir()]
         parts = [name for name in (*own, *SHARED) if Path(name).suffix in KINDS]
         routes += [Route(f"/{name}", self.asset, methods=["GET"]) for name in parts]
         refused: Any = _refused
@@ -90,12 +90,13 @@ class Page:
     async def page(self, request: Request) -> Response:
         """The page itself."""
         del request
-        return Response(asset("page.html", __package__), media_type="text/html")
+        return Response(asset("page/page.html", __package__), media_type="text/html")
 
     async def asset(self, request: Request) -> Response:
         """A style, a script, a picture of the page."""
         name = request.url.path.removeprefix("/")
-        return Response(asset(name, __package__), media_type=KINDS[Path(name).suffix])
+        place = name if name in SHARED else f"page/{name}"
+        return Response(asset(place, __package__), media_type=KINDS[Path(name).suffix])
 
     async def state(self, request: Request) -> Response:
         """All that is shown."""
