@@ -35,20 +35,21 @@ def ui(*photos: Path, how: AsUi = NO_FLAGS, where: AsServer = NO_SERVER_FLAGS) -
     """Open a page on this computer: drop photos, choose by eye, save. Nothing leaves its memory.
 
     Args:
-        photos: Photos to begin with; their results can be saved beside them.
+        photos: Photos, folders or patterns to begin with; results can be saved beside them.
     """
     # names of targets are judged when they are loaded: that takes longer than the page may take to open
     cloak, asked = settings(CloakSettings, how, WORDS), settings(UiSettings, where, NAMES)
+    from ..cloaking.arguments import arguments
     from ..ui.server import PortError, Server
     from . import terminal
 
-    known = _gallery(cloak)
+    known, begun = _gallery(cloak), arguments(photos)
     try:
         server = Server(cloak, asked)
     except PortError as error:
         terminal.complain(str(error))
         return FAILED
-    for line in server.add(photos, known):
+    for line in (*begun.passed, *server.add([it.path for it in begun.photos], known)):
         terminal.complain(line)
     server.run(lambda: _tell(server, not asked.no_browser))
     sys.stdout.flush()

@@ -226,6 +226,13 @@ class Page:
             photo = self.session.photo(number)
             if not photo.chosen:
                 raise RefusedError(409, "no-face", "no face is chosen")
+            if (
+                len(photo.returned) + sum(job.kind == "check" for job in self.session.jobs)
+                >= self.session.most
+            ):
+                raise RefusedError(
+                    413, "too-many", f"expected at most {self.session.most} files to be judged"
+                )
             if level not in photo.results:  # the strictest that there is
                 made = (one for one in reversed(LEVELS) if one in photo.results)
                 level = next(made, level or self.settings.level)

@@ -282,6 +282,22 @@ def test_the_command_starts_without_torch_tells_its_address_and_ends_at_ctrl_c()
     assert "forgotten" in err
 
 
+def test_folders_and_patterns_are_taken_and_what_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    for name in ("album/a.png", "album/b.png", "c.png"):
+        (tmp_path / name).write_bytes(COFFEE)
+    (tmp_path / "c.cloaked.png").write_bytes(COFFEE)
+    words = [str(tmp_path / name) for name in ("album", "c*.png", "none*.jpg")]
+    with run("--no-browser", "--targets", "dlib", *words) as process:
+        client, _ = opened(process)
+        photos = client.idle()["photos"]
+        client.post("/quit")
+        process.communicate(timeout=30)
+    assert [photo["name"] for photo in photos] == ["a.png", "b.png", "c.png", "none*.jpg"]
+    assert [photo["state"] for photo in photos] == ["found"] * 3 + ["failed"]
+    assert all(photo["path"] for photo in photos[:3])
+
+
 def test_without_a_browser_it_says_what_to_do() -> None:
     with run(SSH_CONNECTION="1 2 3 4", DISPLAY="") as process:
         client, _ = opened(process)
