@@ -155,7 +155,7 @@ def test_no_face_says_what_was_searched(detector: Detector) -> None:
     search = detector.search(np.full((100, 120, 3), 128, np.uint8))
     assert search.looks == ("first", "turned", "equalised", "dimmed", "ranked", "grey")
     text = str(FaceError.none_found((120, 100), search))
-    for word in ("20 pixels or more", "turned", "equalised", "dimmed", "--box", "--whole"):
+    for word in ("20 pixels or more", "on their side", "more contrast", "less light", "--box", "--whole"):
         assert word in text
 
 
