@@ -68,7 +68,7 @@ def test_1_a_verification_asks_for_the_person_of_the_gallery_too(tmp_path, galle
     path = write(tmp_path / "in" / "a.png", FACE)
     ask = ("protect", tmp_path / "in", tmp_path / "out", "--gallery", gallery, "--workers", "1")
     assert command(*ask) == 0
-    nobody = "1 photos without the person of the gallery"
+    nobody = "1 photo without the person of the gallery"
     assert nobody in capsys.readouterr().out
     assert command(*ask, "--verify") == 0
     assert nobody in capsys.readouterr().out
