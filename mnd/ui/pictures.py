@@ -17,13 +17,15 @@ from ..photo.difference import clear_gain, difference_picture
 Of = Literal["original", "result", "difference"]
 KEPT = 256 << 20
 """Bytes of pixels that are kept for the next part of the same photo."""
+FILES = 4
+"""So many files at most: a photo, and what three levels made of it."""
 
 
 class Decoded:
     """The pixels of the files that were looked at last, so that a zoom does not unpack them again."""
 
-    def __init__(self, most: int = KEPT) -> None:
-        self._most = most
+    def __init__(self, most: int = KEPT, files: int = FILES) -> None:
+        self._most, self._files = most, files
         self._pixels: OrderedDict[int, tuple[bytes, Pixels]] = OrderedDict()
         """By the number that the bytes of a file have while they are kept here: no others can have it."""
         self._lock = threading.Lock()
@@ -36,7 +38,7 @@ class Decoded:
                 return self._pixels[id(data)][1]
             pixels = make()
             self._pixels[id(data)] = data, pixels
-            while len(self._pixels) > 1 and self._size() > self._most:
+            while len(self._pixels) > self._files or (len(self._pixels) > 1 and self._size() > self._most):
                 self._pixels.popitem(last=False)
             return pixels
 

@@ -66,6 +66,15 @@ def test_only_so_much_is_kept() -> None:
     assert made[-2:] == [b"b", b"b"]
 
 
+def test_only_so_many_are_kept() -> None:
+    made: list[bytes] = []
+    decoded = Decoded(files=3)
+    files = [bytes([number]) * 9 for number in range(5)]
+    for data in (*files, files[3], files[0]):
+        decoded.get(data, lambda data=data: made.append(data[:1]) or PIXELS)
+    assert made == [b"\0", b"\1", b"\2", b"\3", b"\4", b"\0"]
+
+
 def test_another_file_at_the_same_place_in_memory_is_another() -> None:
     """What was made of another choice may lie where the first has lain."""
     decoded = Decoded()
