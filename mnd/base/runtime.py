@@ -49,6 +49,17 @@ def pick_device(name: str) -> str:
     return name
 
 
+def give_back_memory() -> None:
+    """Hand memory that was let go of back to the system, where the C library keeps it (glibc does).
+
+    A process that goes on for hours would else grow with the pictures that it has seen.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # other systems have no such function
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def hardware(device: str) -> dict[str, Any]:
     """Processor, threads, memory and GPU."""
     import torch

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.runtime import give_back_memory
 from ..cloaking.settings import CloakSettings, Where
 from .clock import Clock
 from .session import Job, Known, Result, Session, Trouble, Upload
@@ -60,6 +61,7 @@ class Engine(threading.Thread):
             if job in session.jobs:
                 session.jobs.remove(job)
             session.engine = "working" if session.jobs else "idle"
+        give_back_memory()
         return True
 
     def _do(self, job: Job) -> None:

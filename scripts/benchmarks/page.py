@@ -66,7 +66,7 @@ class Page:
             mine = [p for p in json.loads(self.ask("GET", "/state")[0])["photos"] if p["id"] == number]
             if mine[0]["job"] is None and mine[0]["state"] != "reading":
                 break
-            time.sleep(0.1)
+            time.sleep(0.5)  # about as often as a page is told
         made = [level for level, result in mine[0]["results"].items() if result["has_file"]]
         for of in ("original", *made):
             self.ask("GET", f"/photos/{number}/picture?of={of}")
