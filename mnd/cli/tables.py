@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..cloaking.sentences import distance_in_words
+from ..cloaking.distances import distance_in_words
 from .console import BAD, GOOD, console, line, printable, say
 from .meter import size_of
 

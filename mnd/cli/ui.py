@@ -17,9 +17,8 @@ from .flags import flags, settings
 from .options import WORDS, check_gallery
 
 SHOWN = ("targets", "level", "gallery", "seed", "strip_names", "strip_gps", "strip", "device", "offline")
-NAMES: dict[str, Any] = {}
 UiFlags = flags(CloakSettings, WORDS, only=SHOWN)
-ServerFlags = flags(UiSettings, NAMES)
+ServerFlags = flags(UiSettings, {})
 NO_FLAGS, NO_SERVER_FLAGS = UiFlags(), ServerFlags()
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def ui(*photos: Path, how: AsUi = NO_FLAGS, where: AsServer = NO_SERVER_FLAGS) -
         photos: Photos, folders or patterns to begin with; results can be saved beside them.
     """
     # names of targets are judged when they are loaded: that takes longer than the page may take to open
-    cloak, asked = settings(CloakSettings, how, WORDS), settings(UiSettings, where, NAMES)
+    cloak, asked = settings(CloakSettings, how, WORDS), settings(UiSettings, where, {})
     from ..cloaking.arguments import arguments
     from ..ui.server import PortError, Server
     from . import terminal

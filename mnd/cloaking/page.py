@@ -12,7 +12,8 @@ import numpy as np
 from ..base.html import Picture, data_uri, render
 from ..base.types import Pixels
 from ..photo.difference import clear_gain, difference_picture
-from .sentences import distance_in_words, told, told_check
+from .distances import distance_in_words
+from .sentences import told, told_check
 
 PAGE_WIDTH = 1200
 """Pixels: of the whole photo no more are shown, so that the page stays small."""

@@ -6,13 +6,13 @@ Never "protected" alone: a cloak holds against somebody, in a file. Imported at 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
 from ..base.files import shown
+from .distances import nearest_in_words
 from .levels import PLANS
 from .record import without_person
 
@@ -37,8 +37,6 @@ WAYS = {
 """Ways of sharing, by their names in a record."""
 MESSENGER = PLANS["robust", False].withstands
 """The ways that a messenger stands for: it is survived only where all of them are."""
-DISTANCES = ("distance",)
-"""How a unit ends of which less is more alike."""
 OPENINGS = ("found", "in", "no", "nobody", "nothing", "tried")
 """Words that a sentence may begin with, beside numbers and names."""
 HERE = "\0"
@@ -123,28 +121,6 @@ def told_check(record: Mapping[str, Any]) -> Told:
     return _told(record, _Seen(record), file, made=False)
 
 
-def distance_in_words(value: float | None, threshold: float, unit: str) -> str:
-    """What a distance or a similarity means, said alike for both: more of one is less of the other.
-
-    >>> distance_in_words(0.73, 0.6, "euclidean distance")
-    'farther than the threshold, no match (0.730; a match is below 0.6)'
-    >>> distance_in_words(0.52, 0.33, "cosine similarity")
-    'more alike than the threshold, a match (0.520; a match is above 0.33)'
-    """
-    if value is None or not math.isfinite(value):
-        return "not known"
-    distance = unit.endswith(DISTANCES)
-    past = value >= threshold if distance else value <= threshold
-    if distance:
-        words = "farther than the threshold" if past else "nearer than the threshold"
-    elif unit == "logit margin":
-        words = "named otherwise" if past else "named as before"
-    else:
-        words = "less alike than the threshold" if past else "more alike than the threshold"
-    sign = "below" if distance else "above"
-    return f"{words}, {'no' if past else 'a'} match ({value:.3f}; a match is {sign} {threshold:g})"
-
-
 def nobody_in_words(record: Mapping[str, Any]) -> str:
     """That nobody in the photo is the person of the gallery, and how near the nearest comes; else empty.
 
@@ -176,9 +152,7 @@ def _nearest(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
                 values.setdefault(name, []).append(value)
                 cards[name] = region["targets"][name]
     for name, several in values.items():
-        distance = cards[name]["unit"].endswith(DISTANCES)
-        nearest, sign = (min(several), "below") if distance else (max(several), "above")
-        yield name, f"nearest {nearest:.2f}, a match is {sign} {cards[name]['threshold']:g}"
+        yield name, nearest_in_words(several, cards[name]["threshold"], cards[name]["unit"])
 
 
 class _Seen:

@@ -226,13 +226,8 @@ class Page:
             photo = self.session.photo(number)
             if not photo.chosen:
                 raise RefusedError(409, "no-face", "no face is chosen")
-            if (
-                len(photo.returned) + sum(job.kind == "check" for job in self.session.jobs)
-                >= self.session.most
-            ):
-                raise RefusedError(
-                    413, "too-many", f"expected at most {self.session.most} files to be judged"
-                )
+            waiting = sum(job.kind == "check" for job in self.session.jobs)
+            self.session.check_room(len(photo.returned) + waiting)
             if level not in photo.results:  # the strictest that there is
                 made = (one for one in reversed(LEVELS) if one in photo.results)
                 level = next(made, level or self.settings.level)
@@ -246,12 +241,15 @@ class Page:
         with self.session.reading():
             photo = self.session.photo(number)
             data, path = self._made(photo, level), photo.path
+            others = {other.path for other in self.session.photos.values()}
         if path is None:
             raise RefusedError(
                 409, "missing", "this photo was dropped, and lies nowhere: download the result"
             )
+        out = cloaked_path(path)
+        if out in others:  # also where replacing is allowed
+            raise RefusedError(409, "original", f"{out}: this is one of the photos on the page")
         try:
-            out = cloaked_path(path)
             await run_in_threadpool(write_checked, out, data, replace)
         except PhotoError as error:
             raise RefusedError(409, error.kind, str(error)) from error
@@ -285,16 +283,16 @@ class Page:
         except ValueError as error:
             raise RefusedError(400, "value", str(error)) from error
         width = min(max(width, 1), WIDEST)
-        if made is None:
-            png, gain = await run_in_threadpool(lambda: part(self._pixels(photo, None), box, width)), None
-        elif of == "difference":
-            png, gain = await run_in_threadpool(
-                lambda: difference(self._pixels(photo, None), self._pixels(photo, made), box, width)
-            )
-        else:
-            png, gain = await run_in_threadpool(lambda: part(self._pixels(photo, made), box, width)), None
-        headers = {} if gain is None else {"X-Gain": str(gain)}
-        return Response(png, media_type="image/png", headers=headers)
+
+        def png() -> tuple[bytes, dict[str, str]]:
+            shown = self._pixels(photo, made)
+            if of != "difference":
+                return part(shown, box, width), {}
+            data, gain = difference(self._pixels(photo, None), shown, box, width)
+            return data, {"X-Gain": str(gain)}
+
+        data, headers = await run_in_threadpool(png)
+        return Response(data, media_type="image/png", headers=headers)
 
     async def quit(self, request: Request) -> Response:
         """Forget everything and end."""

@@ -213,12 +213,20 @@ class Session:
             RefusedError: there are too many.
         """
         with self.changing():
-            if len(self.photos) >= self.most:
-                raise RefusedError(413, "too-many", f"there are {self.most} photos, expected at most so many")
+            self.check_room(len(self.photos))
             number = f"p{next(self._numbers)}"
             self.photos[number] = Upload(number, name, data, path)
             self.ask(Job("find", number))
         return number
+
+    def check_room(self, there: int) -> None:
+        """Refuse one more where there are as many as may be.
+
+        Raises:
+            RefusedError: there are.
+        """
+        if there >= self.most:
+            raise RefusedError(413, "too-many", f"there are {self.most} files, expected at most so many")
 
     def fail(self, name: str, trouble: Trouble) -> None:
         """Show a photo that could not be taken in."""
@@ -233,8 +241,7 @@ class Session:
             RefusedError: there are too many.
         """
         with self.changing():
-            if len(self.gallery) >= self.most:
-                raise RefusedError(413, "too-many", f"there are {self.most} photos, expected at most so many")
+            self.check_room(len(self.gallery))
             number = f"g{next(self._numbers)}"
             self.gallery[number] = Known(number, name, data)
             self._other_gallery()

@@ -80,14 +80,7 @@ def _nobody(photo: Upload) -> str:
     known = [subject for subject in photo.judged if subject.likeness is not None]
     if not known or photo.me is not None or any(subject.person for subject in known):
         return ""
-    card = known[0].targets[0].card
-    values = [subject.likeness[0] for subject in known if subject.likeness]
-    nearest = min(values) if card.lower_is_same else max(values)
-    sign = "below" if card.lower_is_same else "above"
-    return (
-        "nobody here looks like the photos of you "
-        f"(nearest {nearest:.2f}, a match is {sign} {card.threshold:g})"
-    )
+    return f"nobody here looks like the photos of you ({words.nearest(known)})"
 
 
 def _job(session: Session, job: Job) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..cloaking.distances import distance_in_words, nearest_in_words
 from .session import Trouble
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ def metadata(photo: Photo) -> dict[str, Any]:
 
 
 def likeness(subject: Subject) -> str:
-    """How near a face comes to the photos of the user, for the target that is nearest its threshold.
-
-    A distance and a similarity read alike: what it is, and from where on it is a match.
-    """
+    """How near a face comes to the photos of the user, for each target, and from where on that is a match."""
     if subject.likeness is None:
         return ""
     told = []
@@ -99,10 +97,15 @@ def likeness(subject: Subject) -> str:
     return "; ".join(told)
 
 
+def nearest(subjects: Sequence[Subject]) -> str:
+    """How near the nearest of these faces comes to the photos of the user, for the first target."""
+    card = subjects[0].targets[0].card
+    values = [subject.likeness[0] for subject in subjects if subject.likeness]
+    return nearest_in_words(values, card.threshold, card.unit)
+
+
 def rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A line for each face and target: what it says of the clean photo and of the saved file."""
-    from ..cloaking.sentences import distance_in_words
-
     return [
         {
             "face": number,

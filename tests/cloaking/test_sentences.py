@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnd.cloaking import sentences
-from mnd.cloaking.sentences import MESSENGER, State, Told, distance_in_words, told, told_check
+from mnd.cloaking.distances import distance_in_words
+from mnd.cloaking.sentences import MESSENGER, State, Told, told, told_check
 
 DISTANCE, SIMILARITY = "euclidean distance", "cosine similarity"
 HELD = dict.fromkeys(MESSENGER, True)

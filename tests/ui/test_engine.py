@@ -309,6 +309,19 @@ def test_photos_of_the_disk_are_saved_beside_it_and_nothing_is_replaced_unasked(
         assert photo(client.state(), there["id"])["results"]["minimum"]["saved"] == str(out)
 
 
+def test_a_photo_on_the_page_is_never_replaced(tmp_path) -> None:
+    path, other = tmp_path / "me.jpg", tmp_path / "me.cloaked.jpg"
+    for it in (path, other):
+        it.write_bytes(JPEG)
+    with served(SETTINGS) as (server, client):
+        server.add([path, other])
+        number = client.idle()["photos"][0]["id"]
+        made(client, number)
+        told = client.post(f"/photos/{number}/save", level="minimum", overwrite=True)
+        assert (told.status, told.json["error"]["kind"]) == (409, "original")
+    assert other.read_bytes() == JPEG
+
+
 def test_an_unknown_target_is_told_on_the_page() -> None:
     with served(CloakSettings(targets=("nobody",))) as (_, client):
         client.put("me.jpg", JPEG)
