@@ -324,7 +324,7 @@ def test_how_many_workers_there_are_and_what_each_has(
 
 def test_workers_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(local, "gpus", lambda make: ["3", "7"])
-    records = engine(tmp_path, [f"{n} nap" for n in range(16)], 2, 1)
+    records = engine(tmp_path, [f"{n} meet-2" for n in range(16)], 2, 1)
     assert {record["gpus"] for record in records} == {"3", "7"}
     assert len({(record["gpus"], record["pid"]) for record in records}) == 2
 

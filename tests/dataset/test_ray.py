@@ -224,20 +224,22 @@ def test_a_node_removed_in_the_middle(cluster: Any, tmp_path: Path, graceful: bo
 
     node = cluster.add_node(num_cpus=2, object_store_memory=STORE)
     cluster.wait_for_nodes()
-    names = [f"{n} nap" for n in range(60)]
+    names = [f"{n} meet-3" for n in range(60)]
     items = (Item(name, name) for name in names)
     records: list[dict[str, Any]] = []
+    removed = 0
     with contextlib.closing(
         engine.run(FakeJob(tmp_path), items, ProtectSettings(engine="ray", workers=3))
     ) as done:
         for record in done:
             records.append(record)
-            if len(records) == 15:
-                assert len({record["pid"] for record in records}) == 3
+            if not removed and len({record["pid"] for record in records}) == 3:
+                removed = len(records)
                 cluster.remove_node(node, allow_graceful=graceful)
-            if len(records) == 40:
+            if removed and len(records) == removed + 25:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(record["pid"], signal.SIGKILL)
+    assert 0 < removed <= 30
     assert sorted(record["input"] for record in records) == sorted(names)
     assert all(record["error"] is None for record in records)
     again = [name for name in names if len(tried(tmp_path, name)) > 1]
@@ -249,14 +251,17 @@ def test_a_node_removed_in_the_middle(cluster: Any, tmp_path: Path, graceful: bo
 def test_workers_go_where_the_gpus_are(cluster: Any, tmp_path: Path):
     node = cluster.add_node(num_cpus=2, num_gpus=1, object_store_memory=STORE)
     cluster.wait_for_nodes()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
     try:
         names = [f"{n} nap" for n in range(20)]
-        records = run(tmp_path, names, None)
-        singly = run(tmp_path, names, None, batch=1)
+        pairs = [f"{n} meet-2" for n in range(20)]
+        records = run(tmp_path / "one", names, None)
+        singly = run(tmp_path / "two", pairs, None, batch=1)
     finally:
         cluster.remove_node(node)
-    for told in (records, singly):
-        assert sorted(record["input"] for record in told) == sorted(names)
+    for told, asked in ((records, names), (singly, pairs)):
+        assert sorted(record["input"] for record in told) == sorted(asked)
         assert {record["gpus"] for record in told} == {"0"}
     assert {record["batch"] for record in records} == {16, 4}
     assert len({record["pid"] for record in records}) == 1

@@ -17,7 +17,11 @@ from mnd.dataset.worker import ProtectJob, Protector
 
 @dataclass(frozen=True)
 class FakeJob:
-    """What a worker does is in the name of its item: `die`, `die-once`, `raise`, `slow`, `nap`, `say`."""
+    """What a worker does is in the name of its item: `die`, `die-once`, `raise`, `slow`, `nap`, `say`.
+
+    `meet-3` waits until three processes have tried an item: how fast a busy machine starts them is no part of
+    a test.
+    """
 
     folder: Path
     start: str = ""
@@ -44,7 +48,9 @@ class FakeJob:
             raise ZeroDivisionError("a bug")
         if what == "slow":
             time.sleep(60)
-        if what == "nap":
+        if what.startswith("meet-"):
+            self.wait_for(int(what.removeprefix("meet-")))
+        if what == "nap" or what.startswith("meet-"):
             time.sleep(0.2)
         if what == "say":
             print("a library that prints")
@@ -52,6 +58,13 @@ class FakeJob:
             "input": item.name, "error": None, "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"],
             "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         }  # fmt: skip
+
+    def wait_for(self, processes: int) -> None:
+        until = time.monotonic() + 120
+        while len({path.name.split(" ")[-1] for path in self.folder.glob("* * *")}) < processes:
+            if time.monotonic() > until:
+                raise TimeoutError(f"fewer than {processes} processes after 120 s")
+            time.sleep(0.05)
 
 
 class Trivial:
