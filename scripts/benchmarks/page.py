@@ -25,7 +25,8 @@ from benchmarks.judging import DATA
 
 DIGITS = {"seconds": 2, "page cpu s": 2, "command cpu s": 2, "saved cpu s": 2, "resident GB": 3,
           "by that of 5": 3}  # fmt: skip
-LEVEL = "robust"
+LEVEL = "minimum"
+"""Whose search is short: what a long one takes differs by more than loading does from one run to the next."""
 
 
 class Page:
@@ -125,26 +126,28 @@ def page(args: argparse.Namespace) -> dict[str, Any]:
             starts.append(it.seconds)
             firsts.append(it.first)
     start = {"server": {"seconds": median(starts)}, "first page": {"seconds": median(firsts)}}
-    photos, seconds, memory = _photos(args, 1280), {}, {}
+    photos, seconds, memory = _photos(args, 640), {}, {}
     with _page() as it:
         it.cloak("first.jpg", next(photos))
-        for number in range(3):
+        for number in range(9):
             photo, before = next(photos), it.cpu()
             it.cloak(f"{number}.jpg", photo)
             mine, command = it.cpu() - before, _command(photo)
             seconds[f"photo {number + 2}"] = {
                 "page cpu s": mine, "command cpu s": command, "saved cpu s": command - mine
             }  # fmt: skip
+    rows = list(seconds.values())
+    seconds["median"] = {name: median(row[name] for row in rows) for name in rows[0]}
     most, photos = args.limit or 50, _photos(args, 640)
     with _page() as it:
         for number in range(1, most + 1):
-            it.cloak(f"{number}.jpg", next(photos), "minimum")  # which keeps as much, and takes less time
+            it.cloak(f"{number}.jpg", next(photos))
             if number in (5, most):
                 memory[f"{number} photos"] = {"resident GB": it.resident()}
     for row in memory.values():
         row["by that of 5"] = row["resident GB"] / memory["5 photos"]["resident GB"]
     return {
         "start": start,
-        "further photos of a session, 1280x960, robust": seconds,
+        "further photos of a session, 640x480, minimum": seconds,
         "memory of a session, 640x480, minimum": memory,
     }
