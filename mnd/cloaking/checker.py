@@ -14,6 +14,7 @@ from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
 from ..targets.target import Target
+from .features import add_appearances
 from .panel import Found, Panel
 from .record import Record, blank
 from .settings import CloakSettings
@@ -145,7 +146,10 @@ class Checker:
         if how != "other framing":
             height, width = shown.shape[:2]
             boxes = [s.area(width, height, scale) for s in subjects]
-            record["quality"] = quality(resized(clean.pixels, shown.shape[:2]), shown, boxes).as_json()
+            same = resized(clean.pixels, shown.shape[:2])
+            judged = quality(same, shown, boxes).as_json()
+            add_appearances(judged, subjects, same, shown, scale)
+            record["quality"] = judged
         conclude(record, withstands)
 
     def _check_seen(self, subjects: Sequence[Subject], shown: Pixels, scale: float, name: str) -> None:

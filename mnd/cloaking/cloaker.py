@@ -25,6 +25,7 @@ from ..targets.target import Target
 from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
+from .features import Drawn, add_appearances
 from .levels import Plan
 from .many import destinations, each, folder_for
 from .panel import Found, Panel
@@ -247,11 +248,13 @@ class Cloaker:
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         if why := disagreement(data, photo.pixels, made, changed):
             raise PhotoError("not-as-made", why)
+        judged = quality(photo.pixels, shown, areas).as_json()
+        add_appearances(judged, subjects, photo.pixels, shown)
         return data, {
             "regions": regions(
                 subjects, before, shown, self.panel.detector, channels, self.settings.level, told=others
             ),
-            "quality": quality(photo.pixels, shown, areas).as_json(),
+            "quality": judged,
         }
 
     def _search(
@@ -292,9 +295,10 @@ class Cloaker:
             x,
             views,
             mask.to(device),
-            grey=photo.grey,
+            grey=photo.grey or plan.lightness,
             progress=lambda done: self.progress(stage, done, plan.steps),
             accept=views.accept,
+            limits=Drawn.of(group, box, x).limits(plan.feature_cap),
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -61,6 +62,10 @@ class Plan:
     """Of the distance: how much many small changes are preferred to a few large ones."""
     flat: float
     """Of the distance: how much more the same change counts where the photo is flat."""
+    lightness: bool
+    """The three channels change alike: colours stay. JPEG takes most of a colour's change away anyhow."""
+    feature_cap: float
+    """How far a feature may change, in grey levels; beside it the cap fades."""
     least_ssim: float
     """The least SSIM of a cloaked region."""
     withstands: tuple[str, ...]
@@ -127,17 +132,18 @@ MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
     aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.0,
-    withstands=(),
+    lightness=False, feature_cap=math.inf, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
     level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
-    withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
+    lightness=True, feature_cap=6.0, withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, jitter=0.05,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
+    feature_cap=10.0,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {

@@ -27,8 +27,8 @@ IRIS = 0.2
 """Radius of an iris, as a share of the width of its eye: 11.7 mm across in an opening of about 30 mm."""
 THICK = 0.09
 """Half the height of a brow, as a share of the distance of the eyes."""
-FINE = 4
-"""Each pixel is drawn as so many by so many."""
+FINE = 160
+"""Pixels between the eyes: smaller faces are drawn so large, and made smaller; at most four times."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Features:
         eyes = {side: given[part].mean(0) for side, part in EYES.items()}
         scale = float(np.linalg.norm(eyes["right"] - eyes["left"]))
         box = _around(given, scale, size)
-        draw = _Drawing(box)
+        draw = _Drawing(box, min(4, max(1, round(FINE / max(scale, 1.0)))))
         masks: dict[str, Mask] = {}
         for side, part in EYES.items():
             lids = given[part]
@@ -83,7 +83,8 @@ class Features:
 class _Drawing:
     """Draws shapes on a part of a picture, finer than its pixels."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, fine: int) -> None:
+        self._times = fine
         self._corner = np.array(box[:2], dtype=np.float64)
         self._size = box[2] - box[0], box[3] - box[1]
 
@@ -95,17 +96,17 @@ class _Drawing:
         return self._drawn(lambda on: on.ellipse(self._fine(corners), fill=255))
 
     def line(self, points: Points, half: float) -> Mask:
-        wide = max(1, round(2 * half * FINE))
+        wide = max(1, round(2 * half * self._times))
         return self._drawn(lambda on: on.line(self._fine(points), fill=255, width=wide, joint="curve"))
 
     def _fine(self, points: Points) -> list[tuple[float, float]]:
-        return [(x, y) for x, y in ((points - self._corner + 0.5) * FINE).tolist()]
+        return [(x, y) for x, y in ((points - self._corner + 0.5) * self._times).tolist()]
 
     def _drawn(self, draw: Callable[[ImageDraw.ImageDraw], None]) -> Mask:
         width, height = self._size
-        fine = Image.new("L", (width * FINE, height * FINE))
+        fine = Image.new("L", (width * self._times, height * self._times))
         draw(ImageDraw.Draw(fine))
-        mask: Mask = np.asarray(fine.reduce(FINE), dtype=np.float32) / np.float32(255)
+        mask: Mask = np.asarray(fine.reduce(self._times), dtype=np.float32) / np.float32(255)
         return mask
 
 

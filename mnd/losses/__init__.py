@@ -11,6 +11,7 @@ from .adversarial import (
     softplus,
 )
 from .composite import Composite, Weights, composite
+from .drawing import Drawing, drawing, texture
 from .elpips import ELPIPS, Estimate, elpips
 from .gradient import GMSD, Gradient, gmsd, gradient
 from .images import Distance, luma
@@ -32,6 +33,7 @@ __all__ = [
     "AboveJND",
     "Composite",
     "Distance",
+    "Drawing",
     "Estimate",
     "Gradient",
     "Hinge",
@@ -44,6 +46,7 @@ __all__ = [
     "composite",
     "curvature",
     "distance_margin",
+    "drawing",
     "elpips",
     "gmsd",
     "gradient",
@@ -63,4 +66,5 @@ __all__ = [
     "ssim",
     "ssim_index",
     "standard",
+    "texture",
 ]

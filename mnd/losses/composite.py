@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .curvature import curvature_of
+from .drawing import Drawing
 from .gradient import Gradient
 from .images import Distance, check_images, check_pair
 from .magnitude import Magnitude
@@ -39,6 +40,8 @@ class Weights:
     """Of the gradient, of the luma."""
     rho: float = 0.0
     """Of the learned term; needs one."""
+    delta: float = 0.0
+    """Of the drawing, which the paper does not have."""
 
     def __post_init__(self) -> None:
         values = astuple(self)
@@ -50,12 +53,14 @@ class Composite(Distance):
     """The distance of the paper with its weights and terms; any term can be replaced by another distance.
 
         D(x, y) = alpha magnitude(x, y) + beta structure(x, y) + gamma gradient(x, y) + rho learned(x, y)
+                  + delta drawing(x, y)
 
     Args:
-        weights: alpha, beta, gamma, rho.
+        weights: alpha, beta, gamma, rho, delta.
         magnitude: default `Magnitude()`.
         structure: default `SSIM(border="reflect")`, which leaves no cheap place at the edge.
         gradient: default `Gradient()`.
+        drawing: default `Drawing()`, which counts everywhere.
         learned: a `Distance`, or any function of `(x, y)` that gives `(B,)`; exactly when `rho > 0`.
         spread: c of the geometry in which a search moves (see `mnd.optimizer.geometry`): 0 concentrates the
             change where it pays most, more spreads it, which the eye likes better than the mean square error.
@@ -77,6 +82,7 @@ class Composite(Distance):
         magnitude: Distance | None = None,
         structure: Distance | None = None,
         gradient: Distance | None = None,
+        drawing: Distance | None = None,
         learned: Callable[[Tensor, Tensor], Tensor] | None = None,
         spread: float = 1.0,
         flat: float = 2.0,
@@ -93,6 +99,7 @@ class Composite(Distance):
         self.magnitude = magnitude or Magnitude()
         self.structure = structure or SSIM(border="reflect")
         self.gradient = gradient or Gradient()
+        self.drawing = drawing or Drawing()
         self.learned = learned
 
     def at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
@@ -125,13 +132,14 @@ class Composite(Distance):
         return {name: (weight, _at(term, x)) for name, (weight, term) in self._weighted().items()}
 
     def _weighted(self) -> dict[str, tuple[float, Callable[[Tensor, Tensor], Tensor]]]:
-        """`D = alpha magnitude + beta structure + gamma gradient + rho learned`, what counts of it."""
+        """`alpha magnitude + beta structure + gamma gradient + rho learned + delta drawing`: what counts."""
         weights = self.weights
         every = {
             "magnitude": (weights.alpha, self.magnitude),
             "structure": (weights.beta, self.structure),
             "gradient": (weights.gamma, self.gradient),
             "learned": (weights.rho, self.learned),
+            "drawing": (weights.delta, self.drawing),
         }
         return {
             name: (weight, term) for name, (weight, term) in every.items() if term is not None and weight > 0

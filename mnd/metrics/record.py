@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class LearnedRecord(TypedDict):
@@ -14,12 +14,25 @@ class LearnedRecord(TypedDict):
     value: float
 
 
+class AppearanceRecord(TypedDict):
+    """How a face looks that was changed (`mnd.metrics.appearance`): colours in CIEDE2000, and counts."""
+
+    iris: float
+    iris_apart: float
+    lips: float
+    skin: float
+    strokes: int
+    stitches: int
+
+
 class RegionQualityRecord(TypedDict):
     """How much of a region is still as it was."""
 
     psnr: float | None
     ssim: float | None
     learned: list[LearnedRecord]
+    appearance: NotRequired[AppearanceRecord | None]
+    """Of a face; null where its features are not found: a profile, a mask, a face that nobody saw."""
 
 
 class QualityRecord(TypedDict):

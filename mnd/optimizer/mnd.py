@@ -21,6 +21,7 @@ from ..losses.composite import Composite
 from ..losses.curvature import Curved, Metric, stiffness
 from ..losses.images import Distance, check_images
 from .geometry import Duals, Geometry, per_image
+from .limits import Limits
 
 SAMPLE = 400_000
 """So many values of a picture are enough to solve for the multipliers."""
@@ -159,6 +160,7 @@ class MND:
         grey: bool = False,
         progress: Callable[[int], None] | None = None,
         accept: Callable[[Tensor], bool] | None = None,
+        limits: Limits | None = None,
     ) -> Result:
         """Search for every picture of a batch by itself.
 
@@ -170,13 +172,14 @@ class MND:
             progress: called with the number of steps done.
             accept: asked of the picture that would be returned: where it says no, margins have become
                 stricter, and the search goes on (see `patience`).
+            limits: what no change may do.
 
         Raises:
             ValueError: x is no batch of pictures, or margins have another shape or are not finite; a target
                 that was not looked at in the first or the last step.
         """
         check_images(x)
-        run, step, end = _Run(self, x, mask, grey), 0, self.settings.steps
+        run, step, end = _Run(self, x, mask, grey, limits or Limits()), 0, self.settings.steps
         latest = end + self.settings.rounds * self.settings.patience
         while step < end:
             m, g = _slopes(margins, run.y, grey, self.slopes)
@@ -260,8 +263,8 @@ def _sample(t: Tensor, every: int) -> Tensor:
 class _Run:
     """One search under way: the picture, the averages, the multipliers and the best so far."""
 
-    def __init__(self, search: MND, x: Tensor, mask: Tensor | None, grey: bool) -> None:
-        self.x, self.settings, self.grey = x, search.settings, grey
+    def __init__(self, search: MND, x: Tensor, mask: Tensor | None, grey: bool, limits: Limits) -> None:
+        self.x, self.settings, self.grey, self.limits = x, search.settings, grey, limits
         self.geometry = Geometry.of(search.distance, x, mask, grey)
         distance = search.distance
         self.relax = self._relax(search)
@@ -355,7 +358,7 @@ class _Run:
     def move(self, m: Tensor, g: Tensor, seen: Tensor, step: int) -> None:
         """The next picture, by the four equations of `MND`."""
         # v grad margin_k / |v grad margin_k|
-        scaled = g * self.geometry.v
+        scaled = self.limits.pull(g * self.geometry.v, self.geometry.v)
         size = torch.linalg.vector_norm(scaled.flatten(2), dim=2) / self.x[0].numel() ** 0.5
         scaled = scaled / per_image(size.clamp_min(torch.finfo(g.dtype).tiny))
         if step == 0:
@@ -377,7 +380,8 @@ class _Run:
         duals = self._duals()
         self._solve(miss + self.slack, g, duals)
         # y = round(x + primal(- sum_k lambda_k G_k))
-        self.y = self._saved(self.x, duals.primal(self._weights()))
+        change = self.limits.keep(duals.primal(self._weights()), self.geometry.v)
+        self.y = self._saved(self.x, change)
 
     def _duals(self) -> Duals:
         """`G_k` of each target, and, where D's own slope is followed, the residual."""
@@ -398,13 +402,15 @@ class _Run:
         offset = aim - _dot(g, _sample(self.y, every)[None])
         growth = self.settings.trust ** (2 if self.geometry.c else 1)
         first, x, duals = self._first_step(), _sample(self.x, every), duals.sample(every)
+        limits, v = self.limits.sample(every), _sample(self.geometry.v, every)
         for k in range(len(offset)):
             current, change = self.lambdas[k], duals.along(self._weights(), k)
             low = torch.where(current > 0, current / growth, 0.0)
             high = top = torch.where(current > 0, current * growth, first)
             for _ in range(halvings):
                 middle = (low + high) / 2
-                recognised = offset[k] + _dot(g[k], self._saved(x, change(-middle))) > 0
+                y = self._saved(x, limits.keep(change(-middle), v))
+                recognised = offset[k] + _dot(g[k], y) > 0
                 low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
             # a margin that no picture reaches asks for more in every step
             self.lambdas[k] = high.minimum(FAR * first)

@@ -24,7 +24,7 @@ from mnd.targets.dlib.shape import predictor, rect_from_landmarks
 
 LEVELS = ("minimum", "robust", "strong")
 DIGITS = {"iris, worst": 2, "iris": 2, "irises apart, worst": 2, "lips, worst": 2, "skin, worst": 2,
-          "stitches a face": 2, "stitches, most": 0, "files": 0}  # fmt: skip
+          "strokes a face": 2, "stitches a face": 2, "stitches, most": 0, "files": 0}  # fmt: skip
 SIDE = 300
 """Pixels: the height of a panel."""
 
@@ -70,6 +70,7 @@ def _row(rows: list[Appearance]) -> dict[str, Any]:
         "irises apart, worst": max(it.iris_apart for it in rows),
         "lips, worst": max(it.lips for it in rows),
         "skin, worst": max(it.skin for it in rows),
+        "strokes a face": fmean(it.strokes for it in rows),
         "stitches a face": fmean(it.stitches for it in rows),
         "stitches, most": max(it.stitches for it in rows),
     }
@@ -80,7 +81,8 @@ def _told(record: Any, told: Appearance) -> str:
     good = "" if record["protected"] else f"  NOT PROTECTED ({record['error']['kind']})"
     return (
         f"iris {told.iris:.1f}  apart {told.iris_apart:.1f}  lips {told.lips:.1f}  skin {told.skin:.1f}  "
-        f"stitches {told.stitches}  face PSNR {face['psnr']:.1f}  SSIM {face['ssim']:.4f}{good}"
+        f"strokes {told.strokes}  stitches {told.stitches}  "
+        f"face PSNR {face['psnr']:.1f}  SSIM {face['ssim']:.4f}{good}"
     )
 
 

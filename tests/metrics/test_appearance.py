@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage import color, data
 
 from mnd.faces.features import Features
-from mnd.metrics.appearance import LONG, STROKE, appearance, stitches
+from mnd.metrics.appearance import LONG, STROKE, along, appearance, strokes
 from mnd.targets.dlib.shape import predictor
 
 PHOTO = data.astronaut()
@@ -62,6 +62,10 @@ def test_noise_is_no_stitch(features) -> None:
     assert told.iris < 1
 
 
+def stitches(change: np.ndarray, line: np.ndarray, scale: float) -> int:
+    return strokes(along(change, line), scale)[1]
+
+
 def wave(period: float, height: float) -> np.ndarray:
     return height * np.sin(2 * np.pi * np.arange(400) / period)[None].repeat(9, 0)
 
@@ -80,7 +84,10 @@ def test_shading_grain_and_what_is_faint_are_none() -> None:
 def test_a_single_stroke_is_no_seam() -> None:
     one = np.zeros((9, 400))
     one[:, 100:115] = 20
-    assert stitches(one, LINE, 200.0) == 0
+    assert strokes(along(one, LINE), 200.0) == (1, 0)
+    one[:, 160:175] = 20
+    one[:, 220:235] = -20
+    assert strokes(along(one, LINE), 200.0) == (3, 0)
 
 
 def test_what_lies_outside_the_photo_has_no_strokes() -> None:

@@ -6,12 +6,10 @@ King, dlib 19.3 (2017), a ResNet of 29 layers after He et al. 2015, arXiv 1512.0
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,7 +22,7 @@ from ..looks import DLIB, Look
 from ..registry import register
 from . import chip
 from .file import FormatError, Layer, Network, parse
-from .shape import predictor, rect_from_landmarks
+from .upright import Upright
 
 LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """(channels, blocks, whether the first block halves the size)."""
@@ -51,9 +49,6 @@ CARD = TargetCard(
     std=(256 / 255, 256 / 255, 256 / 255),
     judged_as=DLIB,
 )
-
-AROUND = 1.0
-"""How much of the picture around a face its landmarks are looked for in, in sides of its box on each side."""
 
 
 class Convolution(nn.Module):
@@ -180,12 +175,9 @@ class DlibTarget(FaceTarget):
     @torch.no_grad()
     def anchors(self, image: Tensor, faces: Tensor) -> dict[int, Tensor]:
         """Our landmarks moved to where they place the very chips that dlib's own, 5 and 68, place here."""
-        part, points, corner, quarters = _upright(image, faces)
-        plans = self._planned(part, points, (5, 68))
-        return {
-            count: _back(chip.faces_of(plan), part.shape[2:], corner, quarters).to(faces.dtype)
-            for count, plan in plans.items()
-        }
+        face = Upright.of(image, faces)
+        plans = {count: _PLANNED[count](face.points(count))[0] for count in (5, 68)}
+        return {count: face.back(chip.faces_of(plan)).to(faces.dtype) for count, plan in plans.items()}
 
     @torch.no_grad()
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
@@ -193,21 +185,15 @@ class DlibTarget(FaceTarget):
 
         The predictors know upright faces only, so that they see a turned one as it is upright.
         """
-        part, points, _, _ = _upright(image, faces)
-        usual = self._planned(part, points, {chip.landmarks for look in looks for chip in look.chips})
+        face = Upright.of(image, faces)
+        counts = {chip.landmarks for look in looks for chip in look.chips}
+        usual = {count: _PLANNED[count](face.points(count))[0] for count in counts}
 
         def cut(chips: Sequence[Look]) -> list[Tensor]:
             plans = [usual[look.landmarks].looked(look) for look in chips]
-            return [chip[None] for chip in chip.extract(part, plans) / 255]
+            return [chip[None] for chip in chip.extract(face.part, plans) / 255]
 
         return self._seen(cut, looks)
-
-    def _planned(self, part: Tensor, points: Tensor, counts: Iterable[int]) -> dict[int, chip.ChipPlan]:
-        """The chip that dlib's landmarks place, by their number, of an upright face with these of ours."""
-        rect = rect_from_landmarks(points.numpy())
-        grey = (part[0] * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-        pixels = np.ascontiguousarray(grey)
-        return {n: _PLANNED[n](torch.from_numpy(predictor(n)(pixels, rect)))[0] for n in counts}
 
     def embed_as_dlib(self, images: Tensor, points: Tensor) -> Tensor:
         """Embeddings `(K, 128)` for `points` `(K, 5, 2)` of dlib's own five-point predictor, as dlib's.
@@ -221,36 +207,6 @@ class DlibTarget(FaceTarget):
 
 
 _PLANNED = {5: chip.plans_from_dlib, 68: chip.plans_from_68}
-
-
-def _upright(image: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
-    """The part of `image` around a face `(1, 5, 2)`, turned by quarters so that the face is upright in it.
-
-    Returns:
-        The part, the landmarks in it, its corner in the image, and the quarters.
-    """
-    left, top, right, bottom = rect_from_landmarks(faces.numpy())[0].tolist()
-    grow = round(AROUND * (right - left + 1))
-    height, width = image.shape[2:]
-    x0, y0 = (min(max(v - grow, 0), limit - 1) for v, limit in ((left, width), (top, height)))
-    x1, y1 = max(x0 + 1, min(right + grow + 1, width)), max(y0 + 1, min(bottom + grow + 1, height))
-    corner = torch.tensor([x0, y0], dtype=faces.dtype)
-    part, points = image[..., y0:y1, x0:x1], faces - corner
-    across, down = (faces[0, 1] - faces[0, 0]).tolist()
-    quarters = round(math.degrees(math.atan2(down, across)) / 90) % 4
-    for _ in range(quarters):  # to the left, each
-        points = torch.stack([points[..., 1], part.shape[3] - 1 - points[..., 0]], -1)
-        part = part.rot90(1, (2, 3))
-    return part, points, corner, quarters
-
-
-def _back(points: Tensor, size: Sequence[int], corner: Tensor, quarters: int) -> Tensor:
-    """Points of the upright part, whose height and width are `size`, in the image that it was cut from."""
-    height, width = size
-    for _ in range(quarters):  # to the right, each
-        points = torch.stack([height - 1 - points[..., 1], points[..., 0]], -1)
-        height, width = width, height
-    return points + corner
 
 
 @register(CARD, WEIGHTS)
