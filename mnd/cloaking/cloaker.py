@@ -45,7 +45,8 @@ from .verdict import (
 )
 
 ATTEMPTS = 3
-"""When the saved file is still recognised, the search is done again with more head-room."""
+"""When the saved file is still recognised, the search is done again with more head-room; when it is too
+visible with its colours as they were, once more without that."""
 
 
 class NotProtectedError(MndError, ValueError):
@@ -202,7 +203,7 @@ class Cloaker:
         settings = self.settings
         record["names"], record["metadata"] = photo.names, {"location": photo.location}
         plans = [settings.plan_for(known) for known in (False, True)]
-        data, left, withstands = b"", math.inf, plans[0].withstands
+        data, best, withstands = b"", (True, math.inf), plans[0].withstands
         if found is None:
             self.progress("looking for faces", 0, 0)
             found = self.panel.found(photo, where or settings.where, path)
@@ -212,15 +213,14 @@ class Cloaker:
         before = [s.before(photo.pixels) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, seen = self._attempt(photo, subjects, before, plans, attempt)
-            visible = too_visible(seen, plans[0].least_ssim)
-            if attempt and visible:
-                break
-            if (still := recognised(seen, withstands)) < left:
-                data, left = tried, still
+            visible = bool(too_visible(seen, plans[0].least_ssim))
+            if (worth := (visible, recognised(seen, withstands))) < best:
+                data, best = tried, worth
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
-            if visible or all_fooled(record, withstands):
+            if (not plans[0].lightness) if visible else all_fooled(seen, withstands):
                 break
-            plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
+            units = units_recognised(seen, withstands)
+            plans = [plan.freer() if visible else plan.harder(units) for plan in plans]
         conclude(record, withstands, plans[0].least_ssim)
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None

@@ -67,9 +67,8 @@ class Drawn:
         """
         faces = []
         for subject in subjects:
-            if subject.landmarks is not None:
-                own = subject.landmarks - torch.tensor(box[:2], dtype=torch.float32)
-                points = found(x, own) if subject.found else None
+            if subject.landmarks is not None and subject.found:  # where nobody sees a face nothing is known
+                points = found(x, subject.landmarks - torch.tensor(box[:2], dtype=torch.float32))
                 faces.append(_whole(subject, box, x) if points is None else _drawn(points, x))
         return cls(tuple(faces))
 

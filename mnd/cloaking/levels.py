@@ -63,7 +63,8 @@ class Plan:
     flat: float
     """Of the distance: how much more the same change counts where the photo is flat."""
     lightness: bool
-    """The three channels change alike: colours stay. JPEG takes most of a colour's change away anyhow."""
+    """The three channels change alike, so that colours stay: JPEG takes most of their change away anyhow. A
+    photo that is too visible then is tried once more with its colours, and without the cap (`freer`)."""
     feature_cap: float
     """How far a feature may change, in grey levels; beside it the cap fades."""
     least_ssim: float
@@ -110,6 +111,10 @@ class Plan:
     def gain(self) -> float:
         """How quickly the aim follows what was missed: slowly where looks differ, and a miss may be luck."""
         return 0.3 if self.drawn else 0.7
+
+    def freer(self) -> Plan:
+        """The plan of another attempt, when lightness alone was not enough within what may be seen."""
+        return replace(self, lightness=False, feature_cap=math.inf)
 
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""

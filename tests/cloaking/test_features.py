@@ -92,9 +92,8 @@ def test_the_cap_fades_beside_a_feature(drawn):
     assert drawn.limits(math.inf).means == face.held
 
 
-@pytest.mark.parametrize("why", ["nobody saw it", "landmarks elsewhere", "no predictor"])
+@pytest.mark.parametrize("why", ["landmarks elsewhere", "no predictor"])
 def test_without_features_all_of_the_face_is_one(why, x, monkeypatch):
-    one = subject(found=False) if why == "nobody saw it" else subject()
     if why == "landmarks elsewhere":  # those of a profile or a mask: dlib's mouth is not the detector's
         monkeypatch.setattr(features, "OFF", 0.0)
     if why == "no predictor":
@@ -103,20 +102,22 @@ def test_without_features_all_of_the_face_is_one(why, x, monkeypatch):
             raise FileNotFoundError("shape_predictor_68_face_landmarks.dat")
 
         monkeypatch.setattr(features, "landmarks", missing)
-    [face] = Drawn.of([one], CROP, x).faces
+    [face] = Drawn.of([subject()], CROP, x).faces
     assert not face.seen
     assert (face.part.rows, face.part.columns) == (slice(56, 147), slice(55, 146))
     assert (face.part.values == 1).all()
     assert face.held == ()
 
 
-def test_a_whole_picture_has_no_features(x):
+def test_a_whole_picture_and_a_face_that_nobody_saw_have_no_features(x):
+    assert Drawn.of([subject(found=False)], CROP, x).faces == ()
     assert Drawn.of([subject(kind="whole", landmarks=None)], CROP, x).faces == ()
 
 
-def test_a_face_at_the_border_and_one_outside_have_a_part_of_the_crop(x):
+def test_a_face_at_the_border_and_one_outside_have_a_part_of_the_crop(x, monkeypatch):
+    monkeypatch.setattr(features, "OFF", 0.0)
     for box in ((-40.0, -40.0, 30.0, 30.0), (500.0, 500.0, 600.0, 600.0)):
-        [face] = Drawn.of([subject(found=False, box=box)], CROP, x).faces
+        [face] = Drawn.of([subject(box=box)], CROP, x).faces
         assert face.part.of(x).numel() > 0
         assert face.part.values.shape == face.part.of(x).shape[2:]
 

@@ -224,9 +224,11 @@ class TestOutOfReach:
 
 
 class Shifting:
-    """A search whose n-th attempt moves the crop n times as `far` along one line; `seen`: its head-rooms."""
+    """A search whose n-th attempt moves the crop n times as `far` along one line; `seen`: its head-rooms;
+    `held`: whether it had to leave colours as they are, and had a cap."""
 
     seen: list[float]
+    held: list[tuple[bool, bool]]
     far: float
 
     def __init__(self, *args, **kwargs) -> None:
@@ -234,6 +236,7 @@ class Shifting:
 
     def __call__(self, x, margins, mask, **kwargs) -> Result:
         Shifting.seen.append(margins.views[0].headroom)
+        Shifting.held.append((kwargs["grey"], bool(kwargs["limits"].caps)))
         noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 0.5
         y = (x + Shifting.far * len(Shifting.seen) * noise * mask).clamp(0, 1)
         none = torch.zeros(1)
@@ -245,15 +248,17 @@ class TestAttempts:
     def _search(self, monkeypatch):
         monkeypatch.setattr(cloaking, "MND", Shifting)
         monkeypatch.setattr(Shifting, "seen", [], raising=False)
+        monkeypatch.setattr(Shifting, "held", [], raising=False)
         monkeypatch.setattr(Shifting, "far", 0.004, raising=False)
 
     def test_each_has_more_headroom(self, tmp_path):
         record = cloaker(level="robust", headroom=0.2, least_ssim=0.0).photo(write(tmp_path / "a.png", FACE))
         assert record["error"]["kind"] == "not-protected"
         assert Shifting.seen == pytest.approx([0.6 * 0.2 * 1.5**i for i in range(cloaking.ATTEMPTS)])
+        assert Shifting.held == [(True, True)] * cloaking.ATTEMPTS
 
-    def test_the_first_that_is_too_visible_is_the_last(self, tmp_path, monkeypatch):
-        """And it is not taken: the one before it was no less protected within what may be seen."""
+    def test_the_first_that_is_too_visible_is_not_taken(self, tmp_path, monkeypatch):
+        """The one before it was no less protected within what may be seen."""
         path = write(tmp_path / "a.png", FACE)
         ssims = []
         for far in (0.05, 0.1):
@@ -268,14 +273,17 @@ class TestAttempts:
         monkeypatch.setattr(cloaking, "ATTEMPTS", 3)
         least = (ssims[0] + ssims[1]) / 2
         record = cloaker(level="robust", least_ssim=least, keep_best=True).photo(path)
-        assert len(Shifting.seen) == 2
+        assert len(Shifting.seen) == 3  # the last of them with its colours, too
         assert record["quality"]["regions"][0]["ssim"] == pytest.approx(ssims[0], abs=1e-6)
         assert record["error"]["kind"] == "not-protected"
 
     def test_one_that_is_too_visible_at_once_is_not_tried_harder(self, tmp_path, monkeypatch):
+        """But once more with all its colours, from the head-room that it had."""
         monkeypatch.setattr(Shifting, "far", 1.0)
         record = cloaker(level="robust").photo(write(tmp_path / "a.png", FACE))
-        assert len(Shifting.seen) == 1
+        assert len(Shifting.seen) == 2
+        assert Shifting.seen[0] == Shifting.seen[1]
+        assert Shifting.held == [(True, True), (False, False)]
         assert record["error"]["kind"] in ("too-visible", "not-protected")
         assert files(tmp_path) == ["a.png"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from pathlib import Path
 from typing import get_args
 
@@ -139,6 +140,14 @@ class TestPlans:
         old = dataclasses.replace(old, similarity=room)
         assert old.harder({"cosine similarity"}).similarity == pytest.approx(want)
         assert old.harder(()) == old
+
+    def test_freer(self):
+        """Colours and the cap, nothing else; what holds neither stays as it is."""
+        new = ROBUST.freer()
+        assert (ROBUST.lightness, new.lightness, new.feature_cap) == (True, False, math.inf)
+        kept = dataclasses.replace(new, lightness=True, feature_cap=ROBUST.feature_cap)
+        assert kept == ROBUST
+        assert PLANS["minimum", True].freer() == PLANS["minimum", True]
 
     def test_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
