@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -72,13 +71,13 @@ class Drawn:
                 faces.append(_whole(subject, box, x) if points is None else _drawn(points, x))
         return cls(tuple(faces))
 
-    def limits(self, cap: float) -> Limits:
+    def limits(self, cap: float | None) -> Limits:
         """What a search may do to the features.
 
         Args:
-            cap: how far a value of a feature may change, in grey levels; infinite: as far as it likes.
+            cap: how far a value of a feature may change, in grey levels; None: as far as it likes.
         """
-        caps = [_cap(face.part, cap / 255) for face in self.faces] if cap < math.inf else []
+        caps = [] if cap is None else [_cap(face.part, cap / 255) for face in self.faces]
         return Limits(tuple(caps), tuple(part for face in self.faces for part in face.held))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -65,8 +64,8 @@ class Plan:
     lightness: bool
     """The three channels change alike, so that colours stay: JPEG takes most of their change away anyhow. A
     photo that is too visible then is tried once more with its colours, and without the cap (`freer`)."""
-    feature_cap: float
-    """How far a feature may change, in grey levels; beside it the cap fades."""
+    feature_cap: float | None
+    """How far a feature may change, in grey levels; beside it the cap fades. None: as far as it likes."""
     least_ssim: float
     """The least SSIM of a cloaked region."""
     withstands: tuple[str, ...]
@@ -114,7 +113,7 @@ class Plan:
 
     def freer(self) -> Plan:
         """The plan of another attempt, when lightness alone was not enough within what may be seen."""
-        return replace(self, lightness=False, feature_cap=math.inf)
+        return replace(self, lightness=False, feature_cap=None)
 
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""
@@ -137,7 +136,7 @@ MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
     aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.0,
-    lightness=False, feature_cap=math.inf, withstands=(),
+    lightness=False, feature_cap=None, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,

@@ -12,26 +12,26 @@ from mnd.dataset import fingerprint
 from mnd.dataset.settings import ProtectSettings
 
 EARLIER: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"level": "minimum"}, {}, "f6c9b73ed539a7a6bc28ef75cf40357ee923dfbc53de3e9026ba6235e5bec87f"),
-    ({"level": "robust", "seed": 3}, {}, "b28dec3241b6c6bf5bb972ba26f9de96b0fa45868fa63245f9f734b2bfd7f326"),
+    ({"level": "minimum"}, {}, "ad8932f3bcd3418dd02af5ddaa1845bd88a5c5407108bf08232de93527f5a855"),
+    ({"level": "robust", "seed": 3}, {}, "127f2edc237198b13e124947f5a50dd7a58badade546883d95e9dc7373d63a1c"),
     (
         {"level": "strong", "faces": "largest", "rho": 0.0, "steps": 12},
         {"no_face": "whole"},
-        "28075cb800a76d63849e53cd55ca66d0d399603f1bea30035382eefb680a6f1f",
+        "9ca2896a1f8368e86be2b38acf849f3f5bd9654ea1afbf5d52ddadd6a9ffc28a",
     ),
     (
         {"level": "minimum", "whole": True, "targets": ("efficientnet-lite0",), "jpeg": (60, 90)},
         {},
-        "f8167b390ce3d6a9f7d9ba743cd9b1fdf3c4c037a8d0049ad0cfef93704f8d42",
+        "5e004b168085d32dd612783182c774c60d83d4397b391559e6b8a5e6800477ac",
     ),
     (
         {"level": "minimum", "box": (1, 2, 30, 40), "strip_names": True},
         {"no_face": "fail"},
-        "7d1335bc1ee350d0235a26a3a3f1c06c7f9f592ffd51306b7af15df818b6f2a2",
+        "655528bbc4d2fbc250dfd367ed65d40945afd4dd8382597300e13e21b0e92a61",
     ),
 ]
-"""Sums that were written before the code was moved into its present rooms. Who changes a level's numbers
-changes results, and writes its sums anew; who changes nothing but code does not."""
+"""Sums that were written when levels learnt to leave colours and features as they are. Who changes a level's
+numbers changes results, and writes its sums anew; who changes nothing but code does not."""
 
 
 @pytest.mark.parametrize(("cloak", "protect", "known"), EARLIER)

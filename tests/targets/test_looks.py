@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mnd.targets import looks, registry
 from mnd.targets.alignment import warp
 from mnd.targets.card import TargetCard
-from mnd.targets.dlib import target as dlib_target
+from mnd.targets.dlib import upright
 from mnd.targets.dlib.chip import ChipPlan
 from mnd.targets.dlib.target import DlibTarget
 from mnd.targets.face import FaceTarget
@@ -278,7 +278,7 @@ class TestDlib:
         points = face - torch.tensor([130.0, 20.0])
         rect = dlib.get_frontal_face_detector()(pixels, 1)[0]
         edges = np.array([[rect.left(), rect.top(), rect.right(), rect.bottom()]])
-        monkeypatch.setattr(dlib_target, "rect_from_landmarks", lambda points: edges)
+        monkeypatch.setattr(upright, "rect_from_landmarks", lambda points: edges)
         padding = {"aligned": 0.25, "68 points": 0.25, "padding .20": 0.2, "padding .30": 0.3}
         got = target.judged(self.image(pixels), points, [LOOKS[name] for name in padding])
         for row, (name, margin) in zip(got, padding.items(), strict=True):
