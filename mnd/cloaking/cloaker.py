@@ -25,7 +25,7 @@ from ..targets.target import Target
 from . import inputs
 from .crops import area_of, groups, support
 from .eot import Views
-from .features import Drawn, add_appearances
+from .features import add_appearances, limits
 from .levels import Plan
 from .many import destinations, each, folder_for
 from .panel import Found, Panel
@@ -46,7 +46,7 @@ from .verdict import (
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room; when it is too
-visible with its colours as they were, once more without that."""
+visible with its colours as they were, once more without that, and so is the last attempt."""
 
 
 class NotProtectedError(MndError, ValueError):
@@ -219,8 +219,10 @@ class Cloaker:
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
             if (not plans[0].lightness) if visible else all_fooled(seen, withstands):
                 break
-            units = units_recognised(seen, withstands)
-            plans = [plan.freer() if visible else plan.harder(units) for plan in plans]
+            if not visible:
+                plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
+            if visible or attempt == ATTEMPTS - 2:  # the last one is held back by nothing
+                plans = [plan.freer() for plan in plans]
         conclude(record, withstands, plans[0].least_ssim)
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
@@ -298,7 +300,7 @@ class Cloaker:
             grey=photo.grey or plan.lightness,
             progress=lambda done: self.progress(stage, done, plan.steps),
             accept=views.accept,
-            limits=Drawn.of(group, box, x).limits(plan.feature_cap),
+            limits=limits(group, box, x, plan.feature_cap),
         )
         pixels[y0:y1, x0:x1] = to_pixels(result.image)
 

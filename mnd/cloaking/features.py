@@ -35,13 +35,13 @@ OFF = 0.35
 
 
 @dataclass(frozen=True)
-class Face:
-    """Where one face is drawn in a crop.
+class FaceFeatures:
+    """Where the features of one face are in a crop.
 
     Attributes:
-        part: the rectangle around its features; `values` in [0, 1] are 1 where somebody looks first.
+        part: the rectangle around them; `values` in [0, 1] are 1 where somebody looks first.
         held: regions whose mean colour stays.
-        seen: features were found; else the whole of the face counts as one.
+        seen: they were found; else the whole of the face counts as one.
     """
 
     part: Part
@@ -49,36 +49,28 @@ class Face:
     seen: bool
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The features of the faces of a crop."""
+def limits(subjects: Sequence[Subject], box: Area, x: Tensor, cap: float | None) -> Limits:
+    """What a search may do to the features of the faces of a crop.
 
-    faces: tuple[Face, ...]
+    Args:
+        subjects: whose faces they are; whole pictures have none.
+        box: where the crop lies in the photo.
+        x: `(1, 3, h, w)`, the clean crop.
+        cap: how far a value of a feature may change, in grey levels; None: as far as it likes.
+    """
+    faces = features(subjects, box, x)
+    caps = [] if cap is None else [_cap(face.part, cap / 255) for face in faces]
+    return Limits(tuple(caps), tuple(part for face in faces for part in face.held))
 
-    @classmethod
-    def of(cls, subjects: Sequence[Subject], box: Area, x: Tensor) -> Drawn:
-        """Those of some subjects.
 
-        Args:
-            subjects: whose faces they are; whole pictures have none.
-            box: where the crop lies in the photo.
-            x: `(1, 3, h, w)`, the clean crop.
-        """
-        faces = []
-        for subject in subjects:
-            if subject.landmarks is not None and subject.found:  # where nobody sees a face nothing is known
-                points = found(x, subject.landmarks - torch.tensor(box[:2], dtype=torch.float32))
-                faces.append(_whole(subject, box, x) if points is None else _drawn(points, x))
-        return cls(tuple(faces))
-
-    def limits(self, cap: float | None) -> Limits:
-        """What a search may do to the features.
-
-        Args:
-            cap: how far a value of a feature may change, in grey levels; None: as far as it likes.
-        """
-        caps = [] if cap is None else [_cap(face.part, cap / 255) for face in self.faces]
-        return Limits(tuple(caps), tuple(part for face in self.faces for part in face.held))
+def features(subjects: Sequence[Subject], box: Area, x: Tensor) -> list[FaceFeatures]:
+    """The features of the faces of a crop; the arguments are those of `limits`."""
+    faces = []
+    for subject in subjects:
+        if subject.landmarks is not None and subject.found:  # where nobody sees a face nothing is known
+            points = found(x, subject.landmarks - torch.tensor(box[:2], dtype=torch.float32))
+            faces.append(_whole(subject, box, x) if points is None else _drawn(points, x))
+    return faces
 
 
 def found(image: Tensor, face: Tensor) -> Points | None:
@@ -133,7 +125,7 @@ def _appearance(subject: Subject, original: Pixels, shown: Pixels, scale: float)
     return appearance(before, after, Features.of(points, before.shape[1::-1])).as_json()
 
 
-def _drawn(points: Points, x: Tensor) -> Face:
+def _drawn(points: Points, x: Tensor) -> FaceFeatures:
     """The features of a face with these landmarks, drawn as large as is needed and enlarged."""
     eyes = float(np.linalg.norm(points[42:48].mean(0) - points[36:42].mean(0)))
     shrink = max(1, int(eyes / FINE))
@@ -147,7 +139,7 @@ def _drawn(points: Points, x: Tensor) -> Face:
     corner = small.box[1], small.box[0]
     held = [_tight(small.masks[name], corner, shrink, (height, width)) for name in HELD]
     part = _enlarged(soft, corner, shrink, (height, width))
-    return Face(
+    return FaceFeatures(
         part, tuple(Part(p.rows, p.columns, p.values.to(x)) for p in held if p is not None), seen=True
     )
 
@@ -171,14 +163,14 @@ def _enlarged(values: Tensor, corner: tuple[int, int], factor: int, size: tuple[
     return Part(slice(top, top + values.shape[0]), slice(left, left + values.shape[1]), values)
 
 
-def _whole(subject: Subject, box: Area, x: Tensor) -> Face:
+def _whole(subject: Subject, box: Area, x: Tensor) -> FaceFeatures:
     """A face whose features are not known: all of its box."""
     width, height = x.shape[3], x.shape[2]
     x0, y0, x1, y1 = (round(v) - box[i % 2] for i, v in enumerate(subject.box))
     rows = slice(max(0, min(y0, height - 1)), max(1, min(y1, height)))
     columns = slice(max(0, min(x0, width - 1)), max(1, min(x1, width)))
     ones = torch.ones(rows.stop - rows.start, columns.stop - columns.start).to(x)
-    return Face(Part(rows, columns, ones), (), seen=False)
+    return FaceFeatures(Part(rows, columns, ones), (), seen=False)
 
 
 def _cap(where: Part, cap: float) -> Part:

@@ -20,7 +20,7 @@ from mnd.faces.features import Features
 from mnd.metrics.appearance import Appearance, appearance
 from mnd.photo.difference import difference_gain, difference_picture
 from mnd.photo.photo import Photo
-from mnd.targets.dlib.shape import predictor, rect_from_landmarks
+from mnd.targets.dlib.upright import landmarks
 
 LEVELS = ("minimum", "robust", "strong")
 DIGITS = {"iris, worst": 2, "iris": 2, "irises apart, worst": 2, "lips, worst": 2, "skin, worst": 2,
@@ -50,7 +50,7 @@ def looks(args: argparse.Namespace) -> dict[str, Any]:
             after = photo.decode(data)
             [face, *_] = cloaker.panel.subjects(photo, cloaker.settings.where, None)
             assert face.landmarks is not None
-            points = predictor(68)(photo.pixels, rect_from_landmarks(face.landmarks.numpy()))[0]
+            points = landmarks(photo.tensor(), face.landmarks)[0].numpy()
             features = Features.of(points, (photo.pixels.shape[1], photo.pixels.shape[0]))
             told = appearance(photo.pixels, after, features)
             found[level].append(told)

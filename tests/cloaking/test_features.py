@@ -8,8 +8,8 @@ import torch
 from skimage import data
 
 from mnd.channel import to_tensor
-from mnd.cloaking import features
-from mnd.cloaking.features import Drawn, add_appearances, found
+from mnd.cloaking import features as module
+from mnd.cloaking.features import FaceFeatures, add_appearances, features, found, limits
 from mnd.cloaking.subjects import Subject
 from mnd.metrics.fidelity import quality
 from mnd.targets.dlib.upright import landmarks
@@ -31,12 +31,13 @@ def x() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def drawn(x) -> Drawn:
-    return Drawn.of([subject()], CROP, x)
+def drawn(x) -> FaceFeatures:
+    [face] = features([subject()], CROP, x)
+    return face
 
 
 def test_eyes_and_mouth_are_features_and_cheeks_are_none(drawn, x):
-    [face] = drawn.faces
+    face = drawn
     where = torch.zeros(x.shape[2:])
     face.part.of(where).copy_(face.part.values)
     own = FACE[0] - torch.tensor(CROP[:2])
@@ -66,10 +67,10 @@ def test_a_face_on_its_side_has_the_same_features(quarters):
 def test_features_of_a_large_face_are_those_of_a_small_one(factor, drawn, x, monkeypatch):
     large = torch.nn.functional.interpolate(x, scale_factor=factor, mode="nearest")
     corner = torch.tensor(CROP[:2])
-    monkeypatch.setattr(features, "landmarks", lambda *_: (landmarks(x, FACE - corner) + 0.5) * factor - 0.5)
+    monkeypatch.setattr(module, "landmarks", lambda *_: (landmarks(x, FACE - corner) + 0.5) * factor - 0.5)
     box = tuple(factor * edge for edge in CROP)
-    [face] = Drawn.of([subject(landmarks=(FACE + 0.5) * factor - 0.5)], box, large).faces
-    for one, other in zip((face.part, *face.held), (drawn.faces[0].part, *drawn.faces[0].held), strict=True):
+    [face] = features([subject(landmarks=(FACE + 0.5) * factor - 0.5)], box, large)
+    for one, other in zip((face.part, *face.held), (drawn.part, *drawn.held), strict=True):
         grown, known = torch.zeros(large.shape[2:]), torch.zeros(x.shape[2:])
         one.of(grown).copy_(one.values)
         other.of(known).copy_(other.values)
@@ -77,30 +78,33 @@ def test_features_of_a_large_face_are_those_of_a_small_one(factor, drawn, x, mon
         assert (back - known).abs().sum() / known.sum() < 0.12
 
 
-def test_the_cap_fades_beside_a_feature(drawn):
-    [cap] = drawn.limits(5.0).caps
-    [face] = drawn.faces
+def test_the_cap_fades_beside_a_feature(drawn, x):
+    [cap] = limits([subject()], CROP, x, 5.0).caps
+    face = drawn
     on = face.part.values == 1
     assert on.any()
     torch.testing.assert_close(cap.values[on], torch.full_like(cap.values[on], 5 / 255))
     beside = (face.part.values > 0.3) & (face.part.values < 0.6)
     assert (cap.values[beside] > 8 / 255).all()
     assert cap.values[face.part.values == 0].isinf().all()
-    assert drawn.limits(None).caps == ()
-    assert drawn.limits(None).means == face.held
+    free = limits([subject()], CROP, x, None)
+    assert free.caps == ()
+    for one, other in zip(free.means, face.held, strict=True):
+        assert (one.rows, one.columns) == (other.rows, other.columns)
+        assert torch.equal(one.values, other.values)
 
 
 @pytest.mark.parametrize("why", ["landmarks elsewhere", "no predictor"])
 def test_without_features_all_of_the_face_is_one(why, x, monkeypatch):
     if why == "landmarks elsewhere":  # those of a profile or a mask: dlib's mouth is not the detector's
-        monkeypatch.setattr(features, "OFF", 0.0)
+        monkeypatch.setattr(module, "OFF", 0.0)
     if why == "no predictor":
 
         def missing(*_args):
             raise FileNotFoundError("shape_predictor_68_face_landmarks.dat")
 
-        monkeypatch.setattr(features, "landmarks", missing)
-    [face] = Drawn.of([subject()], CROP, x).faces
+        monkeypatch.setattr(module, "landmarks", missing)
+    [face] = features([subject()], CROP, x)
     assert not face.seen
     assert (face.part.rows, face.part.columns) == (slice(56, 147), slice(55, 146))
     assert (face.part.values == 1).all()
@@ -108,14 +112,14 @@ def test_without_features_all_of_the_face_is_one(why, x, monkeypatch):
 
 
 def test_a_whole_picture_and_a_face_that_nobody_saw_have_no_features(x):
-    assert Drawn.of([subject(found=False)], CROP, x).faces == ()
-    assert Drawn.of([subject(kind="whole", landmarks=None)], CROP, x).faces == ()
+    assert features([subject(found=False)], CROP, x) == []
+    assert features([subject(kind="whole", landmarks=None)], CROP, x) == []
 
 
 def test_a_face_at_the_border_and_one_outside_have_a_part_of_the_crop(x, monkeypatch):
-    monkeypatch.setattr(features, "OFF", 0.0)
+    monkeypatch.setattr(module, "OFF", 0.0)
     for box in ((-40.0, -40.0, 30.0, 30.0), (500.0, 500.0, 600.0, 600.0)):
-        [face] = Drawn.of([subject(box=box)], CROP, x).faces
+        [face] = features([subject(box=box)], CROP, x)
         assert face.part.of(x).numel() > 0
         assert face.part.values.shape == face.part.of(x).shape[2:]
 

@@ -255,7 +255,8 @@ class TestAttempts:
         record = cloaker(level="robust", headroom=0.2, least_ssim=0.0).photo(write(tmp_path / "a.png", FACE))
         assert record["error"]["kind"] == "not-protected"
         assert Shifting.seen == pytest.approx([0.6 * 0.2 * 1.5**i for i in range(cloaking.ATTEMPTS)])
-        assert Shifting.held == [(True, True)] * cloaking.ATTEMPTS
+        # what the others leave as it is may be what the last one needs
+        assert Shifting.held == [(True, True)] * (cloaking.ATTEMPTS - 1) + [(False, False)]
 
     def test_the_first_that_is_too_visible_is_not_taken(self, tmp_path, monkeypatch):
         """The one before it was no less protected within what may be seen."""
