@@ -23,6 +23,7 @@ from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
 from ..targets.target import Target
 from . import inputs
+from .colours import brought_back
 from .crops import area_of, groups, support
 from .eot import Views
 from .features import add_appearances, limits
@@ -46,7 +47,7 @@ from .verdict import (
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room; when it is too
-visible with its colours as they were, once more without that, and so is the last attempt."""
+visible, it is held back by less (`Plan.freer`), and the last attempt by nothing."""
 
 
 class NotProtectedError(MndError, ValueError):
@@ -217,12 +218,14 @@ class Cloaker:
             if (worth := (visible, recognised(seen, withstands))) < best:
                 data, best = tried, worth
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
-            if (not plans[0].lightness) if visible else all_fooled(seen, withstands):
+            if plans[0].freest if visible else all_fooled(seen, withstands):
                 break
-            if not visible:
-                plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
-            if visible or attempt == ATTEMPTS - 2:  # the last one is held back by nothing
+            if visible:
                 plans = [plan.freer() for plan in plans]
+            else:
+                plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
+            if attempt == ATTEMPTS - 2:  # the last one is held back by nothing
+                plans = [plan.freer().freer() for plan in plans]
         conclude(record, withstands, plans[0].least_ssim)
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
@@ -293,6 +296,7 @@ class Cloaker:
             patience=plan.patience,
         )
         slopes = None if self.batcher is None else self.batcher.gradients
+        held = limits(group, box, x, plan.feature_cap)
         result = MND(self.distance, search, slopes)(
             x,
             views,
@@ -300,9 +304,15 @@ class Cloaker:
             grey=photo.grey or plan.lightness,
             progress=lambda done: self.progress(stage, done, plan.steps),
             accept=views.accept,
-            limits=limits(group, box, x, plan.feature_cap),
+            limits=held,
         )
-        pixels[y0:y1, x0:x1] = to_pixels(result.image)
+        made = to_pixels(result.image)
+        if not photo.lossless:
+            clean = photo.pixels[y0:y1, x0:x1]
+            made = brought_back(
+                made, clean, held.means, lambda crop: photo.roundtrip(crop, box, pixels), photo.grey
+            )
+        pixels[y0:y1, x0:x1] = made
 
 
 def cloak(

@@ -141,11 +141,15 @@ class TestPlans:
         assert old.harder(()) == old
 
     def test_freer(self):
-        """Colours and the cap, nothing else; what holds neither stays as it is."""
+        """First the colours, with a looser cap, then all; nothing else; what holds neither stays as it is."""
         new = ROBUST.freer()
-        assert (ROBUST.lightness, new.lightness, new.feature_cap) == (True, False, None)
+        assert (ROBUST.lightness, new.lightness, new.feature_cap) == (True, False, ROBUST.looser)
+        assert ROBUST.feature_cap < ROBUST.looser
         kept = dataclasses.replace(new, lightness=True, feature_cap=ROBUST.feature_cap)
         assert kept == ROBUST
+        assert new.freer() == dataclasses.replace(new, feature_cap=None)
+        assert [plan.freest for plan in (ROBUST, new, new.freer())] == [False, False, True]
+        assert PLANS["minimum", True].freest
         assert PLANS["minimum", True].freer() == PLANS["minimum", True]
 
     def test_frozen(self):
