@@ -11,8 +11,9 @@ if TYPE_CHECKING:  # the list of attacks is asked for by commands that never nee
 
     from .problem import Problem
 
-Dial = Literal["eps", "headroom"]
-"""What is turned up until the saved picture fools: a budget in grey levels, or how far past the border."""
+Dial = Literal["eps", "headroom", "level"]
+"""What is turned up until the saved picture fools: a budget in grey levels, or how far past the border. A
+level of `mnd cloak` is not turned."""
 Run = Callable[["Problem", float, int], "Tensor"]
 """`(problem, setting of the dial, seed)` -> `(1, 3, H, W)` in [0, 1]."""
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..losses.ciede2000 import lab, squared
 from .attack import HEADROOMS, Attack
-from .ciede2000 import lab, squared
 from .common import LEVELS, Best, cosine, gap, grid, unit
 from .problem import Problem
 

@@ -47,11 +47,12 @@ __all__ = [
 OTHERS = "without the person of the gallery: judged against themselves alone"
 FLAGS = {
     "as-saved": "--level robust",
-    "too-visible": "--level minimum",
     "not-proven": "--box X0,Y0,X1,Y1",
     "nobody": "--box X0,Y0,X1,Y1",
 }
 """What the advice means on a command line, by the state of the photo."""
+CALMER = {"robust": "--level minimum", "strong": "--level robust"}
+"""The same of what is too visible, by its level."""
 
 
 def outcome(record: Mapping[str, Any]) -> str | None:
@@ -98,7 +99,7 @@ class Teller:
         if self.verbose and record["regions"]:
             out.print(before_after(record))
             self._figures(out, record)
-        self._sentence(out, words)
+        self._sentence(out, words, _flag(record, words))
         self._notes(out, (*gallery_told(record), *metadata_told(record, self.verbose)), words)
 
     def show_check(self, record: Mapping[str, Any]) -> None:
@@ -115,7 +116,7 @@ class Teller:
         else:
             for text in measures_told({**record, "quality": None}):
                 say(out, text)
-        self._sentence(out, words)
+        self._sentence(out, words, _flag(record, words))
         self._notes(out, gallery_told(record), words)
 
     def show_page(self, record: Mapping[str, Any], wrong: str, as_json: bool) -> bool:
@@ -136,7 +137,7 @@ class Teller:
         for text in (*distances_told(record), *measures_told(record)):
             say(out, text)
 
-    def _sentence(self, out: Console, words: Told) -> None:
+    def _sentence(self, out: Console, words: Told, flag: str) -> None:
         """The sentence, behind the headline where that says more, and what was not tried."""
         style = (GOOD if words.state in ("shared", "came-back") else "yellow") if words.good else BAD
         text = Text()
@@ -146,13 +147,20 @@ class Teller:
         say(out, text)
         self._once(out, printable(words.limits))
         if words.advice:
-            flag = FLAGS.get(words.state, "")
             self._once(out, f"{words.advice.removesuffix('.')} ({flag})." if flag else words.advice)
 
     def _once(self, out: Console, text: str) -> None:
         if text and text not in self._said:
             self._said.add(text)
             say(out, text)
+
+
+def _flag(record: Mapping[str, Any], words: Told) -> str:
+    """What the advice means on a command line."""
+    if words.state != "too-visible":
+        return FLAGS.get(words.state, "")
+    kept = "" if record["output"] else "--keep-best"
+    return ", or ".join(filter(None, (CALMER.get(record["level"]), kept)))
 
 
 def show(record: Mapping[str, Any]) -> None:

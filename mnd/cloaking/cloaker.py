@@ -41,13 +41,13 @@ from .verdict import (
     judging,
     recognised,
     regions,
-    too_visible,
     units_recognised,
 )
+from .visible import too_visible
 
 ATTEMPTS = 3
-"""When the saved file is still recognised, the search is done again with more head-room; when it is too
-visible, it is held back by less (`Plan.freer`), and the last attempt by nothing."""
+"""When the saved file is still recognised, the search is done again with more head-room, the last time held
+back by nothing; when it is too visible, as `Plan.calmer` says."""
 
 
 class NotProtectedError(MndError, ValueError):
@@ -214,19 +214,22 @@ class Cloaker:
         before = [s.before(photo.pixels) for s in subjects]
         for attempt in range(ATTEMPTS):
             tried, seen = self._attempt(photo, subjects, before, plans, attempt)
-            visible = bool(too_visible(seen, plans[0].least_ssim))
-            if (worth := (visible, recognised(seen, withstands))) < best:
+            passed = {one["limit"] for one in too_visible(seen, plans[0])}
+            if (worth := (bool(passed), recognised(seen, withstands))) < best:
                 data, best = tried, worth
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
-            if plans[0].freest if visible else all_fooled(seen, withstands):
+            if not passed and all_fooled(seen, withstands):
                 break
-            if visible:
-                plans = [plan.freer() for plan in plans]
+            if passed:
+                calmer = [plan.calmer(passed) for plan in plans]
+                if calmer == plans:
+                    break
+                plans = calmer
             else:
                 plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
-            if attempt == ATTEMPTS - 2:  # the last one is held back by nothing
-                plans = [plan.freer().freer() for plan in plans]
-        conclude(record, withstands, plans[0].least_ssim)
+                if attempt == ATTEMPTS - 2:  # the last one is held back by nothing
+                    plans = [plan.freer().freer() for plan in plans]
+        conclude(record, withstands, plans[0])
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
 

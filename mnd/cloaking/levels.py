@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 HARDER, STEP = 1.5, 0.05
 """What head-room is multiplied by from one attempt to the next, and the least that is added."""
+CAP, CALMER = 6.0, 2 / 3
+"""A cap on features that costs next to nothing, and what a cap that was too wide is multiplied by."""
 HEADROOMS = {"euclidean distance": "headroom", "cosine similarity": "similarity", "logit margin": "logits"}
 """Which head-room is that of targets with this unit."""
 Level = Literal["minimum", "robust", "strong"]
@@ -70,6 +72,10 @@ class Plan:
     """The same where the colours may change, too."""
     least_ssim: float
     """The least SSIM of a cloaked region."""
+    most_iris: float
+    """How far the mean colour of an iris may move, in CIEDE2000."""
+    most_stitches: int
+    """How many stitches a face may have (`mnd.metrics.appearance`)."""
     withstands: tuple[str, ...]
     """Checks of the channel (`mnd.channel.VERIFICATION`) after which every target has to be fooled still."""
 
@@ -113,10 +119,21 @@ class Plan:
         """How quickly the aim follows what was missed: slowly where looks differ, and a miss may be luck."""
         return 0.3 if self.drawn else 0.7
 
-    @property
-    def freest(self) -> bool:
-        """Whether nothing but the targets holds a search back."""
-        return not self.lightness and self.feature_cap is None
+    def calmer(self, passed: Collection[str]) -> Plan:
+        """The plan of another attempt, when a file went past these limits of what may be seen.
+
+        More freedom makes structure last longer; less of it keeps irises and contours. It is the same plan
+        where nothing else is known to help.
+        """
+        if "ssim" in passed:
+            return self.freer()
+        plan = self
+        if "iris" in passed:
+            plan = replace(plan, lightness=True)
+        if "stitches" in passed:
+            cap = CAP if plan.feature_cap is None else CALMER * plan.feature_cap
+            plan = replace(plan, feature_cap=cap)
+        return plan
 
     def freer(self) -> Plan:
         """The plan of another attempt, when this one was too visible: first with the colours, then freely."""
@@ -144,19 +161,20 @@ TRIALS = (0.45, 0.75)
 MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
-    aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.0,
-    lightness=False, feature_cap=None, looser=None, withstands=(),
+    aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.9,
+    most_iris=3.0, most_stitches=2, lightness=False, feature_cap=None, looser=None, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
     level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
-    lightness=True, feature_cap=6.0, looser=10.0, withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
+    most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
+    withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, jitter=0.05,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
-    feature_cap=10.0, looser=16.0,
+    most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {

@@ -36,6 +36,18 @@ ErrorKind = Literal[
 """What went wrong, for programs."""
 
 
+class PassedRecord(TypedDict):
+    """A limit of what may be seen that a region went past."""
+
+    limit: Literal["ssim", "iris", "stitches"]
+    """SSIM of the region; how far an iris' mean colour moved; stitches of the face."""
+    region: int
+    """Its place among the record's regions."""
+    got: float
+    allowed: float
+    """The least SSIM, the most of the others."""
+
+
 class ErrorRecord(TypedDict):
     """What went wrong with a photo."""
 
@@ -43,6 +55,8 @@ class ErrorRecord(TypedDict):
     """One of `ErrorKind`."""
     message: str
     """For people; it names the photo."""
+    passed: NotRequired[list[PassedRecord]]
+    """Of `too-visible`: what was reached, where that is more than the level allows."""
 
 
 class LookRecord(TypedDict):

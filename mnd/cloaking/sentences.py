@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from ..base.files import shown
+from .advice import advice
 from .distances import nearest_in_words
 from .levels import PLANS
 from .record import without_person
@@ -50,25 +51,6 @@ HEADLINES: dict[State, str] = {
     "no-face": "No face found",
     "failed": "Could not be done",
 }
-ADVICE: dict[State, str] = {
-    "too-visible": "Choose the level minimum, which changes less, or a larger photo of the face.",
-    "not-proven": "Draw a box close around the face, upright or turned.",
-    "no-face": "Turn the photo, draw a box around the face, or change the whole picture.",
-    "nobody": "Add photos that show the person more alike, or draw a box around the face that was not found.",
-}
-ADVICE_ON = {
-    "exists": "Choose another name, or have the earlier file replaced.",
-    "original": "Choose another name.",
-    "unwritable": "Choose a folder that may be written to.",
-    "disk-full": "Make room on the disk.",
-    "too-large": "Make the photo smaller.",
-    "unsupported": "Convert it to JPEG or PNG first.",
-    "other-photo": "Give the file that was made of this photo.",
-    "memory": "Make the photo smaller, or close other programs.",
-    "download": "Try again when there is a network.",
-    "offline": "Allow the download, or choose another recogniser.",
-}
-"""By the kind of error, where something can be done about it."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +189,7 @@ def _told(record: Mapping[str, Any], seen: _Seen, file: str, made: bool) -> Told
         _headline(state, record, seen),
         _sentence(state, record, seen, file, made),
         _limits(state, record, seen),
-        _advice(state, record, made),
+        advice(state, record, made),
     )
 
 
@@ -347,30 +329,6 @@ def _limits(state: State, record: Mapping[str, Any], seen: _Seen) -> str:
     if state != "came-back" and seen.targets and not seen.matching and untried and all(seen.ways.values()):
         limits += f" Nor: {', '.join(untried)}."
     return limits
-
-
-def _advice(state: State, record: Mapping[str, Any], made: bool) -> str:
-    level, kind = record.get("level"), (record.get("error") or {}).get("kind")
-    if state == "failed":
-        return ADVICE_ON.get(str(kind), "")
-    if state == "recognised":
-        if not made:
-            how = "" if level == "strong" else "at a stronger level or "
-            return f"Cloak the original again, {how}with a gallery of other photos."
-        return (
-            "Try more steps, a stronger level, or a larger photo."
-            if level != "strong"
-            else ("Try more steps or a larger photo.")
-        )
-    if state == "as-saved":
-        if level == "minimum" and record.get("protected"):
-            return "To send it through a messenger, choose the level robust."
-        return "To send it through a messenger, cloak the original again at the level robust or strong."
-    if state == "no-face" and record.get("compared"):
-        return "It may be another photo: look at both."
-    if state == "too-visible" and level == "minimum":
-        return "Allow a larger change, or leave this photo out."
-    return ADVICE.get(state, "")
 
 
 def _message(record: Mapping[str, Any]) -> str:

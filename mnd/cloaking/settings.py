@@ -40,7 +40,8 @@ class CloakSettings:
     level: Level = "robust"
     """minimum: hardly visible, fooled on the very file that is saved. robust: for sharing, fooled also after
     JPEG 90 and 75, WebP 80, at half the size, and at half the size as JPEG 75. strong: visible, with
-    head-room for recognisers that nobody attacked. What is not given has the value of the level."""
+    head-room for recognisers that nobody attacked. What would be more visible than its level allows is not
+    written. What is not given has the value of the level."""
     gallery: Path | None = None
     """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
     galleries: Path | None = None
@@ -81,6 +82,10 @@ class CloakSettings:
     """How much more the same change counts where the photo is flat, as a power; 0: no more."""
     least_ssim: float | None = None
     """The least SSIM of a cloaked region; a photo that would need more is reported as not protected."""
+    most_iris: float | None = None
+    """How far the mean colour of an iris may move, in CIEDE2000; the same of a photo that would need more."""
+    most_stitches: int | None = None
+    """How many dark strokes beside light ones a face may get along brows, lids, lips and nose; the same."""
     strip_names: bool = False
     """Leave out names of people and rectangles of their faces, where the photo's metadata have them."""
     strip_gps: bool = False
@@ -191,7 +196,8 @@ class CloakSettings:
         Raises:
             ValueError: one of them is.
         """
-        whole = (("seed", 0, 2**63 - 1), ("steps", 1, 10**6), ("draws", 0, 16), ("looks", 1, 64))
+        whole = (("seed", 0, 2**63 - 1), ("steps", 1, 10**6), ("draws", 0, 16), ("looks", 1, 64),
+                 ("most_stitches", 0, 10**6))  # fmt: skip
         for name, least, greatest in whole:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
@@ -201,7 +207,7 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value}, expected a share from {low} to {high}")
-        for name in ("spread", "flat"):
+        for name in ("spread", "flat", "most_iris"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name} is {value}, expected a finite number >= 0")

@@ -19,7 +19,7 @@ from ..targets.looks import FEW, LOOKS, Look
 from ..targets.margin import Margin
 from ..targets.target import Target
 from .gallery import Gallery
-from .levels import Level
+from .levels import Level, Plan
 from .people import People
 from .record import (
     ErrorKind,
@@ -30,6 +30,7 @@ from .record import (
     TargetRecord,
 )
 from .subjects import Opinion, Subject
+from .visible import in_words, too_visible
 
 
 class Judged(TypedDict):
@@ -54,13 +55,16 @@ def judging(record: Record) -> Iterator[None]:
     record["seconds"] = round(time.perf_counter() - start, 3)
 
 
-def conclude(record: Record, withstands: Collection[str], least_ssim: float = 0.0) -> None:
-    """The verdict on what the record shows: `protected`, `status` and, where it is not protected, why."""
+def conclude(record: Record, withstands: Collection[str], plan: Plan | None = None) -> None:
+    """The verdict on what the record shows: `protected`, `status` and, where it is not protected, why.
+
+    `plan` says how visible it may be; without one it may be as visible as it is.
+    """
     if not all_fooled(record, withstands):
         record["error"] = problem(record, "not-protected", still_recognised(record, withstands))
         record["status"] = "not protected"
-    elif why := too_visible(record, least_ssim):
-        record["error"] = problem(record, "too-visible", why)
+    elif passed := [] if plan is None else too_visible(record, plan):
+        record["error"] = problem(record, "too-visible", in_words(record, passed)) | {"passed": passed}
         record["status"] = "not protected"
     elif why := unseen(record):
         record["error"] = problem(record, "not-proven", why)
@@ -213,19 +217,6 @@ def units_recognised(record: Judged, withstands: Collection[str] = ()) -> set[st
 def problem(record: Record, kind: ErrorKind, why: str) -> ErrorRecord:
     """The `error` of a record: its message names the photo."""
     return {"kind": kind, "message": f"{record['input'] or 'the photo'}: {why}"}
-
-
-def too_visible(record: Judged, least: float) -> str:
-    """Which region lost more structure than it may, in words; empty where none did, or 0 is enough."""
-    if least == 0:
-        return ""
-    assert record["quality"] is not None
-    for region, told in zip(record["regions"], record["quality"]["regions"], strict=True):
-        if told["ssim"] is not None and told["ssim"] < least:
-            return (
-                f"{region['kind']} {region['box']} has SSIM {told['ssim']:.4f}, expected at least {least:g}"
-            )
-    return ""
 
 
 def still_recognised(record: Judged, withstands: Collection[str] = ()) -> str:

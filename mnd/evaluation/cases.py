@@ -29,6 +29,7 @@ from ..targets.margin import Margin
 from ..targets.target import Reference, Target
 from . import saved
 from .data import Picture, labelled, people
+from .levels import Levels
 from .settings import EvaluationSettings
 
 SHAKE = 0.0025
@@ -162,6 +163,7 @@ class Bench:
         self.judges = [j for j in others if j.card.kind in kinds and j.card.name not in mine]
         self.name = "+".join(t.card.name for t in self.targets)
         self.detector = Detector(self.device)
+        self.levels = Levels([part.strip() for part in name.split("+")], settings)
         self._galleries: dict[tuple[object, ...], Gallery] = {}
         self.unreadable: dict[str, str] = {}
         """Photos of galleries that were passed over, and why."""

@@ -21,9 +21,8 @@ from ..base.files import PhotoError, write_atomic
 from ..base.jsonlines import Appender, finite
 from ..base.runtime import versions
 from ..base.types import Pixels, Progress, nobody
-from ..channel import to_pixels
 from ..targets import registry
-from . import saved
+from . import levels, saved
 from .cases import Bench, Case, Judgement
 from .measures import brief, measures
 from .results import RESULTS, RUN
@@ -64,7 +63,7 @@ class Evaluation:
         progress: Progress | None = None,
         command: Sequence[str] = (),
     ) -> None:
-        self.attacks = [_swept(attacks.load(name), settings) for name in settings.attacks or attacks.NAMES]
+        self.attacks = [_swept(_load(name), settings) for name in settings.attacks or attacks.NAMES]
         names = [attack.name for attack in self.attacks]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"attacks are named twice: {', '.join(twice)}; expected each once")
@@ -153,7 +152,7 @@ class Evaluation:
             "tried": tried,
             **measures(case.pixels, shown, self.settings.draws),
             **{name: costs[name] for name in ("passes", "forwards", "backwards")},
-            "passes_tried": sum(one["passes"] for one in tried),
+            "passes_tried": sum(one["passes"] for one in tried) if attack.dial != "level" else None,
             "seconds": costs["seconds"],
             "seconds_tried": sum(one["seconds"] for one in tried),
             "peak_mb": costs["peak_mb"],
@@ -166,16 +165,19 @@ class Evaluation:
         self, bench: Bench, case: Case, attack: Attack, setting: float, path: str
     ) -> tuple[Pixels, Line]:
         """What the saved file shows, and what it cost to make it."""
-        problem, peak = Counted(case.problem(bench.device)), runtime.Peak(bench.device)
+        problem = None if attack.dial == "level" else Counted(case.problem(bench.device))
+        peak = runtime.Peak(bench.device)
         peak.start()
         start = time.perf_counter()
-        image = attack.run(problem, setting, self.settings.seed)
-        # reading the result waits for a GPU
-        to_pixels(image)
-        costs = {"seconds": time.perf_counter() - start, "peak_mb": peak.megabytes}
-        costs |= {name: getattr(problem, name) for name in ("passes", "forwards", "backwards")}
-        pixels = case.pasted(image)
-        return saved.write(self.out / path, pixels, self.settings.form, self.settings.quality), costs
+        made: Pixels | bytes
+        if problem is None:
+            made = bench.levels.cloaked(case, attack.name)
+        else:
+            # pasting the result waits for a GPU
+            made = case.pasted(attack.run(problem, setting, self.settings.seed))
+        costs: Line = {"seconds": time.perf_counter() - start, "peak_mb": peak.megabytes}
+        costs |= {name: getattr(problem, name, None) for name in ("passes", "forwards", "backwards")}
+        return saved.write(self.out / path, made, self.settings.form, self.settings.quality), costs
 
     def _verdicts(self, case: Case, shown: Pixels, verdict: Judgement) -> Line:
         scores = {
@@ -256,8 +258,19 @@ _NOTHING: Line = {
 """What a line says when the attack broke down."""
 
 
+def _load(name: str) -> Attack:
+    """One of the attacks, or a level.
+
+    Raises:
+        ValueError: there is no attack of this name.
+        ModuleNotFoundError: it is of a package that is not installed.
+    """
+    return levels.attack(name) if name in levels.LEVELS else attacks.load(name)
+
+
 def _swept(attack: Attack, settings: EvaluationSettings) -> Attack:
-    sweep = settings.sweep_eps if attack.dial == "eps" else settings.sweep_headroom
+    sweeps = {"eps": settings.sweep_eps, "headroom": settings.sweep_headroom}
+    sweep = sweeps.get(attack.dial)
     return replace(attack, sweep=sweep) if sweep else attack
 
 

@@ -37,10 +37,11 @@ def decoded(data: bytes) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def write(path: Path, pixels: Pixels, form: Form, quality: int) -> Pixels:
-    """Save the pixels, and read the very file again: what it shows is what is judged."""
+def write(path: Path, made: Pixels | bytes, form: Form, quality: int) -> Pixels:
+    """Save pixels, or a file that is made already, and read the very file again: what it shows is judged."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, encoded(pixels, form, quality), overwrite=True)
+    data = made if isinstance(made, bytes) else encoded(made, form, quality)
+    write_atomic(path, data, overwrite=True)
     return decoded(path.read_bytes())
 
 

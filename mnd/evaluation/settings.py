@@ -32,7 +32,8 @@ class EvaluationSettings:
     """Whom to fool, by name (see `mnd targets`), one after the other; a+b: both at once."""
     attacks: tuple[str, ...] = ()
     """Which attacks, by name; all of them by default. NAME-shaken: the same, but the landmarks of a face are
-    a little elsewhere at each look, as MND gets them."""
+    a little elsewhere at each look, as MND gets them. mnd-minimum, mnd-robust, mnd-strong: the file that
+    `mnd cloak` writes at this level, not the least that fools."""
     judges: tuple[str, ...] = ()
     """Targets that are not attacked, and asked afterwards whether they are fooled too."""
     form: Form = "png"

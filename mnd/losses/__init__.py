@@ -10,6 +10,7 @@ from .adversarial import (
     similarity_margin,
     softplus,
 )
+from .colour import Colour, colour
 from .composite import Composite, Weights, composite
 from .drawing import Drawing, drawing, texture
 from .elpips import ELPIPS, Estimate, elpips
@@ -31,6 +32,7 @@ __all__ = [
     "RLPIPS",
     "SSIM",
     "AboveJND",
+    "Colour",
     "Composite",
     "Distance",
     "Drawing",
@@ -43,6 +45,7 @@ __all__ = [
     "Softplus",
     "Weights",
     "above_jnd",
+    "colour",
     "composite",
     "curvature",
     "distance_margin",

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 LEVELS = (
     {"name": "minimum", "title": "Hardly visible", "told": "holds in this file only"},
     {"name": "robust", "title": "For sharing", "told": "holds after messengers, too"},
-    {"name": "strong", "title": "Strong", "told": "easy to see; more margin"},
+    {"name": "strong", "title": "Visible", "told": "easy to see; more margin"},
 )
 """The looks that can be chosen, in words of which two or three lines fit below a small picture."""
 ADVICE = {
-    "the level robust or strong": "“For sharing” or “Strong”",
+    "the level robust or strong": "“For sharing” or “Visible”",
     "the level robust": "“For sharing”",
     "the level minimum": "“Hardly visible”",
     "Try more steps, a": "Try a",

@@ -42,6 +42,22 @@ def test_one_sentence_a_photo(pretend, capsys):  # noqa: F811
     ]
 
 
+@pytest.mark.parametrize(
+    ("level", "output", "flags"),
+    [
+        ("minimum", None, "(--keep-best)"),
+        ("robust", None, "(--level minimum, or --keep-best)"),
+        ("strong", None, "(--level robust, or --keep-best)"),
+        ("strong", "a.cloaked.png", "(--level robust)"),
+    ],
+)
+def test_what_is_too_visible_has_options_for_it(level, output, flags, capsys):
+    error = {"kind": "too-visible", "message": "a.png: face has SSIM 0.9"}
+    told = record_of("a.png", "a.cloaked.png") | {"protected": False, "output": output, "level": level}
+    terminal.Teller().show(told | {"error": error})
+    assert flags in " ".join(capsys.readouterr().out.split())
+
+
 def test_verbose_and_quiet(pretend, capsys):  # noqa: F811
     assert cli.main(["cloak", "a.png", "-v"]) == 0
     told = capsys.readouterr().out

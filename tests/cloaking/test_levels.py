@@ -288,6 +288,28 @@ class TestAttempts:
         assert record["error"]["kind"] in ("too-visible", "not-protected")
         assert files(tmp_path) == ["a.png"]
 
+    @pytest.mark.parametrize(
+        ("level", "seen", "held"),
+        [
+            # structure asked for colours, which moved the iris: so without them again
+            ("robust", [(0.5, 0.1), (0.99, 9.0), (0.99, 0.1)], [(True, True), (False, False), (True, False)]),
+            ("minimum", [(0.99, 9.0), (0.99, 0.1), (0.99, 0.1)], [(False, False), (True, False)]),
+            ("robust", [(0.99, 9.0)], [(True, True)]),  # colours stayed: nothing is known to help
+        ],
+    )
+    def test_what_was_too_visible_says_how_it_is_tried_again(self, tmp_path, monkeypatch, level, seen, held):
+        rows = iter(seen)
+
+        def looks(quality: dict, *_: object) -> None:
+            ssim, iris = next(rows)
+            quality["regions"][0] |= {"ssim": ssim, "appearance": {"iris": iris, "stitches": 0}}
+
+        monkeypatch.setattr(cloaking, "add_appearances", looks)
+        record = cloaker(level=level).photo(write(tmp_path / "a.png", FACE))
+        assert Shifting.held[: len(held)] == held
+        assert len(Shifting.held) == len(seen)
+        assert record["protected"] is False
+
 
 class TestCommand:
     """`mnd cloak` with a level."""
@@ -329,6 +351,9 @@ class TestCommand:
         status, record, err = self.run(tmp_path, capsys, *flags)
         assert (status, record["output"], record["error"]["kind"]) == (1, None, "too-visible")
         assert "expected at least 0.9999" in err
+        (passed,) = record["error"]["passed"]
+        assert (passed["limit"], passed["region"], passed["allowed"]) == ("ssim", 0, 0.9999)
+        assert passed["got"] == record["quality"]["regions"][0]["ssim"]
         assert files(tmp_path) == ["a.png"]
 
 

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from mnd.channel import VERIFICATION
-from mnd.cloaking.levels import PLANS, Level, Plan, told
+from mnd.cloaking.levels import CALMER, CAP, PLANS, Level, Plan, told
 from mnd.cloaking.settings import CloakSettings
 from mnd.optimizer.mnd import SearchSettings
 from mnd.targets.looks import LOOKS
@@ -49,10 +49,11 @@ class TestPlans:
     def test_a_level_asks_for_no_less_than_the_one_below(self, gallery):
         minimum, robust, strong = (plan(level=level, gallery=gallery) for level in LEVELS)
         assert minimum.withstands == ()
-        assert minimum.least_ssim == 0
         assert minimum.draws == 0
         assert robust.withstands == strong.withstands == tuple(VERIFICATION)
-        assert 0 < strong.least_ssim <= robust.least_ssim < 1
+        assert 0 < strong.least_ssim <= robust.least_ssim <= minimum.least_ssim < 1
+        assert 0 < minimum.most_iris <= robust.most_iris <= strong.most_iris
+        assert 0 <= minimum.most_stitches <= robust.most_stitches <= strong.most_stitches
         assert robust.draws >= 1
         assert strong.draws >= 1
         assert strong.steps >= robust.steps
@@ -115,6 +116,8 @@ class TestPlans:
             ("spread", 0.0),
             ("flat", 0.5),
             ("least_ssim", 0.0),
+            ("most_iris", 0.0),
+            ("most_stitches", 0),
         ],
     )
     def test_a_number_that_is_given_replaces_that_of_the_level_and_no_other(self, level, field, value):
@@ -148,9 +151,25 @@ class TestPlans:
         kept = dataclasses.replace(new, lightness=True, feature_cap=ROBUST.feature_cap)
         assert kept == ROBUST
         assert new.freer() == dataclasses.replace(new, feature_cap=None)
-        assert [plan.freest for plan in (ROBUST, new, new.freer())] == [False, False, True]
-        assert PLANS["minimum", True].freest
         assert PLANS["minimum", True].freer() == PLANS["minimum", True]
+
+    def test_calmer(self):
+        """What a file went past decides what another attempt may do; where nothing helps it is the same."""
+        minimum, free = PLANS["minimum", True], ROBUST.freer()
+        for passed in ({"ssim"}, {"ssim", "iris"}, {"ssim", "iris", "stitches"}):
+            assert ROBUST.calmer(passed) == free
+            assert free.calmer(passed) == free.freer()
+            assert free.freer().calmer(passed) == free.freer()
+        # free colours would move the iris further
+        assert free.calmer({"iris"}) == dataclasses.replace(free, lightness=True)
+        assert minimum.calmer({"iris"}) == dataclasses.replace(minimum, lightness=True)
+        assert ROBUST.calmer({"iris"}) == ROBUST
+        assert ROBUST.calmer({"stitches"}) == dataclasses.replace(ROBUST, feature_cap=4.0)
+        assert minimum.calmer({"stitches"}).feature_cap == CAP
+        assert free.calmer({"iris", "stitches"}) == dataclasses.replace(
+            ROBUST, feature_cap=CALMER * ROBUST.looser
+        )
+        assert ROBUST.calmer(()) == ROBUST
 
     def test_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):

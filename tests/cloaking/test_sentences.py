@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mnd.cloaking import sentences
 from mnd.cloaking.distances import distance_in_words
 from mnd.cloaking.sentences import MESSENGER, State, Told, told, told_check
+from mnd.cloaking.visible import in_words
 
 DISTANCE, SIMILARITY = "euclidean distance", "cosine similarity"
 HELD = dict.fromkeys(MESSENGER, True)
@@ -179,6 +180,26 @@ def test_no_stronger_level_is_advised_than_there_is():
                for level in ("robust", "strong")}  # fmt: skip
     assert "at a stronger level" in told_check(matched["robust"]).advice
     assert "at a stronger level" not in told_check(matched["strong"]).advice
+
+
+@pytest.mark.parametrize(
+    ("level", "advice"),
+    [
+        ("strong", "Choose the level robust, which changes less but goes less far against other recognisers"),
+        ("robust", "Choose the level minimum, which changes less but holds in the very file alone"),
+        ("minimum", "Allow a larger change, or leave this photo out."),
+    ],
+)
+def test_what_is_too_visible_says_what_the_next_level_does(level: str, advice: str):
+    passed = [{"limit": "iris", "region": 0, "got": 9.04, "allowed": 5.0}]
+    seen = record(region(dlib=target(channel=HELD)), level=level)
+    seen |= failing("too-visible", in_words(seen, passed))
+    assert told(seen).sentence == (
+        "Tried on 1 face; dlib no longer matches it in the file as made, also after a messenger (JPEG, WebP, "
+        "half size); but face [1, 2, 30, 40] has an iris whose colour moved by 9.0 (CIEDE2000), expected at "
+        "most 5."
+    )
+    assert told(seen).advice.startswith(advice)
 
 
 def test_check_of_a_file_that_fails_only_after_sharing_names_what_is_left():

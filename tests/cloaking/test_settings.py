@@ -62,6 +62,10 @@ def test_frozen():
         ({"least_ssim": -0.1}, "least_ssim is -0.1, expected a share from 0 to 1"),
         ({"least_ssim": 1.01}, "least_ssim is 1.01"),
         ({"least_ssim": NAN}, "least_ssim is nan"),
+        ({"most_iris": -0.1}, "most_iris is -0.1, expected a finite number >= 0"),
+        ({"most_iris": NAN}, "most_iris is nan"),
+        ({"most_stitches": -1}, "most_stitches is -1, expected a whole number from 0"),
+        ({"most_stitches": 0.5}, "most_stitches is 0.5"),
         ({"draws": -1}, "draws is -1, expected a whole number from 0 to 16"),
         ({"draws": 17}, "draws is 17"),
         ({"looks": 0}, "looks is 0, expected a whole number from 1 to 64"),
@@ -129,6 +133,8 @@ def test_refused(options, message):
         {"flips": 1},
         {"least_ssim": 0},
         {"least_ssim": 1},
+        {"most_iris": 0},
+        {"most_stitches": 0},
         {"draws": 0},
         {"draws": 16},
         {"looks": 64},
@@ -159,7 +165,7 @@ def test_what_is_not_given_is_the_levels(level):
     }
     assert of_the_level == {
         "steps", "headroom", "jitter", "flips", "reference", "draws", "looks", "jpeg", "scale", "spread",
-        "flat", "least_ssim", "level",
+        "flat", "least_ssim", "most_iris", "most_stitches", "level",
     }  # fmt: skip
     assert all(getattr(chosen, name) is None for name in of_the_level - {"level"})
     assert chosen.plan == levels.PLANS[level, False]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from mnd.base.files import PhotoError
+from mnd.cloaking.levels import PLANS
 from mnd.cloaking.record import blank
 from mnd.cloaking.settings import CloakSettings
 from mnd.cloaking.verdict import (
@@ -21,7 +23,6 @@ from mnd.cloaking.verdict import (
     problem,
     regions,
     still_recognised,
-    too_visible,
     units_recognised,
     unseen,
 )
@@ -126,33 +127,6 @@ def test_a_problem_names_the_photo():
     assert problem({"input": None}, "not-protected", "why")["message"] == "the photo: why"
 
 
-@pytest.mark.parametrize(
-    ("ssims", "least", "which"),
-    [
-        ([0.95], 0.93, None),
-        ([0.93], 0.93, None),
-        ([0.929], 0.93, 0),
-        ([0.95, 0.92], 0.93, 1),
-        ([0.91, 0.92], 0.93, 0),
-        ([None], 0.93, None),
-        ([None, 0.5], 0.93, 1),
-        ([0.0], 0.0, None),
-        ([], 0.93, None),
-    ],
-)
-def test_too_visible(ssims, least, which):
-    """The first region below the least SSIM; one too small to have an SSIM is not judged by it."""
-    record = {
-        "regions": [{"box": [i, 0, 9, 9], "kind": "face"} for i in range(len(ssims))],
-        "quality": {"ssim": 0.1, "regions": [{"psnr": 40.0, "ssim": ssim} for ssim in ssims]},
-    }
-    told = too_visible(record, least)
-    want = "" if which is None else (
-        f"face [{which}, 0, 9, 9] has SSIM {ssims[which]:.4f}, expected at least {least:g}"
-    )  # fmt: skip
-    assert told == want
-
-
 class Told:
     """Stands for a subject: what its target says depends on the brightness of the pixels alone."""
 
@@ -234,7 +208,7 @@ def test_a_target_is_fooled_where_all_looks_are_that_the_level_promises():
 def judged(*regions: dict, least: float = 0.0, ssim: float = 0.99) -> dict:
     quality = {"regions": [{"ssim": ssim} for _ in regions]}
     record = blank("a.jpg", CloakSettings()) | {"regions": list(regions), "quality": quality}
-    conclude(record, (), least)
+    conclude(record, (), replace(PLANS["robust", True], least_ssim=least))
     return record
 
 
@@ -250,6 +224,12 @@ class TestConclude:
         record = judged(entry(True), least=0.995)
         assert (record["status"], record["protected"]) == ("not protected", False)
         assert record["error"]["kind"] == "too-visible"
+        assert record["error"]["passed"] == [{"limit": "ssim", "region": 0, "got": 0.99, "allowed": 0.995}]
+
+    def test_without_a_plan_it_may_be_as_visible_as_it_is(self):
+        record = judged(entry(True), ssim=0.1)
+        conclude(record, ())
+        assert record["protected"]
 
     def test_changed_not_proven_where_one_face_was_not_seen(self):
         record = judged(entry(True) | {"seen": True}, entry(True) | {"seen": False, "box": [5, 6, 7, 8]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor
@@ -79,6 +79,66 @@ def test_a_line_that_is_turned_round_costs_more_than_one_that_is_drawn_as_strong
     twice = lines() + (lines() - 0.5)
     turned = lines(-1.0)  # the change is twice as large, its square four times
     assert drawing(lines(), turned).item() > 4 * drawing(lines(), twice).item()
+
+
+def test_an_edge_that_is_broken_or_moved_costs_as_one_that_is_drawn():
+    flat = torch.full_like(lines(), 0.5)
+    drawn = drawing(flat, lines()).item()
+    assert drawing(lines(), flat).item() == pytest.approx(drawn, rel=1e-6)
+    assert drawing(lines(), lines().roll(4, 3)).item() == pytest.approx(2 * drawn, rel=1e-6)
+    # a line that is there already may become fainter by a part of itself for the square of that part
+    assert drawing(lines(), lines(0.7)).item() == pytest.approx(0.3**2 * drawn, rel=1e-6)
+
+
+@given(st.floats(0.6, 1.0))
+def test_turning_an_edge_round_costs_relative_to_itself(strength: float):
+    """Beside what is drawn, four times the line, a fainter line costs about as much as a strong one."""
+
+    def turned(line: Tensor) -> float:
+        return (drawing(line, 1 - line) - 4 * drawing(torch.full_like(line, 0.5), line)).item()
+
+    assert 0.6 * turned(lines()) < turned(lines(strength)) < 1.01 * turned(lines())
+
+
+def random_pictures(seed: int) -> tuple[Tensor, Tensor]:
+    """A picture of several scales and another one, `(1, 3, 24, 24)`."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 6, 6, generator=generator, dtype=torch.float64)
+    x = 0.25 + 0.4 * torch.nn.functional.interpolate(coarse, scale_factor=4, mode="bilinear")
+    change = 0.1 * torch.randn(x.shape, generator=generator, dtype=x.dtype).clamp(-2, 2)
+    return x, x + change
+
+
+@given(st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_more_of_the_same_change_costs_more(seed: int, some: float, more: float):
+    some, more = sorted((some, more))
+    x, y = random_pictures(seed)
+    less, greater = (drawing(x, x + by * (y - x)).item() for by in (some, more))
+    assert less <= greater + 1e-12
+
+
+@given(st.integers(0, 10**6), st.floats(-0.04, 0.04))
+@settings(max_examples=20, deadline=None)
+def test_how_a_picture_lies_and_how_bright_it_is_does_not_count(seed: int, brighter: float):
+    x, y = random_pictures(seed)
+    expected = drawing(x, y)
+    for same in (lambda p: p.flip(3), lambda p: p.flip(2), lambda p: p.transpose(2, 3), lambda p: 1 - p):
+        torch.testing.assert_close(drawing(same(x), same(y)), expected)
+    torch.testing.assert_close(drawing(x + brighter, y + brighter), expected)
+    torch.testing.assert_close(drawing(x, y + brighter), expected)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 0.2), st.floats(0, 0.2))
+@settings(max_examples=20, deadline=None)
+def test_rougher_cloth_hides_more(seed: int, some: float, more: float):
+    some, more = sorted((some, more))
+    noise = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 0.5
+    change = 0.02 * (lines() - 0.5)[..., 4:28, 4:28]
+    fine, rough = (0.5 + by * noise.expand(1, 3, -1, -1) for by in (some, more))
+    assert texture(fine).mean() <= texture(rough).mean() + 1e-12
+    if more > 2 * some + 0.05:
+        assert drawing(rough, rough + change) < drawing(fine, fine + change)
 
 
 def test_it_counts_where_it_is_told_to():

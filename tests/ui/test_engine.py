@@ -241,15 +241,16 @@ def test_what_is_another_photo_is_not_called_good(client) -> None:
 
 
 def test_advice_names_what_the_page_has() -> None:
-    from mnd.cloaking.sentences import ADVICE, Told
+    from mnd.cloaking.advice import ADVICE, CALMER
+    from mnd.cloaking.sentences import Told
     from mnd.ui.words import here
 
     given = [
         *ADVICE.values(),
+        *CALMER.values(),
         "To send it through a messenger, choose the level robust.",
         "To send it through a messenger, cloak the original again at the level robust or strong.",
         "Cloak the original again, with a gallery of other photos.",
-        "Allow a larger change, or leave this photo out.",
         "Try more steps, a stronger level, or a larger photo.",
         "Try more steps or a larger photo.",
     ]

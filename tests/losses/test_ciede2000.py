@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage import color
 
-from mnd.attacks.ciede2000 import ciede2000, lab, squared
+from mnd.losses.ciede2000 import ciede2000, lab, squared
 
 # L, a, b twice, and the difference: from the test data of Sharma, Wu, Dalal 2005, one of each kind
 PAIRS = [
