@@ -64,7 +64,7 @@ def measures(original: Pixels, changed: Pixels, draws: int = 0) -> Values:
 
 
 def of_face(subject: Subject, original: Pixels, changed: Pixels) -> Values:
-    """How the face looks that was attacked (`mnd.metrics.appearance`, `portrait`); nothing of a whole picture.
+    """How the attacked face looks (`mnd.metrics.appearance`, `portrait`); nothing of a whole picture.
 
     Args:
         subject: whose face it is.
