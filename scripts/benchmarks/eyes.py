@@ -28,8 +28,11 @@ from mnd.metrics.appearance import appearance, changes, strokes
 from mnd.metrics.fidelity import butteraugli_norms, if_installed, quality, ssimulacra2
 from mnd.metrics.portrait import portrait
 
+RANGES = ("SSIMULACRA2, face", "E-LPIPS, face", "Butteraugli, features", "Butteraugli, features, 3-norm",
+          "iris", "strokes", "stitches")  # fmt: skip
+"""Measures that are told by grade."""
 DIGITS = {"encodings": 0, "with strokes": 0, "most strokes": 0, "most stitches": 0, "largest change": 1,
-          "pairs": 0, "agree %": 0, "tau": 2, "worst face": 2}  # fmt: skip
+          "pairs": 0, "agree %": 0, "tau": 2, "worst face": 2, **dict.fromkeys(RANGES, 0)}  # fmt: skip
 ENCODINGS = {
     "JPEG 75": ("JPEG", 75),
     "JPEG 85": ("JPEG", 85),
@@ -97,7 +100,10 @@ def blind(args: argparse.Namespace) -> dict[str, Any]:
         return {}
     told = json.loads(args.order.read_text(encoding="utf-8"))
     values = {face.name: {p.name: _judged(face / "clean.jpg", p) for p in _made(face)} for face in faces}
-    return {"measures against the order by eye": _agreements(told, values)}
+    return {
+        "measures against the order by eye": _agreements(told, values),
+        "what measures say of each grade, lowest to highest": _by_grade(told, values),
+    }
 
 
 def _made(face: Path) -> list[Path]:
@@ -189,6 +195,23 @@ def _agreements(told: dict[str, Any], values: dict[str, dict[str, dict[str, floa
         rows[name] = {"pairs": len(agree), "agree %": 100 * fmean(agree), "tau": fmean(taus),
                       "worst face": min(taus)}  # fmt: skip
     return dict(sorted(rows.items(), key=lambda row: -row[1]["tau"]))
+
+
+def _by_grade(told: dict[str, Any], values: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """The range of each measure over the pictures of one grade."""
+    some: dict[int, list[dict[str, float]]] = {}
+    for face, grades in told["grades"].items():
+        for letter, grade in grades.items():
+            some.setdefault(grade, []).append(values[face][told["key"][face][letter]])
+    return {
+        f"grade {grade}": {"files": len(rows)}
+        | {
+            name: f"{min(row[name] for row in rows):.3g} to {max(row[name] for row in rows):.3g}"
+            for name in RANGES
+            if all(name in row for row in rows)
+        }
+        for grade, rows in sorted(some.items())
+    }
 
 
 def _pairs(eye: list[int], seen: list[float]) -> Iterator[float]:
