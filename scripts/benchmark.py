@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | sharing | looks | readme
+    start | protect | variance | ui | sharing | looks | grain | blind | readme
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks import costs, finding, landmarks, levels, page, protecting, sharing, sheets, variance
+from benchmarks import costs, eyes, finding, landmarks, levels, page, protecting, sharing, sheets, variance
 from benchmarks.judging import (
     DATA,
     Dlib,
@@ -59,6 +59,7 @@ DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **sheets.DIGITS,
+    **eyes.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -280,8 +281,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
     "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
     "variance": variance.variance, "sharing": sharing.sharing,
-    "looks": sheets.looks,
+    "looks": sheets.looks, "grain": eyes.grain,
 }  # fmt: skip
+BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
+"""What asks for somebody who looks."""
 
 
 def main() -> None:
@@ -289,7 +292,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=[*PARTS, "readme"])
+    parser.add_argument("part", choices=[*PARTS, *BY_EYE, "readme"])
     parser.add_argument("--data", type=Path, help="folder of photos; beside the project by default")
     parser.add_argument("--limit", type=int, help="only so many photos")
     parser.add_argument(
@@ -310,6 +313,9 @@ def main() -> None:
         default=Path("benchmark"),
         help="attacks, landmarks, levels: folder of the reports",
     )
+    parser.add_argument(
+        "--order", type=Path, help="blind: the order by eye, to compare with (docs/lab/looks-order.json)"
+    )
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()
@@ -317,7 +323,7 @@ def main() -> None:
         torch.set_num_threads(1)
     figures: Figures = {}
     for name in PARTS if args.part == "readme" else [args.part]:
-        figures |= PARTS[name](args)
+        figures |= (PARTS | BY_EYE)[name](args)
     for title, rows in figures.items():
         print(f"\n{title}\n\n{table(rows, DIGITS)}")
     if args.json is not None:

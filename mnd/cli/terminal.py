@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..cloaking.appearance_in_words import appearance_in_words
 from ..cloaking.record import without_person
 from ..cloaking.sentences import Told, nobody_in_words, told, told_check
 from .console import BAD, GOOD, complain, console, line, printable, say
@@ -117,6 +118,8 @@ class Teller:
             for text in measures_told({**record, "quality": None}):
                 say(out, text)
         self._sentence(out, words, _flag(record, words))
+        if looks := appearance_in_words(record):
+            say(out, looks)
         self._notes(out, gallery_told(record), words)
 
     def show_page(self, record: Mapping[str, Any], wrong: str, as_json: bool) -> bool:

@@ -12,6 +12,7 @@ from ..base.types import Pixels, Progress, nobody
 from ..channel import VERIFICATION, resized
 from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
+from ..metrics.portrait import on_a_phone
 from ..photo.photo import Photo
 from ..targets.target import Target
 from .features import add_appearances
@@ -68,7 +69,7 @@ class Checker:
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
-            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands)
+            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands, thorough=True)
             record["output"] = str(cloaked)
         return record
 
@@ -112,8 +113,9 @@ class Checker:
         withstands: Collection[str] = (),
         found: Found | None = None,
         channels: Collection[str] = tuple(VERIFICATION),
+        thorough: bool = False,
     ) -> None:
-        """Fill in the record."""
+        """Fill in the record; `thorough`: with all that can be said of looks."""
         if found is None:
             self.progress("looking for faces", 0, 0)
             found = self.panel.found(clean, settings.where, path)
@@ -148,7 +150,9 @@ class Checker:
             boxes = [s.area(width, height, scale) for s in subjects]
             same = resized(clean.pixels, shown.shape[:2])
             judged = quality(same, shown, boxes).as_json()
-            add_appearances(judged, subjects, same, shown, scale)
+            add_appearances(judged, subjects, same, shown, scale, thorough)
+            if thorough:
+                judged["ssimulacra2_phone"] = on_a_phone(same, shown)
             record["quality"] = judged
         conclude(record, withstands)
 

@@ -92,7 +92,12 @@ def found(image: Tensor, face: Tensor) -> Points | None:
 
 
 def add_appearances(
-    quality: QualityRecord, subjects: Sequence[Subject], original: Pixels, shown: Pixels, scale: float = 1.0
+    quality: QualityRecord,
+    subjects: Sequence[Subject],
+    original: Pixels,
+    shown: Pixels,
+    scale: float = 1.0,
+    thorough: bool = False,
 ) -> None:
     """Write into the record of a photo's quality how each of its faces looks that was changed.
 
@@ -102,14 +107,19 @@ def add_appearances(
         original: `(H, W, 3)`, the clean photo.
         shown: the same of the changed one.
         scale: the size of both over that of the photo in which the subjects were found.
+        thorough: ask the measures of `mnd.metrics.portrait`, too.
     """
     for subject, region in zip(subjects, quality["regions"], strict=True):
         if subject.kind == "face":
-            region["appearance"] = _appearance(subject, original, shown, scale)
+            region["appearance"] = appearance_of(subject, original, shown, scale, thorough)
 
 
-def _appearance(subject: Subject, original: Pixels, shown: Pixels, scale: float) -> AppearanceRecord | None:
+def appearance_of(
+    subject: Subject, original: Pixels, shown: Pixels, scale: float = 1.0, thorough: bool = False
+) -> AppearanceRecord | None:
+    """How one face looks; the arguments are those of `add_appearances`. None: its features are not found."""
     from ..metrics.appearance import appearance
+    from ..metrics.portrait import Portrait, portrait
 
     if subject.landmarks is None or not subject.found:
         return None
@@ -122,7 +132,9 @@ def _appearance(subject: Subject, original: Pixels, shown: Pixels, scale: float)
     points = found(to_tensor(before), face.float())
     if points is None:
         return None
-    return appearance(before, after, Features.of(points, before.shape[1::-1])).as_json()
+    where = Features.of(points, before.shape[1::-1])
+    measured = portrait(before, after, where) if thorough else Portrait()
+    return {**appearance(before, after, where).as_json(), **measured.as_json()}
 
 
 def _drawn(points: Points, x: Tensor) -> FaceFeatures:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import functools
-import shutil
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from ..base.types import Pixels
 from ..channel import to_tensor
-from ..losses.elpips import ELPIPS
-from ..losses.lpips import LPIPS
+from ..cloaking.features import appearance_of
+from ..cloaking.subjects import Subject
 from ..losses.structure import MSSSIM
-from ..metrics.fidelity import butteraugli, psnr, quality, ssimulacra2
-from ..metrics.learned import learned_distances
+from ..metrics.fidelity import butteraugli, if_installed, psnr, quality, ssimulacra2
+from ..metrics.learned import elpips, learned_distances
 
 Values = dict[str, float | None]
-LARGEST = 1 << 20
-"""Pixels: E-LPIPS of a larger picture would take gigabytes."""
+FACE: dict[
+    str, Literal["ssimulacra2", "butteraugli", "butteraugli_norm", "elpips", "iris", "strokes", "stitches"]
+] = {
+    "face_ssimulacra2": "ssimulacra2",
+    "face_butteraugli": "butteraugli",
+    "face_butteraugli_norm": "butteraugli_norm",
+    "face_elpips": "elpips",
+    "face_iris": "iris",
+    "face_strokes": "strokes",
+    "face_stitches": "stitches",
+}
+"""Of a face, by the names of `results.jsonl`: fields of its appearance."""
 
 
 def measures(original: Pixels, changed: Pixels, draws: int = 0) -> Values:
@@ -48,11 +56,25 @@ def measures(original: Pixels, changed: Pixels, draws: int = 0) -> Values:
         "ciede2000_p99": float(np.percentile(colour, 99)),
         "lpips": learned.get("LPIPS"),
         "rlpips": learned.get("R-LPIPS"),
-        "elpips": _elpips(original, changed, draws) if draws else None,
+        "elpips": elpips(original, changed, draws) if draws else None,
         "above_jnd": whole.above_jnd,
-        "ssimulacra2": _ssimulacra2(original, changed),
-        "butteraugli": butteraugli(original, changed) if shutil.which("butteraugli_main") else None,
+        "ssimulacra2": if_installed(ssimulacra2, original, changed),
+        "butteraugli": if_installed(butteraugli, original, changed),
     }
+
+
+def of_face(subject: Subject, original: Pixels, changed: Pixels) -> Values:
+    """How the attacked face looks (`mnd.metrics.appearance`, `portrait`); nothing of a whole picture.
+
+    Args:
+        subject: whose face it is.
+        original: `(H, W, 3)` uint8, RGB.
+        changed: the same of the changed picture.
+    """
+    if subject.kind != "face":
+        return {}
+    seen = appearance_of(subject, original, changed, thorough=True)
+    return {name: None if seen is None else seen[key] for name, key in FACE.items()}
 
 
 def brief(original: Pixels, changed: Pixels) -> Values:
@@ -76,24 +98,3 @@ def _ms_ssim(original: Pixels, changed: Pixels) -> float | None:
     if min(original.shape[:2]) < metric.least:
         return None
     return 1 - float(metric(to_tensor(original), to_tensor(changed)))
-
-
-@functools.cache
-def _lpips() -> LPIPS:
-    return LPIPS()
-
-
-@torch.no_grad()
-def _elpips(original: Pixels, changed: Pixels, draws: int) -> float | None:
-    # made anew, so that every file is judged by the same draws
-    metric = ELPIPS(_lpips(), samples=draws, seed=0)
-    if min(original.shape[:2]) < metric.least or original.size > 3 * LARGEST:
-        return None
-    return float(metric(to_tensor(original), to_tensor(changed)))
-
-
-def _ssimulacra2(original: Pixels, changed: Pixels) -> float | None:
-    try:
-        return ssimulacra2(original, changed)
-    except ModuleNotFoundError:
-        return None

@@ -51,8 +51,14 @@ MEASURES = (
     Measure("ciede2000", "CIEDE2000", False, 2),
     Measure("ciede2000_p99", "CIEDE2000 p99", False, 2),
     Measure("above_jnd", "Above JND", False, 4),
+    Measure("face_ssimulacra2", "Face SSIMULACRA2", True, 2),
+    Measure("face_butteraugli", "Features Butteraugli", False, 2),
+    Measure("face_elpips", "Face E-LPIPS", False, 6),
+    Measure("face_iris", "Iris CIEDE2000", False, 2),
+    Measure("face_strokes", "Strokes", False, 2),
+    Measure("face_stitches", "Stitches", False, 2),
 )
-"""Of quality, in the order of the tables."""
+"""Of quality, in the order of the tables; those of a face are known where faces are attacked."""
 COSTS = (
     Measure("passes", "Passes", False, 0),
     Measure("seconds", "Seconds", False, 2, "s"),

@@ -24,7 +24,7 @@ from ..base.types import Pixels, Progress, nobody
 from ..targets import registry
 from . import levels, saved
 from .cases import Bench, Case, Judgement
-from .measures import brief, measures
+from .measures import FACE, brief, measures, of_face
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
 
@@ -151,6 +151,7 @@ class Evaluation:
             "setting": setting,
             "tried": tried,
             **measures(case.pixels, shown, self.settings.draws),
+            **of_face(case.subject, case.pixels, shown),
             **{name: costs[name] for name in ("passes", "forwards", "backwards")},
             "passes_tried": sum(one["passes"] for one in tried) if attack.dial != "level" else None,
             "seconds": costs["seconds"],
@@ -251,7 +252,7 @@ _NOTHING: Line = {
     **dict.fromkeys((
         "psnr", "ssim", "ms_ssim", "ciede2000", "ciede2000_p99", "lpips", "rlpips", "elpips", "above_jnd",
         "ssimulacra2", "butteraugli", "passes", "forwards", "backwards", "passes_tried", "seconds",
-        "seconds_tried", "peak_mb", "path",
+        "seconds_tried", "peak_mb", "path", *FACE,
     )),
     "scores": {}, "judges": {}, "channel": {},
 }  # fmt: skip

@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from ..base.types import Pixels
 from ..faces.features import Features, Mask, Points
-from .record import AppearanceRecord
+from .record import FeaturesRecord
 
 Signal = npt.NDArray[np.float64]
 STROKE = 4.0
 """Levels of CIELAB lightness: the least that a stroke departs from the photo to be counted."""
+INK = 12.0
+"""The least sum of its departures, a pixel apart: less is grain of the file, as WebP makes it."""
 COLOURED = ("left iris", "right iris", "lips", "skin")
 """Regions whose mean colour is compared."""
 ENOUGH = 20_000
@@ -48,7 +50,7 @@ class Appearance:
     strokes: int
     stitches: int
 
-    def as_json(self) -> AppearanceRecord:
+    def as_json(self) -> FeaturesRecord:
         """The object that is written out."""
         return {
             "iris": self.iris,
@@ -82,8 +84,8 @@ def appearance(original: Pixels, changed: Pixels, features: Features) -> Appeara
     (left0, left1), (right0, right1) = means["left iris"], means["right iris"]
     # the colour that the right iris would have if both had changed alike
     apart = _distance(right0 + (left1 - left0), right1)
-    lines = [line - np.array([x0, y0], dtype=np.float64) for line in features.contours]
-    drawn = [strokes(_lightness(after, line) - _lightness(before, line), features.scale) for line in lines]
+    lines = changes(original, changed, features)
+    drawn = [strokes(line, features.scale) for line in lines]
     return Appearance(
         max(shift["left iris"], shift["right iris"]),
         apart,
@@ -94,15 +96,27 @@ def appearance(original: Pixels, changed: Pixels, features: Features) -> Appeara
     )
 
 
-def strokes(change: Signal, scale: float) -> tuple[int, int]:
+def changes(original: Pixels, changed: Pixels, features: Features) -> list[Signal]:
+    """By how much lightness has changed along each contour of a face, in CIELAB, a pixel apart.
+
+    The arguments are those of `appearance`.
+    """
+    x0, y0, x1, y1 = features.box
+    before, after = (pixels[y0:y1, x0:x1] for pixels in (original, changed))
+    lines = [line - np.array([x0, y0], dtype=np.float64) for line in features.contours]
+    return [_lightness(after, line) - _lightness(before, line) for line in lines]
+
+
+def strokes(change: Signal, scale: float, least: float = STROKE, ink: float = INK) -> tuple[int, int]:
     """How many strokes and stitches a change of lightness has that was read along a contour, `(N,)`.
 
-    A run of one sign that departs by `STROKE` or more and is neither grain nor shading is a stroke; two
-    strokes of opposite signs beside one another are a stitch.
+    A run of one sign that departs by `least` or more, and by `ink` in all, is a stroke if it is neither
+    grain nor shading by its length; two strokes of opposite signs beside one another are a stitch.
 
     Args:
         change: levels of CIELAB lightness, a pixel apart.
         scale: the distance of the eyes in pixels.
+        least, ink: levels of lightness.
 
     >>> wave = 9 * np.sin(np.arange(100) / 2)
     >>> strokes(wave, 100.0), strokes(0 * wave, 100.0), strokes(wave / 9, 100.0)
@@ -110,7 +124,11 @@ def strokes(change: Signal, scale: float) -> tuple[int, int]:
     """
     edges = np.flatnonzero(np.diff(np.sign(change))) + 1
     runs = [part for part in np.split(change, edges) if part.size]
-    strong = [np.abs(part).max() >= STROKE and SHORT * scale <= part.size <= LONG * scale for part in runs]
+    sizes = [np.abs(part) for part in runs]
+    strong = [
+        part.max() >= least and part.sum() >= ink and SHORT * scale <= part.size <= LONG * scale
+        for part in sizes
+    ]
     return int(sum(strong)), sum(bool(one and other) for one, other in pairwise(strong)) // 2
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .record import QualityRecord, RegionQualityRecord
 if TYPE_CHECKING:
     from .learned import LearnedDistance
 
+T = TypeVar("T")
 STRIP = 1 << 18
 """Pixels that are worked on at a time: about 60 MB of single precision, whatever the size of the photo."""
 WINDOW = 11
@@ -131,6 +132,11 @@ def butteraugli(original: Pixels, cloaked: Pixels) -> float:
         FileNotFoundError: the program `butteraugli_main` is not installed.
         OSError: the program failed.
     """
+    return butteraugli_norms(original, cloaked)[0]
+
+
+def butteraugli_norms(original: Pixels, cloaked: Pixels) -> tuple[float, float]:
+    """Butteraugli's largest distance, and the 3-norm of all, `(mean d^3)^(1/3)`; raises as `butteraugli`."""
     _check(original, cloaked)
     program = shutil.which("butteraugli_main")
     if program is None:
@@ -138,16 +144,25 @@ def butteraugli(original: Pixels, cloaked: Pixels) -> float:
             "Butteraugli needs the program butteraugli_main (of libjxl), which is not on the PATH"
         )
 
-    def judge(a: Path, b: Path) -> float:
+    def judge(a: Path, b: Path) -> tuple[float, float]:
         done = subprocess.run([program, str(a), str(b)], capture_output=True, text=True, check=False)
-        if done.returncode or not done.stdout.split():
+        if done.returncode or len(done.stdout.split()) < 3:
             raise OSError(f"butteraugli_main gave status {done.returncode}: {done.stderr.strip()}")
-        return float(done.stdout.split()[0])
+        largest, _, norm = done.stdout.split()[:3]  # "1.25", "3-norm:", "0.5"
+        return float(largest), float(norm)
 
     return _on_files(judge, original, cloaked)
 
 
-def _on_files(judge: Callable[[Path, Path], float], original: Pixels, cloaked: Pixels) -> float:
+def if_installed(judge: Callable[[Pixels, Pixels], T], original: Pixels, cloaked: Pixels) -> T | None:
+    """What a judge says of two pictures; None where what it needs is not installed."""
+    try:
+        return judge(original, cloaked)
+    except (ModuleNotFoundError, FileNotFoundError):
+        return None
+
+
+def _on_files(judge: Callable[[Path, Path], T], original: Pixels, cloaked: Pixels) -> T:
     """What `judge` says of the two pictures as PNG files."""
     from PIL import Image
 

@@ -10,6 +10,7 @@ import torch
 
 from ..base.types import Pixels
 from ..channel import to_tensor
+from ..losses.elpips import ELPIPS
 from ..losses.local import tiles
 from ..losses.lpips import LPIPS
 from ..losses.rlpips import RLPIPS
@@ -17,6 +18,8 @@ from .record import LearnedRecord
 
 TILE = 256
 """Sides of the pieces in which a large region is looked at."""
+LARGEST = 1 << 20
+"""Pixels: E-LPIPS of a larger picture would take gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,26 @@ def learned_distances(original: Pixels, changed: Pixels) -> tuple[LearnedDistanc
         for metric in _metrics()
         if min(original.shape[:2]) >= metric.trunk.least
     )
+
+
+@torch.no_grad()
+def elpips(original: Pixels, changed: Pixels, draws: int) -> float | None:
+    """E-LPIPS around LPIPS by the offline trunk; None of a picture that is too small or too large for it.
+
+    Args:
+        original: `(H, W, 3)` uint8, RGB.
+        changed: the same of the changed picture.
+        draws: over so many is averaged, always the same ones.
+
+    >>> photo = np.full((32, 32, 3), 100, np.uint8)
+    >>> elpips(photo, photo, 2)
+    0.0
+    """
+    # made anew, so that every file is judged by the same draws
+    metric = ELPIPS(_metrics()[1], samples=draws, seed=0)
+    if min(original.shape[:2]) < metric.least or original.size > 3 * LARGEST:
+        return None
+    return float(metric(to_tensor(original), to_tensor(changed)))
 
 
 @torch.no_grad()

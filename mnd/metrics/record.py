@@ -14,7 +14,16 @@ class LearnedRecord(TypedDict):
     value: float
 
 
-class AppearanceRecord(TypedDict):
+class PortraitRecord(TypedDict):
+    """What measures say of a face (`mnd.metrics.portrait`); null where they were not asked."""
+
+    butteraugli: float | None
+    butteraugli_norm: float | None
+    ssimulacra2: float | None
+    elpips: float | None
+
+
+class FeaturesRecord(TypedDict):
     """How a face looks that was changed (`mnd.metrics.appearance`): colours in CIEDE2000, and counts."""
 
     iris: float
@@ -23,6 +32,10 @@ class AppearanceRecord(TypedDict):
     skin: float
     strokes: int
     stitches: int
+
+
+class AppearanceRecord(FeaturesRecord, PortraitRecord):
+    """Both, of one face."""
 
 
 class RegionQualityRecord(TypedDict):
@@ -44,3 +57,5 @@ class QualityRecord(TypedDict):
     """Share of pixels that changed by more than the just noticeable difference."""
     regions: list[RegionQualityRecord]
     """In the order of the boxes."""
+    ssimulacra2_phone: NotRequired[float | None]
+    """Of the photo, as wide as a phone's screen; `mnd check` alone tells it."""

@@ -18,13 +18,19 @@ from mnd.cloaking.cloaker import Cloaker
 from mnd.cloaking.settings import CloakSettings
 from mnd.faces.features import Features
 from mnd.metrics.appearance import Appearance, appearance
+from mnd.metrics.portrait import Portrait, portrait
 from mnd.photo.difference import difference_gain, difference_picture
 from mnd.photo.photo import Photo
 from mnd.targets.dlib.upright import landmarks
 
 LEVELS = ("minimum", "robust", "strong")
 DIGITS = {"iris, worst": 2, "iris": 2, "irises apart, worst": 2, "lips, worst": 2, "skin, worst": 2,
-          "strokes a face": 2, "stitches a face": 2, "stitches, most": 0, "files": 0}  # fmt: skip
+          "strokes a face": 2, "stitches a face": 2, "stitches, most": 0, "files": 0,
+          "face SSIMULACRA2": 1, "face SSIMULACRA2, worst": 1, "face E-LPIPS": 4,
+          "features Butteraugli": 2, "its 3-norm": 2}  # fmt: skip
+MEASURED = {"face SSIMULACRA2": "ssimulacra2", "face E-LPIPS": "elpips", "features Butteraugli": "butteraugli",
+            "its 3-norm": "butteraugli_norm"}  # fmt: skip
+"""Columns, and fields of a portrait."""
 SIDE = 300
 """Pixels: the height of a panel."""
 
@@ -35,7 +41,7 @@ def looks(args: argparse.Namespace) -> dict[str, Any]:
     args.out.mkdir(parents=True, exist_ok=True)
     folder = args.data or DATA / "faces" / "lfw10"
     photos = [sorted(person.glob("*.jpg"))[0] for person in sorted(folder.iterdir()) if person.is_dir()]
-    found: dict[str, list[Appearance]] = {level: [] for level in LEVELS}
+    found: dict[str, list[tuple[Appearance, Portrait]]] = {level: [] for level in LEVELS}
     cloakers = [
         Cloaker(CloakSettings(targets=("dlib",), level=level, keep_best=True, offline=True))
         for level in LEVELS
@@ -52,18 +58,23 @@ def looks(args: argparse.Namespace) -> dict[str, Any]:
             assert face.landmarks is not None
             points = landmarks(photo.tensor(), face.landmarks)[0].numpy()
             features = Features.of(points, (photo.pixels.shape[1], photo.pixels.shape[0]))
-            told = appearance(photo.pixels, after, features)
+            told = appearance(photo.pixels, after, features), portrait(photo.pixels, after, features)
             found[level].append(told)
-            rows.append((f"{level}  {_told(record, told)}", _panels(photo.pixels, after, features)))
+            rows.append((f"{level}  {_told(record, *told)}", _panels(photo.pixels, after, features)))
         _sheet(rows).save(args.out / f"{path.stem}.png")
     (args.out / "figures.json").write_text(
-        json.dumps({level: [asdict(it) for it in rows] for level, rows in found.items()}, indent=1)
+        json.dumps({level: [_figures(*it) for it in rows] for level, rows in found.items()}, indent=1)
     )
     return {"looks": {level: _row(rows) for level, rows in found.items() if rows}}
 
 
-def _row(rows: list[Appearance]) -> dict[str, Any]:
-    return {
+def _figures(looks: Appearance, seen: Portrait) -> dict[str, Any]:
+    return asdict(looks) | asdict(seen)
+
+
+def _row(found: list[tuple[Appearance, Portrait]]) -> dict[str, Any]:
+    rows = [looks for looks, _ in found]
+    told = {
         "files": len(rows),
         "iris, worst": max(it.iris for it in rows),
         "iris": fmean(it.iris for it in rows),
@@ -74,14 +85,25 @@ def _row(rows: list[Appearance]) -> dict[str, Any]:
         "stitches a face": fmean(it.stitches for it in rows),
         "stitches, most": max(it.stitches for it in rows),
     }
+    for title, name in MEASURED.items():
+        values = [value for _, seen in found if (value := getattr(seen, name)) is not None]
+        told |= {title: fmean(values)} if values else {}
+        if values and title == "face SSIMULACRA2":
+            told[f"{title}, worst"] = min(values)
+    return told
 
 
-def _told(record: Any, told: Appearance) -> str:
+def _told(record: Any, told: Appearance, seen: Portrait) -> str:
     face = record["quality"]["regions"][0]
     good = "" if record["protected"] else f"  NOT PROTECTED ({record['error']['kind']})"
+    measured = [
+        f"{title} {value:.3g}"
+        for title, name in MEASURED.items()
+        if (value := getattr(seen, name)) is not None
+    ]
     return (
         f"iris {told.iris:.1f}  apart {told.iris_apart:.1f}  lips {told.lips:.1f}  skin {told.skin:.1f}  "
-        f"strokes {told.strokes}  stitches {told.stitches}  "
+        f"strokes {told.strokes}  stitches {told.stitches}  {'  '.join(measured)}  "
         f"face PSNR {face['psnr']:.1f}  SSIM {face['ssim']:.4f}{good}"
     )
 

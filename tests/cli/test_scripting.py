@@ -10,7 +10,7 @@ import pytest
 
 from mnd.cloaking import record as records
 from mnd.cloaking.record import ErrorKind, Record, RegionRecord, Status, TargetRecord
-from mnd.metrics.record import AppearanceRecord
+from mnd.metrics.record import AppearanceRecord, QualityRecord
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scripting.md"
 
@@ -38,13 +38,8 @@ def test_every_kind_of_error_is_in_the_table_and_no_other(text: str):
 def test_every_field_of_a_record_is_in_the_table(text: str):
     named = words(section(text, "The record"))
     last = {part for word in named for part in re.split(r"[.\[\]]+", word) if part}
-    below = (
-        records.PassedRecord,
-        records.GalleryRecord,
-        records.NamesRecord,
-        records.MetadataRecord,
-        AppearanceRecord,
-    )
+    below = (records.PassedRecord, records.GalleryRecord, records.NamesRecord, records.MetadataRecord)
+    below += (AppearanceRecord, QualityRecord)
     for kind in (Record, RegionRecord, TargetRecord, *below):
         assert set(get_type_hints(kind)) <= last | {"targets", "regions"}, kind
     assert set(get_args(Status)) <= named

@@ -11,8 +11,10 @@ from skimage.metrics import peak_signal_noise_ratio
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from mnd.channel import to_tensor
+from mnd.cloaking.subjects import Subject, marks
 from mnd.evaluation import saved
-from mnd.evaluation.measures import measures
+from mnd.evaluation.measures import FACE, measures, of_face
+from mnd.faces.detector import Detector
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
@@ -43,6 +45,18 @@ def test_equal_pictures():
     assert found["ssim"] == found["ms_ssim"] == 1
     assert all(found[name] == 0 for name in ("ciede2000", "lpips", "rlpips", "elpips", "above_jnd"))
     assert found["ssimulacra2"] == pytest.approx(100)
+
+
+def test_how_a_face_looks_is_told_of_faces_alone():
+    face = Detector()(PHOTO)[0]
+    box = tuple(float(v) for v in face.box)
+    found = of_face(Subject("face", box, marks(face), (), ()), PHOTO, NOISY)
+    assert set(found) == set(FACE)
+    assert found["face_elpips"] > 0
+    assert found["face_iris"] < 5
+    unseen = of_face(Subject("face", box, marks(face), (), (), found=False), PHOTO, NOISY)
+    assert set(unseen.values()) == {None}
+    assert of_face(Subject("whole", box, None, (), ()), PHOTO, NOISY) == {}
 
 
 def test_the_same_draws_for_every_file():

@@ -70,7 +70,7 @@ def wave(period: float, height: float) -> np.ndarray:
     return height * np.sin(2 * np.pi * np.arange(400) / period)[None].repeat(9, 0)
 
 
-@given(st.integers(8, 40), st.floats(1.2 * STROKE, 40))
+@given(st.integers(8, 40), st.floats(1.5 * STROKE, 40))
 def test_a_seam_has_a_stitch_a_period(period: int, height: float) -> None:
     assert stitches(wave(period, height), LINE, 200.0) == pytest.approx(400 / period, abs=1.5)
 
@@ -79,6 +79,7 @@ def test_shading_grain_and_what_is_faint_are_none() -> None:
     assert stitches(wave(800 * LONG, 20), LINE, 200.0) == 0  # half a period is twice as long as a stroke
     assert stitches(wave(40, 0.9 * STROKE), LINE, 200.0) == 0
     assert stitches(wave(4, 20), LINE, 400.0) == 0  # two pixels, in a face of four hundred
+    assert stitches(wave(4, 1.2 * STROKE), LINE, 40.0) == 0  # two pixels of what a file loses
 
 
 def test_a_single_stroke_is_no_seam() -> None:
