@@ -141,12 +141,16 @@ def number_told(value: float | None) -> str:
 
 def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:
     """The table of `mnd targets`."""
-    table = table_of("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
+    table = table_of("Name", "Kind", "Ready", "Download", "LFW %", "Threshold", "Unit", "Licence")
     for row in rows:
         ready = Text("yes", GOOD) if row["ready"] else Text("no", "yellow")
-        size = size_of(row["download"]) if row["download"] and not row["ready"] else "-"
-        words = (printable(row[key]) for key in ("unit", "licence"))
-        table.add_row(printable(row["name"]), row["kind"], ready, size, f"{row['threshold']:g}", *words)
+        if not row["installed"]:
+            ready = Text(f"no, mnd[{row['extra']}]", "yellow")
+        size = size_of(row["download"]) if row["download"] and not row["present"] else "-"
+        lfw = "-" if row["lfw"] is None else f"{100 * row['lfw']:.2f}"
+        licence = printable(row["licence"]) + (", judge only" if row["judge_only"] else "")
+        what = size, lfw, f"{row['threshold']:g}", printable(row["unit"]), licence
+        table.add_row(printable(row["name"]), row["kind"], ready, *what)
     console().print(table)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from ..cloaking.record import without_person
 from ..cloaking.sentences import Told, nobody_in_words, told, told_check
 from .console import BAD, GOOD, complain, console, line, printable, say
-from .meter import Meter
+from .meter import Meter, size_of
 from .tables import (
     before_after,
     by_channel,
@@ -29,6 +29,7 @@ __all__ = [
     "Meter",
     "Teller",
     "advise_gallery",
+    "advise_targets",
     "complain",
     "console",
     "count",
@@ -216,6 +217,15 @@ def advise_gallery(records: Sequence[Mapping[str, Any]]) -> None:
     if any(region["kind"] == "face" for record in records for region in record["regions"]):
         advice = "Only this photo stands for the person: --gallery, a folder of others, would protect better."
         say(console(), advice)
+
+
+def advise_targets() -> None:
+    """Say which further recognisers are one command away."""
+    from ..targets.downloads import one_away
+
+    if cards := [entry.card for entry in one_away()]:
+        names, size = ", ".join(card.name for card in cards), size_of(sum(card.download for card in cards))
+        say(console(), f"One command away: {names} ({size}): mnd targets get small")
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:

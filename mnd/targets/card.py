@@ -52,6 +52,16 @@ class TargetCard:
     judged_as: tuple[str, ...] = ()
     """Names of the looks (`mnd.targets.looks`) that judge a face recogniser: how programs cut a face out.
     None: its own alignment, and the mean with the mirror image."""
+    code_licence: str = ""
+    """The licence of the code that the network was published with; `licence` is that of its weights."""
+    trained_on: str = ""
+    """The photos that it learned from."""
+    lfw: float | None = None
+    """Share of the 6,000 pairs of LFW that it judges rightly, as published."""
+    judge_only: bool = False
+    """Its weights are not for everybody's use: never attacked or fetched unless it is named."""
+    extra: str = ""
+    """The extra of this package that it needs: `onnx` for `pip install 'mnd[onnx]'`."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -46,6 +46,16 @@ def _mobilefacenet(_: str, state: State) -> nn.Module:
     return MobileFaceNet(128 if bias is None else len(bias))
 
 
+def _mobileface_v2(_: str, state: State) -> nn.Module:
+    from .mobileface import MobileFaceV2, renamed
+
+    net = MobileFaceV2()
+    named = renamed(net, state)
+    state.clear()
+    state.update(named)
+    return net
+
+
 def _facenet(_: str, state: State) -> nn.Module:
     from facenet_pytorch import InceptionResnetV1
 
@@ -88,6 +98,7 @@ def _sized(create: Callable[..., nn.Module], state: State) -> nn.Module:
 
 ARCHITECTURES: dict[str, Callable[[str, State], nn.Module]] = {
     "mobilefacenet": _mobilefacenet,
+    "mobileface-v2": _mobileface_v2,
     "facenet": _facenet,
     "timm": _timm,
     "torchvision": _torchvision,
