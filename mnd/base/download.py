@@ -1,4 +1,4 @@
-"""One file over https: resumed where it broke off, checked before it appears, fetched once by two processes."""
+"""One file over https: resumed where it broke off, checked before it appears, fetched by one at a time."""
 
 from __future__ import annotations
 
@@ -122,12 +122,11 @@ class _Part:
                     if done > (self.wanted.size or total or done):
                         break  # more than there should be: its sum will be wrong
         if total and done < total:
-            raise ConnectionError(
-                f"{self.wanted.url} broke off after {done:,} of {total:,} bytes: run it again to go on from there"
-            )
+            told = f"{self.wanted.url} broke off after {done:,} of {total:,} bytes"
+            raise ConnectionError(f"{told}: run it again to go on from there")
 
     def _ask(self) -> Any:
-        """The server's answer, for the rest of the file where there is a beginning; None: there is no rest."""
+        """The server's answer: the rest of the file where there is a beginning; None: there is none."""
         have = self.path.stat().st_size if self.path.is_file() else 0
         mark = self.mark.read_text("ascii") if self.mark.is_file() else ""
         headers = {}
@@ -190,7 +189,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
             _is_own(newurl) and _is_own(req.full_url)
         ):
             raise ConnectionError(f"{req.full_url} was redirected to {newurl}, which is not https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 LIST = 0x112
 """What such a file begins with."""
 OLD, V1, V2, V3 = 0, 0xF993FAC8, 0xF993FAC9, 0xF993FACA
-"""How one array begins: with its shape in 32 bits, with it in 64, after its storage, with shapes as NumPy's."""
+"""How one array begins: its shape in 32 bits, in 64, after its storage, shapes as NumPy has them."""
 KINDS = ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8")
 DENSE = 0
 MOST = 32
@@ -22,8 +22,8 @@ MOST = 32
 def read_params(path: Path) -> dict[str, Tensor]:
     """The arrays of a file by name, such as `arg:conv1_weight` and `aux:bn1_moving_mean`.
 
-    Written after MXNet's `NDArray::Load`: 64-bit mark and a reserved word, number of arrays, each array (mark,
-    storage, shape, device, kind, values), number of names, each name with its length before it.
+    After MXNet's `NDArray::Load`: a 64-bit mark and a reserved word, the number of arrays, each array (mark,
+    storage, shape, device, kind, values), the number of names, each name with its length before it.
 
     Raises:
         ValueError: it is no such file, it is cut off, or an array is sparse or of an unknown kind.

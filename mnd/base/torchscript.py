@@ -49,6 +49,10 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
             raise ValueError(f"no TorchScript of tensors alone: {type(error).__name__}: {error}") from error
 
 
+def _rebuilt(storage: tuple[bytes, torch.dtype], at: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+    return _view(*storage, at, shape, strides)
+
+
 def _view(data: bytes, kind: torch.dtype, at: Any, shape: Any, strides: Any) -> Tensor:
     """A tensor of its own in a storage: `at` elements from its beginning.
 
@@ -76,7 +80,7 @@ class _Unpickler(pickle.Unpickler):
         if module == "__torch__" or module.startswith("__torch__."):
             return _Module
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, at, shape, strides, *rest: _view(*storage, at, shape, strides)
+            return _rebuilt
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch.jit._pickle" and name.startswith("build_") and name.endswith("list"):

@@ -15,8 +15,8 @@ from .target import Target
 
 CARDS = Path(__file__).with_name("cards")
 SMALL = ("mobilefacenet", "mobileface-v2", "uniface-mobilenetv2", "uniface-mobilenetv3-large")
-"""`mnd targets get small`: at most 15 MB each, with a licence that lets anybody use them, and good ones (a poor
-surrogate adds nothing to what others learn)."""
+"""`mnd targets get small`: at most 15 MB each, for anybody to use, and good ones (a poor surrogate adds
+nothing to others)."""
 
 
 def read(path: Path) -> tuple[TargetCard, WeightsFile, dict[str, Any]]:

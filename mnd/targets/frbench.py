@@ -73,8 +73,8 @@ class Archive(WeightsFile):
         if path is None:
             if offline:
                 raise OfflineError(
-                    f"weights frbench:{self.name} (about {self.size / 1e6:.0f} MB) are not on this machine and"
-                    f" downloads are forbidden: allow them"
+                    f"weights frbench:{self.name} (about {self.size / 1e6:.0f} MB) are not on this machine"
+                    " and downloads are forbidden: allow them"
                 )
             path = self._fetch(progress)
         for file, expected in _sums(self.place).items():

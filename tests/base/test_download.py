@@ -182,7 +182,9 @@ def test_only_https(target, url):
 
 def test_a_redirect_that_leaves_https_is_refused(server, target):
     server.moved = "http://example.org/w.bin"
-    with pytest.raises(ConnectionError, match="redirected to http://example.org/w.bin, which is not https"):
+    with pytest.raises(
+        ConnectionError, match=r"redirected to http://example\.org/w\.bin, which is not https"
+    ):
         fetch(server, target)
 
 

@@ -24,11 +24,11 @@ class Net(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
         self.tail = nn.Linear(4, 2)
-        self.sides: list[int] = [1, 2]
+        self.sides = [1, 2]
         self.name = "net"
         shared = torch.arange(6.0)
         self.register_buffer("part", shared[2:].reshape(2, 2).t())
-        self.register_buffer("half", torch.ones(2, dtype=torch.float16))
+        self.register_buffer("short", torch.ones(2, dtype=torch.float16))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.tail(self.layers(x).mean((2, 3)))

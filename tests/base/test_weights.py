@@ -51,7 +51,7 @@ def test_download_once_then_cached(homes, server):
 
 def test_another_file_than_was_meant_is_not_kept(homes, server):
     server.files["/w.bin"] = b"something else"
-    with pytest.raises(ValueError, match="sha256 is .*, expected .*removed"):
+    with pytest.raises(ValueError, match=r"sha256 is .*, expected .*removed"):
         WeightsFile("w.bin", url=f"{server.url}/w.bin", sha256=SUM).obtain()
     with pytest.raises(ValueError, match="has 14 bytes, expected 8,000"):
         WeightsFile("w.bin", url=f"{server.url}/w.bin", size=len(DATA), exact=True).obtain()

@@ -1,4 +1,4 @@
-"""A server on this machine that gives one file in the ways that servers do, and remembers what it was asked."""
+"""A server on this machine that gives files in the ways that servers do, and remembers what was asked."""
 
 from __future__ import annotations
 
