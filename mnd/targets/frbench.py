@@ -26,7 +26,7 @@ from ..base.weights import WeightsFile, home, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .face import FaceTarget
-from .registry import Entry, did_you_mean, ready_to_use, register_family
+from .registry import Entry, did_you_mean, register_family
 
 RELEASE = "https://github.com/HKU-TASR/FRBench/releases/download/weights-v1.0.0"
 MANIFEST = "manifest.json"
@@ -202,9 +202,8 @@ def build(card: TargetCard, path: Path) -> FaceTarget:
     """The network of a card whose weights, and `config.yaml` beside them, were unpacked.
 
     Raises:
-        ValueError: the extra is not installed, or the configuration is of another kind than the card.
+        ValueError: the configuration is no network's, or of another alignment than the card.
     """
-    ready_to_use(card)
     import yaml
     from frbench.backbones import build_backbone
 

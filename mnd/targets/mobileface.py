@@ -19,7 +19,7 @@ class MobileFaceV2(nn.Module):
     """Chips `(N, 3, 112, 112)`, (value of 0 to 255 - 127.5) / 128, to embeddings `(N, dimensions)`.
 
     After the published graph `MobileFace_Identification_V2-symbol.json`: a 3 x 3 convolution of stride 2,
-    four stages of three inverted residuals with ReLU6, one matrix for all places and channels, a normalisation.
+    four stages of three inverted residuals with ReLU6, one matrix over places and channels, a normalisation.
 
     >>> import torch
     >>> MobileFaceV2().eval()(torch.zeros(1, 3, 112, 112)).shape

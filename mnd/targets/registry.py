@@ -193,11 +193,13 @@ def load(
     """The target of this name, its weights downloaded first where they have to be and may be.
 
     Raises:
-        ValueError: there is no target of this name, or its weights are damaged or not its own.
+        ValueError: there is no target of this name, its extra is not installed, or its weights are damaged or
+            not its own.
         FileNotFoundError: its weights are not on this machine and cannot, or may not, be downloaded.
         ConnectionError: the download failed.
     """
     entry = find(name)
+    ready_to_use(entry.card)
     path = entry.weights.obtain(offline, progress)
     return entry.build(entry.card, path).to(device)
 

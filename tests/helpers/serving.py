@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from mnd.targets import downloads, registry
 
 
 @dataclass
@@ -85,3 +91,17 @@ def serving(**files: bytes) -> Iterator[Serving]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def moved(
+    monkeypatch: pytest.MonkeyPatch, server: Serving, folder: Path, name: str, **changes: object
+) -> registry.Entry:
+    """The entry of a named recogniser whose address is that of the server, until the test ends."""
+    registry.names()  # all are registered
+    data = json.loads((downloads.CARDS / f"{name}.json").read_text())
+    data |= {"url": f"{server.url}/{data['weights']}", **changes}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({key: value for key, value in data.items() if value is not None}))
+    entry = downloads.entry(path)
+    monkeypatch.setitem(registry._ENTRIES, name, entry)
+    return entry
