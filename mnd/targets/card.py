@@ -73,6 +73,8 @@ class TargetCard:
             raise ValueError(f"card {self.name!r}: threshold is {self.threshold!r}, expected a finite number")
         if len(self.size) != 2 or min(self.size) < 1:
             raise ValueError(f"card {self.name!r}: size is {self.size!r}, expected (height, width) in pixels")
+        if self.lfw is not None and not 0 <= self.lfw <= 1:
+            raise ValueError(f"card {self.name!r}: lfw is {self.lfw!r}, expected a share of 0 to 1")
         if min(self.std) <= 0:
             raise ValueError(f"card {self.name!r}: std is {self.std!r}, expected three positive numbers")
 

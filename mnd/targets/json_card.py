@@ -30,13 +30,14 @@ LARGEST = 4096
 SHA256 = re.compile("[0-9a-fA-F]{8,64}")
 """All of the sum, or how it begins."""
 TEXTS = ("name", "kind", "unit", "source", "licence", "threshold_at", "weights", "sha256", "template",
-         "architecture", "interpolation")  # fmt: skip
-FREE = ("source", "licence", "threshold_at")
+         "architecture", "interpolation", "code_licence", "trained_on")  # fmt: skip
+FREE = ("source", "licence", "threshold_at", "code_licence", "trained_on")
 """Those of any length."""
 NOTES = ("accuracy", "notes")
 """Fields of a card that are for people alone."""
 REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
-ALLOWED = (*(f.name for f in fields(TargetCard)), "architecture", "resize", "interpolation", *NOTES)
+ALLOWED = (*(f.name for f in fields(TargetCard) if f.name != "extra"), "architecture", "resize",
+           "interpolation", *NOTES)  # fmt: skip
 
 
 def _mobilefacenet(_: str, state: State) -> nn.Module:
@@ -132,6 +133,10 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         if name in TEXTS and name not in FREE and len(data[name] or "") > LONGEST:
             got = f"{name} has {len(data[name]):,} characters"
             raise ValueError(f"card {path}: {got}, expected at most {LONGEST}")
+    if not isinstance(data.get("judge_only", False), bool):
+        raise ValueError(f"card {path}: judge_only is {_shown(data['judge_only'])}, expected true or false")
+    if isinstance(data.get("lfw", 0.0), bool) or not isinstance(data.get("lfw") or 0.0, (int, float)):
+        raise ValueError(f"card {path}: lfw is {_shown(data['lfw'])}, expected a share of 0 to 1")
     if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:
         raise ValueError(f"card {path}: threshold is {_shown(data['threshold'])}, expected a finite number")
     values = {f.name: data[f.name] for f in fields(TargetCard) if f.name in data}

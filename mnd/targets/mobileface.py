@@ -68,8 +68,8 @@ def renamed(net: MobileFaceV2, state: dict[str, Tensor]) -> dict[str, Tensor]:
             continue
         normalises = isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
         for part in module.state_dict():
-            kind = "aux" if part.startswith("running") else "arg"
-            theirs[f"{kind}:{layer}_{PARTS[part] if normalises and part in PARTS else part}"] = (
+            group = "aux" if part.startswith("running") else "arg"
+            theirs[f"{group}:{layer}_{PARTS[part] if normalises and part in PARTS else part}"] = (
                 f"{name}.{part}"
             )
     return {theirs.get(name, name): tensor for name, tensor in state.items()}

@@ -99,7 +99,7 @@ def register_family(
     return keep
 
 
-EXTRAS = {"onnx": "onnx", "frbench": "frbench"}
+EXTRAS = {"onnx": "onnx2pytorch", "frbench": "frbench"}
 """The module that shows whether an extra is installed."""
 
 

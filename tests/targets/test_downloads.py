@@ -19,7 +19,7 @@ from mnd.targets.mobilefacenet import MobileFaceNet
 from tests.helpers.serving import moved, serving
 
 FILES = sorted(downloads.CARDS.glob("*.json"))
-OWN = {"url", "bytes", "tensors", "channels"}
+OWN = {"url", "bytes", "tensors", "channels", "extra"}
 """Fields that users' cards do not have, or not yet."""
 
 
