@@ -105,6 +105,8 @@ ARCHITECTURES: dict[str, Callable[[str, State], nn.Module]] = {
     "torchvision": _torchvision,
 }
 """What a card's `architecture` can begin with; after a colon follows the name in that library."""
+TFLITE = "tflite"
+"""The `architecture` of a named recogniser whose file holds the network, too."""
 
 
 def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
@@ -219,8 +221,12 @@ def load(data: dict[str, Any], card: TargetCard, path: Path) -> Target:
     Raises:
         ValueError: the weights are not those of the card's architecture.
     """
-    state = read_state(path)
     architecture, _, name = data["architecture"].partition(":")
+    if architecture == TFLITE:
+        from .tflite import read
+
+        return FaceTarget(card, read(path))
+    state = read_state(path)
     net = ARCHITECTURES[architecture](name, state)
     load_state(net, state, path)
     if card.kind == "face":

@@ -47,7 +47,7 @@ def test_every_card_says_what_it_is_and_pins_its_weights(path: Path):
     assert card.threshold_at
     assert card.lfw is None or 0.98 < card.lfw < 1
     # a branch may move; a commit, a release and a version do not
-    assert re.search(r"[0-9a-f]{40}|/releases/download/", where.url)
+    assert re.search(r"[0-9a-f]{40}|/releases/download/|@\d+\.\d+\.\d+/", where.url)
     assert card.judge_only == ("non-commercial" in card.licence)
 
 
