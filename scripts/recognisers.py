@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mnd.targets import registry
+from mnd.targets import frbench, registry
 from mnd.targets.registry import Entry
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "recognisers.md"
@@ -15,8 +15,8 @@ HEAD = ("name", "megabytes", "licence of weights, code", "trained on", "LFW", "t
 
 def rows() -> Iterable[tuple[str, ...]]:
     """A line a recogniser of faces, as its card has it."""
-    for name in registry.names():
-        entry = registry.find(name)
+    names = dict.fromkeys([*registry.names(), *(f"frbench:{name}" for name in frbench.NAMES)])
+    for entry in map(registry.find, names):
         if entry.card.kind == "face":
             yield row(entry)
 

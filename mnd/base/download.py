@@ -21,6 +21,8 @@ from .types import Progress
 BLOCK = 1 << 18
 TIMEOUT = 30.0
 """Seconds without an answer, or without another byte."""
+LARGEST = 4 << 30
+"""Bytes of a file whose size is not known beforehand: no network is larger."""
 OWN = ("127.0.0.1", "::1", "localhost")
 """This machine itself, where plain http reaches nobody else."""
 
@@ -106,10 +108,10 @@ class _Part:
             return
         with told as answer:
             begin, total = self._begin(answer)
-            if self.wanted.size and total and total != self.wanted.size:
+            if total > LARGEST or (self.wanted.size and total not in (0, self.wanted.size)):
                 self.remove()
-                got = f"{self.wanted.url}: has {total:,} bytes"
-                raise ValueError(f"{got}, expected {self.wanted.size:,}: another file")
+                expected = f"{self.wanted.size:,}" if self.wanted.size else f"at most {LARGEST:,}"
+                raise ValueError(f"{self.wanted.url}: has {total:,} bytes, expected {expected}")
             with self.path.open("r+b" if begin else "wb") as out:
                 out.seek(begin)
                 out.truncate()
@@ -119,7 +121,7 @@ class _Part:
                     done += len(block)
                     if progress is not None:
                         progress(self.target.name, done, total)
-                    if done > (self.wanted.size or total or done):
+                    if done > (self.wanted.size or total or LARGEST):
                         break  # more than there should be: its sum will be wrong
         if total and done < total:
             told = f"{self.wanted.url} broke off after {done:,} of {total:,} bytes"

@@ -50,10 +50,11 @@ def list_targets(
         for row in shown:
             print(json.dumps(finite(row)))
         return DONE
-    from .terminal import advise_targets, show_targets
+    from .terminal import advise_extras, advise_targets, show_targets
 
     show_targets(shown)
     advise_targets()
+    advise_extras(row["extra"] for row in shown if not row["installed"])
     if others := len(rows) - len(shown):
         print(f"{others} classifiers of pictures: mnd targets --all")
     return DONE

@@ -28,6 +28,7 @@ from .tables import (
 __all__ = [
     "Meter",
     "Teller",
+    "advise_extras",
     "advise_gallery",
     "advise_targets",
     "complain",
@@ -226,6 +227,16 @@ def advise_targets() -> None:
     if cards := [entry.card for entry in one_away()]:
         names, size = ", ".join(card.name for card in cards), size_of(sum(card.download for card in cards))
         say(console(), f"One command away: {names} ({size}): mnd targets get small")
+
+
+def advise_extras(lacking: Iterable[str]) -> None:
+    """Say how the packages are had that some recognisers need; FRBench's are not listed without theirs."""
+    from ..targets.registry import installed
+
+    extras = sorted({*lacking, *(["frbench"] if not installed("frbench") else [])})
+    for extra in extras:
+        more = ": networks of FRBench, too" if extra == "frbench" else ""
+        say(console(), f"[{extra}] needs pip install 'mnd[{extra}]'{more}")
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from .registry import Entry, find, installed, register
 from .target import Target
 
 CARDS = Path(__file__).with_name("cards")
-SMALL = ("mobilefacenet", "mobileface-v2", "uniface-mobilenetv2", "uniface-mobilenetv3-large")
+SMALL = ("mobilefacenet", "mobileface-v2", "uniface-mnet-v2", "uniface-mnet-v3-large")
 """`mnd targets get small`: at most 15 MB each, for anybody to use, and good ones (a poor surrogate adds
 nothing to others)."""
 

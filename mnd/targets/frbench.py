@@ -26,7 +26,7 @@ from ..base.weights import WeightsFile, home, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .face import FaceTarget
-from .registry import Entry, did_you_mean, register_family
+from .registry import Entry, did_you_mean, installed, register_family
 
 RELEASE = "https://github.com/HKU-TASR/FRBench/releases/download/weights-v1.0.0"
 MANIFEST = "manifest.json"
@@ -165,7 +165,7 @@ class Turned(nn.Module):
         return out
 
 
-@register_family("frbench", lambda: list(NAMES))
+@register_family("frbench", lambda: list(NAMES) if installed("frbench") else [])
 def entry(name: str) -> Entry:
     """The target `frbench:BACKBONE-LOSS-SET`.
 

@@ -131,6 +131,13 @@ def test_a_wrong_size_is_not_even_fetched(server, target):
     assert left(target) == set()
 
 
+def test_no_network_is_that_large(server, target, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", 1000)
+    with pytest.raises(ValueError, match="has 2,048,000 bytes, expected at most 1,000"):
+        fetch(server, target)
+    assert left(target) == set()
+
+
 def test_a_further_check_refuses(server, target):
     def refuse(path: Path) -> None:
         raise ValueError(f"{path}: another network")

@@ -64,14 +64,14 @@ def test_small_is_what_can_be_used_here(server: Serving, capsys):
     assert [(it["name"], it["status"]) for it in records] == [
         ("mobilefacenet", "downloaded"),
         ("mobileface-v2", "downloaded"),
-        ("uniface-mobilenetv2", "skipped"),
-        ("uniface-mobilenetv3-large", "skipped"),
+        ("uniface-mnet-v2", "skipped"),
+        ("uniface-mnet-v3-large", "skipped"),
     ]
     assert sorted(path for path, _ in server.asked) == sorted([f"/{V2}", f"/{NET}"])
     assert cli.main(["targets", "get", "small"]) == 0
     told = capsys.readouterr()
     assert told.out.count("there already") == 2
-    assert "uniface-mobilenetv2: left out, it needs pip install 'mnd[onnx]'" in told.err
+    assert "uniface-mnet-v2: left out, it needs pip install 'mnd[onnx]'" in told.err
 
 
 def test_what_broke_off_goes_on(server: Serving, homes: Path, capsys):
@@ -147,8 +147,10 @@ def test_the_list_has_what_is_here_and_what_is_one_command_away(server: Serving,
     assert cli.main(["targets"]) == 0
     told = capsys.readouterr().out
     assert "One command away: mobilefacenet, mobileface-v2 (6.2 MB): mnd targets get small" in told
-    assert "no, mnd[onnx]" in told
-    assert "judge only" in told
+    assert "38.7 MB [onnx]" in told
+    assert "[onnx] needs pip install 'mnd[onnx]'" in told
+    assert "[frbench] needs pip install 'mnd[frbench]': networks of FRBench, too" in told
+    assert "judge only, by their licence; attacked only where they are named: insightface-w600k" in told
     get(capsys, "small")
     assert cli.main(["targets", "--json", "--faces"]) == 0
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}

@@ -113,14 +113,14 @@ def test_mobileface_v2_from_a_server(shared, homes, server, monkeypatch, tmp_pat
 def test_an_extra_that_is_missing_is_named(homes, server, monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "installed", lambda extra: not extra)
     server.files["/mobilenetv2.onnx"] = b"network"
-    moved(monkeypatch, server, tmp_path, "uniface-mobilenetv2", sha256=None)
-    with pytest.raises(ValueError, match=r"'uniface-mobilenetv2' needs an extra: pip install 'mnd\[onnx\]'"):
-        registry.load("uniface-mobilenetv2")
+    moved(monkeypatch, server, tmp_path, "uniface-mnet-v2", sha256=None)
+    with pytest.raises(ValueError, match=r"'uniface-mnet-v2' needs an extra: pip install 'mnd\[onnx\]'"):
+        registry.load("uniface-mnet-v2")
     assert server.asked == []
-    entry = registry.find("uniface-mobilenetv2")
+    entry = registry.find("uniface-mnet-v2")
     entry.weights.obtain()
     assert (entry.present, entry.ready) == (True, False)
-    assert "uniface-mobilenetv2" not in registry.default_names()
+    assert "uniface-mnet-v2" not in registry.default_names()
 
 
 def test_judges_are_not_attacked_unless_named(homes, server, monkeypatch, tmp_path):
@@ -130,7 +130,7 @@ def test_judges_are_not_attacked_unless_named(homes, server, monkeypatch, tmp_pa
     for file in ("w600k_r50.onnx", "mobilenetv2.onnx"):
         (folder / file).write_bytes(b"")
     assert registry.find("insightface-w600k-r50").ready
-    assert registry.default_names() == ["dlib", "uniface-mobilenetv2"]
+    assert registry.default_names() == ["dlib", "uniface-mnet-v2"]
 
 
 def test_cards_have_no_fields_that_nobody_reads():
