@@ -10,7 +10,7 @@ import pytest
 
 from mnd import cli
 from mnd.cli import terminal
-from mnd.targets import registry
+from mnd.targets import downloads, registry
 from tests.helpers.serving import Serving, moved, serving
 
 V2 = "MobileFace_Identification_V2-0000.params"
@@ -23,7 +23,8 @@ SUM = hashlib.sha256(DATA).hexdigest()
 def server(homes, monkeypatch, tmp_path):
     """Both small recognisers come from here; the sums are those of what it has."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(registry, "installed", lambda extra: not extra)
+    for module in (registry, downloads):
+        monkeypatch.setattr(module, "installed", lambda extra: not extra)
     with serving() as it:
         it.files |= {f"/{V2}": DATA, f"/{NET}": DATA}
         moved(monkeypatch, it, tmp_path, "mobileface-v2", sha256=SUM, bytes=len(DATA))
