@@ -1,26 +1,26 @@
-"""Weights: found in a package, then in a cache, then downloaded over https; never without being asked."""
+"""Weights: found in a package, then in a cache, then downloaded; never without being asked."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
-import tempfile
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from .download import Check, Wanted, download
 from .errors import OfflineError
 from .files import check_sha256
+from .mxnet import read_params
+from .torchscript import is_torchscript, read_torchscript
 from .types import Progress
-
-BLOCK = 1 << 20
 
 
 def home() -> Path:
@@ -73,9 +73,13 @@ class WeightsFile:
     """The cache: asked for late, since the environment names it."""
     url: str | None = None
     size: int = 0
-    """Bytes to download, approximate."""
+    """Bytes to download, approximate where it is not `exact`."""
     sha256: str | None = None
     prefix: str | None = None
+    exact: bool = False
+    """A file of another size is another file."""
+    check: Check | None = None
+    """A further look at the file, wherever it was found."""
 
     def find(self) -> Path | None:
         """The file, where it is on this machine already."""
@@ -89,16 +93,26 @@ class WeightsFile:
     def obtain(self, offline: bool = False, progress: Progress | None = None) -> Path:
         """The file, downloaded if it has to be, with its sha256 checked.
 
+        A file that was downloaded and is no longer what it was is removed, so that it can be had again.
+
         Raises:
             OfflineError: it is not on this machine, and `offline` forbids its download.
             FileNotFoundError: it is not on this machine, and there is no address to get it from.
             ConnectionError: the download failed.
-            ValueError: its sha256 is not the expected one.
+            ValueError: its sha256 is not the expected one; the message has both.
         """
         path = self.find()
         if path is None:
-            path = self._download(offline, progress)
-        check_sha256(path, self.sha256)
+            return self._download(offline, progress)
+        try:
+            check_sha256(path, self.sha256)
+            if self.check is not None:
+                self.check(path)
+        except ValueError as error:
+            if self.url is None or home() not in path.parents:
+                raise  # it is somebody's own
+            path.unlink(missing_ok=True)
+            raise ValueError(f"{error}; it is removed, and can be downloaded again") from error
         return path
 
     def _download(self, offline: bool, progress: Progress | None) -> Path:
@@ -116,7 +130,8 @@ class WeightsFile:
                 f"weights {self.file} (about {self.size / 1e6:.0f} MB) are not on this machine and downloads"
                 f" are forbidden: allow them, or get {self.url} and put it at {target}"
             )
-        download(self.url, target, self.sha256 or self.prefix, progress)
+        size = self.size if self.exact else 0
+        download(Wanted(self.url, self.sha256 or self.prefix, size, self.check), target, progress)
         return target
 
 
@@ -157,46 +172,8 @@ def hub_folder() -> Path:
     return Path(torch.hub.get_dir()).expanduser() / "checkpoints"
 
 
-def download(url: str, target: Path, sha256: str | None, progress: Progress | None = None) -> None:
-    """Fetch `url` over https to `target`, which appears only when it is whole and its sha256 is right.
-
-    Raises:
-        ValueError: `url` is not https, or the sum is wrong.
-        ConnectionError: the server could not be reached or the transfer broke off.
-    """
-    if not url.startswith("https://"):
-        raise ValueError(f"got the address {url!r}, expected one that begins with https://")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            _transfer(url, out, target, progress)
-        check_sha256(part, sha256)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _transfer(url: str, out: BinaryIO, target: Path, progress: Progress | None) -> None:
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            if not answer.geturl().startswith("https://"):
-                raise ConnectionError(f"{url} was redirected to {answer.geturl()}, which is not https")
-            total, done = int(answer.headers.get("Content-Length") or 0), 0
-            while block := answer.read(BLOCK):
-                out.write(block)
-                done += len(block)
-                if progress is not None:
-                    progress(target.name, done, total)
-    except OSError as error:  # URLError, timeouts and resets are all OSErrors
-        raise ConnectionError(f"could not download {url}: {error}; or put the file at {target}") from error
-    if total and done != total:
-        raise ConnectionError(f"{url} broke off after {done} of {total} bytes")
-
-
 def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict from a safetensors file or a torch file, in which nothing but tensors is accepted.
+    """A state dict from a file of safetensors, torch, TorchScript or MXNet; only tensors are accepted.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -210,6 +187,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             state = load_file(path)
+        elif path.suffix == ".params":
+            state = read_params(path)
+        elif is_torchscript(path):
+            state = read_torchscript(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # both readers raise their own kinds for a broken file
@@ -217,6 +198,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{path}: holds {type(state).__name__}, expected tensors by name")
     return state
+
+
+def check_tensors(path: Path, expected: str) -> None:
+    """Refuse a file of other tensors than those whose safetensors file has the sha256 `expected`.
+
+    For what its publisher gives no sum of: the container may differ, no name and no value may.
+
+    Raises:
+        ValueError: it holds others; the message has both sums.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.contiguous() for name, tensor in read_state(path).items()}
+    if (got := hashlib.sha256(save(tensors)).hexdigest()) != expected:
+        raise ValueError(f"{path}: sha256 of its tensors is {got}, expected {expected}: another network")
 
 
 def load_state(net: torch.nn.Module, state: dict[str, Tensor], path: Path) -> None:

@@ -78,6 +78,8 @@ def cloak(
     if not (as_json or talk.quiet):
         if settings.gallery is None and settings.galleries is None:
             terminal.advise_gallery(records)
+        if not (settings.targets or settings.offline):
+            terminal.advise_targets()
         terminal.count(records)
     return DONE if well and all(record["protected"] for record in records) else FAILED
 

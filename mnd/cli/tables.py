@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -139,15 +139,40 @@ def number_told(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
-def show_targets(rows: Iterable[Mapping[str, Any]]) -> None:
-    """The table of `mnd targets`."""
-    table = table_of("Name", "Kind", "Ready", "Download", "Threshold", "Unit", "Licence")
+WIDE = 100
+"""Columns from which on there is room for what can be left out."""
+
+
+def show_targets(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The table of `mnd targets`, which fits 80 columns where there are faces alone."""
+    out = console()
+    kinds, wide = any(row["kind"] != "face" for row in rows), out.width >= WIDE
+    names = (
+        "Name",
+        *(["Kind"] if kinds else []),
+        "Ready",
+        *(["LFW %"] if wide else []),
+        "Licence",
+        "Threshold",
+    )
+    table = table_of(*names)
     for row in rows:
-        ready = Text("yes", GOOD) if row["ready"] else Text("no", "yellow")
-        size = size_of(row["download"]) if row["download"] and not row["ready"] else "-"
-        words = (printable(row[key]) for key in ("unit", "licence"))
-        table.add_row(printable(row["name"]), row["kind"], ready, size, f"{row['threshold']:g}", *words)
-    console().print(table)
+        lfw = "-" if row["lfw"] is None else f"{100 * row['lfw']:.2f}"
+        cells = [Text(printable(row["name"])), *([row["kind"]] if kinds else []), _ready(row)]
+        cells += [*([lfw] if wide else []), printable(row["licence"])]
+        table.add_row(*cells, f"{row['threshold']:.3g} {printable(row['unit'])}")
+    out.print(table)
+    if judges := [printable(row["name"]) for row in rows if row["judge_only"]]:
+        say(out, f"judge only, by their licence; attacked only where they are named: {', '.join(judges)}")
+
+
+def _ready(row: Mapping[str, Any]) -> Text:
+    """Whether it can be loaded; else how much there is to download, and the extra that is missing."""
+    if row["ready"]:
+        return Text("yes", GOOD)
+    size = "" if row["present"] else size_of(row["download"])
+    extra = "" if row["installed"] else f"[{row['extra']}]"
+    return Text(f"{size} {extra}".strip() or "no", "yellow")
 
 
 _MEASURES = (

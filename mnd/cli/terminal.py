@@ -12,7 +12,7 @@ from ..cloaking.appearance_in_words import appearance_in_words
 from ..cloaking.record import without_person
 from ..cloaking.sentences import Told, nobody_in_words, told, told_check
 from .console import BAD, GOOD, complain, console, line, printable, say
-from .meter import Meter
+from .meter import Meter, size_of
 from .tables import (
     before_after,
     by_channel,
@@ -29,7 +29,9 @@ from .tables import (
 __all__ = [
     "Meter",
     "Teller",
+    "advise_extras",
     "advise_gallery",
+    "advise_targets",
     "complain",
     "console",
     "count",
@@ -227,6 +229,25 @@ def advise_gallery(records: Sequence[Mapping[str, Any]]) -> None:
     if any(region["kind"] == "face" for record in records for region in record["regions"]):
         advice = "Only this photo stands for the person: --gallery, a folder of others, would protect better."
         say(console(), advice)
+
+
+def advise_targets() -> None:
+    """Say which further recognisers are one command away."""
+    from ..targets.downloads import one_away
+
+    if cards := [entry.card for entry in one_away()]:
+        names, size = ", ".join(card.name for card in cards), size_of(sum(card.download for card in cards))
+        say(console(), f"One command away: {names} ({size}): mnd targets get small")
+
+
+def advise_extras(lacking: Iterable[str]) -> None:
+    """Say how the packages are had that some recognisers need; FRBench's are not listed without theirs."""
+    from ..targets.registry import installed
+
+    extras = sorted({*lacking, *(["frbench"] if not installed("frbench") else [])})
+    for extra in extras:
+        more = ": networks of FRBench, too" if extra == "frbench" else ""
+        say(console(), f"[{extra}] needs pip install 'mnd[{extra}]'{more}")
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:

@@ -52,6 +52,16 @@ class TargetCard:
     judged_as: tuple[str, ...] = ()
     """Names of the looks (`mnd.targets.looks`) that judge a face recogniser: how programs cut a face out.
     None: its own alignment, and the mean with the mirror image."""
+    code_licence: str = ""
+    """The licence of the code that the network was published with; `licence` is that of its weights."""
+    trained_on: str = ""
+    """The photos that it learned from."""
+    lfw: float | None = None
+    """Share of the 6,000 pairs of LFW that it judges rightly, as published."""
+    judge_only: bool = False
+    """Its weights are not for everybody's use: never attacked or fetched unless it is named."""
+    extra: str = ""
+    """The extra of this package that it needs: `onnx` for `pip install 'mnd[onnx]'`."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -63,6 +73,8 @@ class TargetCard:
             raise ValueError(f"card {self.name!r}: threshold is {self.threshold!r}, expected a finite number")
         if len(self.size) != 2 or min(self.size) < 1:
             raise ValueError(f"card {self.name!r}: size is {self.size!r}, expected (height, width) in pixels")
+        if self.lfw is not None and not 0 <= self.lfw <= 1:
+            raise ValueError(f"card {self.name!r}: lfw is {self.lfw!r}, expected a share of 0 to 1")
         if min(self.std) <= 0:
             raise ValueError(f"card {self.name!r}: std is {self.std!r}, expected three positive numbers")
 

@@ -33,6 +33,8 @@ class Release:
     size: int
     threshold: float
     threshold_at: str
+    trained_on: str
+    lfw: float
 
     @property
     def weights(self) -> WeightsFile:
@@ -56,6 +58,9 @@ class Release:
             template="box160",
             mean=(MEAN, MEAN, MEAN),
             std=(STD, STD, STD),
+            code_licence="MIT",
+            trained_on=self.trained_on,
+            lfw=self.lfw,
         )
 
 
@@ -66,6 +71,8 @@ VGGFACE2 = Release(
     107_000_000,
     0.4091,
     "FAR .01, as the AMT-GAN family of papers",
+    "VGGFace2",
+    0.9965,
 )
 CASIA = Release(
     "casia-webface",
@@ -74,6 +81,8 @@ CASIA = Release(
     111_000_000,
     0.429,
     "best accuracy on LFW, TIP-IM",
+    "CASIA-WebFace",
+    0.9905,
 )
 
 

@@ -30,13 +30,14 @@ LARGEST = 4096
 SHA256 = re.compile("[0-9a-fA-F]{8,64}")
 """All of the sum, or how it begins."""
 TEXTS = ("name", "kind", "unit", "source", "licence", "threshold_at", "weights", "sha256", "template",
-         "architecture", "interpolation")  # fmt: skip
-FREE = ("source", "licence", "threshold_at")
+         "architecture", "interpolation", "code_licence", "trained_on")  # fmt: skip
+FREE = ("source", "licence", "threshold_at", "code_licence", "trained_on")
 """Those of any length."""
 NOTES = ("accuracy", "notes")
 """Fields of a card that are for people alone."""
 REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
-ALLOWED = (*(f.name for f in fields(TargetCard)), "architecture", "resize", "interpolation", *NOTES)
+ALLOWED = (*(f.name for f in fields(TargetCard) if f.name != "extra"), "architecture", "resize",
+           "interpolation", *NOTES)  # fmt: skip
 
 
 def _mobilefacenet(_: str, state: State) -> nn.Module:
@@ -44,6 +45,16 @@ def _mobilefacenet(_: str, state: State) -> nn.Module:
 
     bias = state.get("conv3.bias")
     return MobileFaceNet(128 if bias is None else len(bias))
+
+
+def _mobileface_v2(_: str, state: State) -> nn.Module:
+    from .mobileface import MobileFaceV2, renamed
+
+    net = MobileFaceV2()
+    named = renamed(net, state)
+    state.clear()
+    state.update(named)
+    return net
 
 
 def _facenet(_: str, state: State) -> nn.Module:
@@ -88,11 +99,14 @@ def _sized(create: Callable[..., nn.Module], state: State) -> nn.Module:
 
 ARCHITECTURES: dict[str, Callable[[str, State], nn.Module]] = {
     "mobilefacenet": _mobilefacenet,
+    "mobileface-v2": _mobileface_v2,
     "facenet": _facenet,
     "timm": _timm,
     "torchvision": _torchvision,
 }
 """What a card's `architecture` can begin with; after a colon follows the name in that library."""
+TFLITE = "tflite"
+"""The `architecture` of a named recogniser whose file holds the network, too."""
 
 
 def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
@@ -121,6 +135,10 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         if name in TEXTS and name not in FREE and len(data[name] or "") > LONGEST:
             got = f"{name} has {len(data[name]):,} characters"
             raise ValueError(f"card {path}: {got}, expected at most {LONGEST}")
+    if not isinstance(data.get("judge_only", False), bool):
+        raise ValueError(f"card {path}: judge_only is {_shown(data['judge_only'])}, expected true or false")
+    if isinstance(data.get("lfw", 0.0), bool) or not isinstance(data.get("lfw") or 0.0, (int, float)):
+        raise ValueError(f"card {path}: lfw is {_shown(data['lfw'])}, expected a share of 0 to 1")
     if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:
         raise ValueError(f"card {path}: threshold is {_shown(data['threshold'])}, expected a finite number")
     values = {f.name: data[f.name] for f in fields(TargetCard) if f.name in data}
@@ -203,8 +221,12 @@ def load(data: dict[str, Any], card: TargetCard, path: Path) -> Target:
     Raises:
         ValueError: the weights are not those of the card's architecture.
     """
-    state = read_state(path)
     architecture, _, name = data["architecture"].partition(":")
+    if architecture == TFLITE:
+        from .tflite import read
+
+        return FaceTarget(card, read(path))
+    state = read_state(path)
     net = ARCHITECTURES[architecture](name, state)
     load_state(net, state, path)
     if card.kind == "face":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,15 @@ from .target import Target
 Builder = Callable[[TargetCard, Path], Target]
 """Makes a target from its card and the file of its weights, which is there and has been checked."""
 
-MODULES = ("dlib.target", "facenet", "efficientnet", "torchvision_models", "json_card")
+MODULES = (
+    "dlib.target",
+    "facenet",
+    "efficientnet",
+    "torchvision_models",
+    "json_card",
+    "downloads",
+    "frbench",
+)
 """The families of this package. Importing them registers them, and waits until someone asks."""
 
 
@@ -31,9 +40,14 @@ class Entry:
     build: Builder
 
     @property
-    def ready(self) -> bool:
+    def present(self) -> bool:
         """Its weights are on this machine."""
         return self.weights.find() is not None
+
+    @property
+    def ready(self) -> bool:
+        """Its weights are on this machine, and so are the packages that it needs."""
+        return installed(self.card.extra) and self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,9 @@ class Listed:
 
     card: TargetCard
     ready: bool
-    """Its weights are on this machine; otherwise `card.download` bytes come first."""
+    """It can be loaded; otherwise `card.download` bytes, or `pip install 'mnd[EXTRA]'`, come first."""
+    present: bool = False
+    """Its weights are on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,29 @@ def register_family(
         return entry
 
     return keep
+
+
+EXTRAS = {"onnx": "onnx2pytorch", "frbench": "frbench"}
+"""The module that shows whether an extra is installed."""
+
+
+def installed(extra: str) -> bool:
+    """Whether the packages of an extra of this package are there; none is imported.
+
+    >>> installed("")
+    True
+    """
+    return not extra or importlib.util.find_spec(EXTRAS[extra]) is not None
+
+
+def ready_to_use(card: TargetCard) -> None:
+    """Refuse a target whose packages are not installed.
+
+    Raises:
+        ValueError: an extra is missing; the message says how to get it.
+    """
+    if not installed(card.extra):
+        raise ValueError(f"target {card.name!r} needs an extra: pip install 'mnd[{card.extra}]'")
 
 
 def _import_families() -> None:
@@ -131,17 +170,18 @@ def find(name: str) -> Entry:
 def available() -> list[Listed]:
     """Every target and whether it is ready; touches neither the network nor any weights."""
     entries = (find(name) for name in names())
-    return [Listed(entry.card, entry.ready) for entry in entries]
+    return [Listed(entry.card, entry.ready, entry.present) for entry in entries]
 
 
 def default_names() -> list[str]:
-    """The names of all face recognisers that are ready on this machine.
+    """The names of all face recognisers that are ready on this machine and not for judging alone.
 
     >>> "dlib" in default_names()
     True
     """
     _import_families()
-    return [n for n, entry in sorted(_ENTRIES.items()) if entry.card.kind == "face" and entry.ready]
+    attacked = {n: e for n, e in sorted(_ENTRIES.items()) if e.card.kind == "face" and not e.card.judge_only}
+    return [name for name, entry in attacked.items() if entry.ready]
 
 
 def load(
@@ -153,11 +193,13 @@ def load(
     """The target of this name, its weights downloaded first where they have to be and may be.
 
     Raises:
-        ValueError: there is no target of this name, or its weights are damaged or not its own.
+        ValueError: there is no target of this name, its extra is not installed, or its weights are damaged or
+            not its own.
         FileNotFoundError: its weights are not on this machine and cannot, or may not, be downloaded.
         ConnectionError: the download failed.
     """
     entry = find(name)
+    ready_to_use(entry.card)
     path = entry.weights.obtain(offline, progress)
     return entry.build(entry.card, path).to(device)
 

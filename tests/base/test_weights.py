@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import urllib.error
-import urllib.request
 
 import pytest
 import torch
@@ -14,37 +11,18 @@ from safetensors.torch import save_file
 from mnd.base import weights
 from mnd.base.errors import OfflineError
 from mnd.base.weights import WeightsFile, load_state, packaged, read_state
+from tests.helpers.serving import serving
 
 DATA = b"weights " * 1000
 SUM = hashlib.sha256(DATA).hexdigest()
 URL = "https://example.org/w.bin"
 
 
-class Answer(io.BytesIO):
-    def __init__(self, data: bytes, length: int | None = None, url: str = URL) -> None:
-        super().__init__(data)
-        self.headers = {"Content-Length": str(len(data) if length is None else length)}
-        self.url = url
-
-    def geturl(self) -> str:
-        return self.url
-
-
 @pytest.fixture
 def server(monkeypatch):
-    """serve(data) makes every address answer with it; what it returns lists the addresses asked for."""
-
-    def serve(data: bytes, **kwargs) -> list[str]:
-        asked: list[str] = []
-
-        def urlopen(url, timeout):
-            asked.append(url)
-            return Answer(data, **kwargs)
-
-        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-        return asked
-
-    return serve
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving(w_bin=DATA) as it:
+        yield it
 
 
 def test_home_is_where_the_environment_says(homes):
@@ -60,47 +38,31 @@ def test_packaged_file_is_found_without_an_import():
 
 
 def test_download_once_then_cached(homes, server):
-    asked, seen = server(DATA), []
-    file = WeightsFile("w.bin", url=URL, sha256=SUM)
+    seen = []
+    file = WeightsFile("w.bin", url=f"{server.url}/w.bin", sha256=SUM)
     assert file.find() is None
     path = file.obtain(progress=lambda name, done, total: seen.append((name, done, total)))
     assert path.read_bytes() == DATA
     assert path == homes / "mnd" / "weights" / "w.bin" == file.find()
     assert seen[-1] == ("w.bin", len(DATA), len(DATA))
     assert file.obtain(offline=True) == path
-    assert asked == [URL]
-    assert [p.name for p in path.parent.iterdir()] == ["w.bin"]
+    assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("answer", "error", "message"),
-    [
-        ({"data": b"something else"}, ValueError, "sha256"),
-        ({"data": DATA[:99], "length": 8000}, ConnectionError, "broke off after 99 of 8000"),
-        ({"data": DATA, "url": "http://example.org/w.bin"}, ConnectionError, "not https"),
-    ],
-)
-def test_download_that_fails_leaves_nothing(homes, server, answer, error, message):
-    server(**answer)
-    with pytest.raises(error, match=message):
-        WeightsFile("w.bin", url=URL, sha256=SUM).obtain()
-    assert list((homes / "mnd" / "weights").iterdir()) == []
+def test_another_file_than_was_meant_is_not_kept(homes, server):
+    server.files["/w.bin"] = b"something else"
+    with pytest.raises(ValueError, match=r"sha256 is .*, expected .*removed"):
+        WeightsFile("w.bin", url=f"{server.url}/w.bin", sha256=SUM).obtain()
+    with pytest.raises(ValueError, match="has 14 bytes, expected 8,000"):
+        WeightsFile("w.bin", url=f"{server.url}/w.bin", size=len(DATA), exact=True).obtain()
+    assert WeightsFile("w.bin").find() is None
 
 
 def test_prefix_of_the_sum_is_checked_as_torch_hub_does(homes, server):
-    server(DATA)
+    url = f"{server.url}/w.bin"
     with pytest.raises(ValueError, match="expected 00000000"):
-        WeightsFile("w-00000000.pth", url=URL, prefix="00000000").obtain()
-    assert WeightsFile("w.pth", url=URL, prefix=SUM[:8]).obtain().is_file()
-
-
-def test_no_server(homes, monkeypatch):
-    def urlopen(url, timeout):
-        raise urllib.error.URLError("no route to host")
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    with pytest.raises(ConnectionError, match="no route to host"):
-        WeightsFile("w.bin", url=URL).obtain()
+        WeightsFile("w-00000000.pth", url=url, prefix="00000000").obtain()
+    assert WeightsFile("w.pth", url=url, prefix=SUM[:8]).obtain().is_file()
 
 
 def test_plain_http_is_refused(homes):
@@ -118,12 +80,22 @@ def test_missing_package_says_how_to_get_it(homes):
         WeightsFile("w.bin", package="no-such-package").obtain()
 
 
-def test_cached_file_with_a_wrong_sum(homes):
+def test_cached_file_with_a_wrong_sum_is_removed_and_can_be_had_again(homes, server):
     path = homes / "mnd" / "weights" / "w.bin"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"damaged")
-    with pytest.raises(ValueError, match=f"expected {SUM}"):
-        WeightsFile("w.bin", url=URL, sha256=SUM).obtain()
+    file = WeightsFile("w.bin", url=f"{server.url}/w.bin", sha256=SUM)
+    with pytest.raises(ValueError, match=f"expected {SUM}.*removed"):
+        file.obtain()
+    assert file.obtain().read_bytes() == DATA
+
+
+def test_a_file_of_a_users_own_is_never_removed(homes, tmp_path):
+    (tmp_path / "w.bin").write_bytes(b"mine")
+    for url in (None, URL):
+        with pytest.raises(ValueError, match=f"expected {SUM}"):
+            WeightsFile("w.bin", folder=lambda: tmp_path, url=url, sha256=SUM).obtain()
+    assert (tmp_path / "w.bin").read_bytes() == b"mine"
 
 
 def test_both_formats_are_read(tmp_path):

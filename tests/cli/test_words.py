@@ -18,14 +18,17 @@ from mnd import cli
 from mnd.cli import console as consoles
 from mnd.cli import tables, terminal
 from mnd.cloaking.sentences import MESSENGER
+from mnd.targets import downloads
 from tests.cli.test_many import pretend, record_of  # noqa: F401  a fixture
 from tests.helpers.cloaks import FACE, files, write
 
 AS_SAVED = "As saved only: do not send it through a messenger."
 LIMITS = "Not tried: any other recogniser; most will still match at this level."
+AWAY = "One command away: mobilefacenet, mobileface-v2 (7.8 MB): mnd targets get small"
 
 
-def test_one_sentence_a_photo(pretend, capsys):  # noqa: F811
+def test_one_sentence_a_photo(pretend, capsys, homes, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(downloads, "installed", lambda extra: not extra)
     assert cli.main(["cloak", "a.png", "b.png", "--level", "minimum"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "a.png -> a.cloaked.png",
@@ -37,6 +40,7 @@ def test_one_sentence_a_photo(pretend, capsys):  # noqa: F811
         f"{AS_SAVED} 1 face changed; dlib no longer matches it in the saved file, also after half size, but "
         "dlib matches again after JPEG 75.",
         "Only this photo stands for the person: --gallery, a folder of others, would protect better.",
+        AWAY,
         "2 of 2 photos: all that the level promises holds",
         "2 of 2 photos as saved only: do not send them through a messenger",
     ]

@@ -165,6 +165,11 @@ def test_card_of_a_user(tmp_path, noise, device):
         ({"architecture": "torchvision:resnet19"}, "resnet18"),
         ({"weights": "mine.pt"}, "safetensors"),
         ({"sha256": "0" * 64}, "sha256 is"),
+        ({"lfw": 99.5}, "lfw is 99.5, expected a share"),
+        ({"lfw": "high"}, "lfw is 'high'"),
+        ({"judge_only": "yes"}, "judge_only is 'yes'"),
+        ({"trained_on": 5}, "trained_on is 5, expected a text"),
+        ({"extra": "onnx"}, "unknown field 'extra'"),
     ],
 )
 def test_bad_cards(tmp_path, changes, message):

@@ -48,6 +48,9 @@ CARD = TargetCard(
     mean=(122.782 / 255, 117.001 / 255, 104.298 / 255),
     std=(256 / 255, 256 / 255, 256 / 255),
     judged_as=DLIB,
+    code_licence="BSL-1.0",
+    trained_on="face scrub, VGG-Face and photos from the web: about 3 million faces of 7,485 people",
+    lfw=0.9938,
 )
 
 
