@@ -1,4 +1,4 @@
-"""Which converter from ONNX to torch reads the graphs of face recognisers: docs/lab/onnx.md is made with this.
+"""Which converter from ONNX to torch reads the graphs of face recognisers: the table of docs/lab/onnx.md.
 
     python scripts/compare_converters.py [FILE.onnx ...]
 
@@ -33,7 +33,11 @@ Converter = Callable[[onnx.ModelProto], nn.Module]
 def converters() -> dict[str, Converter]:
     """Those that are installed, and our own use of one of them."""
     found: dict[str, Converter] = {}
-    for package, name in (("onnx2torch", "convert"), ("onnx2pytorch", "ConvertModel"), ("onnx2fx", "convert")):
+    for package, name in (
+        ("onnx2torch", "convert"),
+        ("onnx2pytorch", "ConvertModel"),
+        ("onnx2fx", "convert"),
+    ):
         try:
             found[package] = getattr(__import__(package), name)
         except ImportError:
@@ -102,7 +106,12 @@ def models(files: list[str]) -> Iterator[tuple[str, onnx.ModelProto]]:
         import timm
     except ImportError:
         timm = None
-    for name in ("ghostnet_100", "mobilenetv3_large_100", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"):
+    for name in (
+        "ghostnet_100",
+        "mobilenetv3_large_100",
+        "vit_tiny_patch16_224",
+        "swin_tiny_patch4_window7_224",
+    ):
         if timm is not None:
             side = 224 if "224" in name else 112
             yield f"torch: {name}", exported(timm.create_model(name, num_classes=128), side, 17)
@@ -115,7 +124,9 @@ def pictures(model: onnx.ModelProto, count: int) -> tuple[str, np.ndarray[Any, A
     weights = {w.name for w in model.graph.initializer}
     [given] = [it for it in model.graph.input if it.name not in weights]
     shape = [d.dim_value for d in given.type.tensor_type.shape.dim]
-    shape = [n or (3 if 0 < place < 4 and shape[1] != 3 and place == 3 else 112) for place, n in enumerate(shape)]
+    shape = [
+        n or (3 if 0 < place < 4 and shape[1] != 3 and place == 3 else 112) for place, n in enumerate(shape)
+    ]
     return given.name, np.random.default_rng(1).uniform(-1, 1, (count, *shape[1:])).astype(np.float32)
 
 
@@ -161,7 +172,12 @@ def main(files: list[str]) -> None:
     known = converters()
     print("| graph |", " | ".join(known), "|\n|---|", "---|" * len(known), sep="")
     for name, model in models(files):
-        print(f"| {name} |", " | ".join(difference(model, convert) for convert in known.values()), "|", flush=True)
+        print(
+            f"| {name} |",
+            " | ".join(difference(model, convert) for convert in known.values()),
+            "|",
+            flush=True,
+        )
     deep = graphs.iresnet(11, (0, 1, 1), (64, 128, 256, 512), (3, 4, 14, 3), 512)
     for name, model in (("IResNet50", deep), ("MobileFaceNet, PReLU", graphs.mobilefacenet())):
         print(f"| {name}, ms |", " | ".join(milliseconds(model, convert) for convert in known.values()), "|")

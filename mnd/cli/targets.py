@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from ..base.jsonlines import finite
 from .app import DONE, UsageError, app
 from .options import AsJson
 
+targets = App(name="targets", help="List the recognisers that can be fooled, or find out how one is asked.")
+app.command(targets)
 
-@app.command(name="targets")
+
+@targets.default
 def list_targets(
     *,
     faces: Annotated[bool, Parameter(show_default=False)] = False,

@@ -1,1 +1,1 @@
-"""Graphs as the face recognisers of programs have them, with random weights, and converters that read them."""
+"""Graphs as the face recognisers of programs have them, with random weights, for converters to read."""

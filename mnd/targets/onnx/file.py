@@ -96,7 +96,7 @@ def _parsed(path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load_model(path, load_external_data=False)
+        model = onnx.load_model_from_string(path.read_bytes(), "protobuf")
     except (DecodeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: no whole ONNX file ({error}), expected one as it was exported") from error
     if not model.graph.node or not model.opset_import:  # some other files read as an empty one
@@ -110,7 +110,9 @@ def _check_weights(path: Path, graph: Any) -> None:
 
     for it in graph.initializer:
         if it.data_location == onnx.TensorProto.EXTERNAL:
-            other = next((entry.value for entry in it.external_data if entry.key == "location"), "another file")
+            other = next(
+                (entry.value for entry in it.external_data if entry.key == "location"), "another file"
+            )
             told = "expected one file: onnx.save(onnx.load(OLD), NEW)"
             raise ValueError(f"{path}: its weights are in {shown(other)}, {told}")
         try:

@@ -33,7 +33,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.singly and len(x) > 1:
-            return torch.cat([self(picture) for picture in x.split(1)])
+            return torch.cat([self(x[i : i + 1]) for i in range(len(x))])
         if self.colours_last:
             x = x.permute(0, 2, 3, 1)
         out: Tensor = self.inner(x.contiguous())
@@ -80,11 +80,11 @@ def _inner(onnx: OnnxFile, output: str) -> nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            net: nn.Module = ConvertModel(plain(onnx.model, output))
+            net = ConvertModel(plain(onnx.model, output))
     except Exception as error:  # an operator that it does not know, each in its own way
         told = "expected the file as it was exported from training, not as a runtime has optimised it"
         raise ValueError(f"{onnx.path}: cannot be read by torch ({shown(error)}), {told}") from error
-    del net.onnx_model.graph.initializer[:]  # type: ignore[union-attr]  # it has its own copy of them
+    del net.onnx_model.graph.initializer[:]  # it has its own copy of them
     return mended(net)
 
 

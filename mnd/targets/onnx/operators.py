@@ -16,8 +16,8 @@ class Gather(nn.Module):
         self.dim = dim
 
     def forward(self, data: Tensor, indices: Tensor) -> Tensor:
-        dim = self.dim % data.ndim
-        return data[(*[slice(None)] * dim, indices.long())]
+        place: tuple[Any, ...] = (*[slice(None)] * (self.dim % data.ndim), indices.long())
+        return data[place]
 
 
 class Slice(nn.Module):
@@ -35,7 +35,9 @@ class Slice(nn.Module):
         assert ends is not None
         for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
             axis = place if axes is None else axes[place]
-            part = range(*slice(start, end, None if steps is None else steps[place]).indices(data.shape[axis]))
+            part = range(
+                *slice(start, end, None if steps is None else steps[place]).indices(data.shape[axis])
+            )
             if part.step == 1:
                 data = data.narrow(axis, part.start, len(part))
             else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
@@ -43,10 +41,13 @@ def _constant(node: NodeProto, weights: dict[str, TensorProto]) -> TensorProto |
         found = weights.get(node.input[0])
     elif node.op_type == "Constant":
         found = next((it.t for it in node.attribute if it.name == "value"), None)
-        if found is None and (it := node.attribute[0]).name in ("value_float", "value_floats"):
-            found = numpy_helper.from_array(np.float32(it.f if it.name == "value_float" else it.floats))
-        elif found is None and it.name in ("value_int", "value_ints"):
-            found = numpy_helper.from_array(np.int64(it.i if it.name == "value_int" else it.ints))
+        it = node.attribute[0]
+        if it.name in ("value_float", "value_floats"):
+            numbers = it.f if it.name == "value_float" else list(it.floats)
+            found = numpy_helper.from_array(np.asarray(numbers, np.float32))
+        elif it.name in ("value_int", "value_ints"):
+            whole = it.i if it.name == "value_int" else list(it.ints)
+            found = numpy_helper.from_array(np.asarray(whole, np.int64))
     if found is None:
         return None
     copy = TensorProto()
