@@ -182,7 +182,7 @@ def _check(path: Path, card: TargetCard, data: dict[str, Any]) -> None:
         raise ValueError(f"card {path}: unit is {_shown(card.unit)}, expected that of a {card.kind}")
     if card.lower_is_same and card.threshold <= 0:
         raise ValueError(f"card {path}: threshold is {card.threshold}, expected a distance above 0")
-    suffix = ".onnx" if data["architecture"] == ONNX else ".safetensors"
+    suffix = ".onnx" if data["architecture"].partition(":")[0] == ONNX else ".safetensors"
     if not str(card.weights).endswith(suffix):
         raise ValueError(
             f"card {path}: weights is {_shown(card.weights)}, expected the name of a {suffix} file"

@@ -11,6 +11,8 @@ from ...base.files import shown
 EIGHT_BITS = ("QLinear", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
               "MatMulInteger", "QGemm", "QAttention")  # fmt: skip
 """How the operators of quantised networks are called, or how their names begin or end."""
+STANDARD = ("", "ai.onnx")
+"""Domains of ONNX's own operators."""
 FLOATS = (1, 10)
 """ONNX's numbers for float32 and float16."""
 
@@ -69,7 +71,7 @@ def read(path: Path) -> OnnxFile:
     model = _parsed(path)
     graph = model.graph
     _check_weights(path, graph)
-    _check_gradient(path, graph)
+    _check_operators(path, graph)
     weights = {it.name for it in (*graph.initializer, *graph.sparse_initializer)}
     inputs = [it for it in graph.input if it.name not in weights]
     if len(inputs) != 1:
@@ -121,12 +123,15 @@ def _check_weights(path: Path, graph: Any) -> None:
             raise ValueError(f"{path}: weight {shown(it.name)!r} is damaged ({error})") from error
 
 
-def _check_gradient(path: Path, graph: Any) -> None:
-    """Refuse eight bits: all steps, and so no gradient."""
+def _check_operators(path: Path, graph: Any) -> None:
+    """Refuse eight bits, all steps and so no gradient, and operators of one runtime."""
     kinds = {it.op_type for it in graph.node}
     if steps := sorted(kind for kind in kinds if kind.startswith(EIGHT_BITS)):
         told = "expected the float32 file that it was made from (SFace: ..._2021dec.onnx, not ..._int8.onnx)"
         raise ValueError(f"{path}: is quantised ({', '.join(steps)}) and has no gradient, {told}")
+    if own := sorted({shown(f"{it.domain}.{it.op_type}") for it in graph.node if it.domain not in STANDARD}):
+        told = "expected the file as it was exported from training"
+        raise ValueError(f"{path}: has operators of one runtime alone ({', '.join(own)}), {told}")
 
 
 def _shape(given: Any) -> tuple[int | None, ...]:

@@ -88,6 +88,7 @@ def _inner(onnx: OnnxFile, output: str) -> nn.Module:
     return mended(net)
 
 
+@torch.enable_grad()
 def _try(path: Path, net: Network, size: tuple[int, int]) -> None:
     """Ask with two pictures: together where that is the same, else one at a time from then on."""
     pictures = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
