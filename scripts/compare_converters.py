@@ -4,8 +4,8 @@
 
 Needs onnx, onnxruntime and the converters (onnx2torch, onnx2pytorch, onnx2fx); those that are not installed
 are left out. Every cell: the largest difference from onnxruntime over the largest value, for three pictures
-(asked one by one where the graph takes one), or the kind of error; the last rows are milliseconds for one
-picture there and back.
+(asked one by one where the graph takes one), or the kind of error; the last rows are milliseconds of the
+processor for one picture there and back.
 """
 
 from __future__ import annotations
@@ -159,15 +159,15 @@ def difference(model: onnx.ModelProto, convert: Converter) -> str:
 
 
 def milliseconds(model: onnx.ModelProto, convert: Converter) -> str:
-    """One picture there and back, the best of five."""
+    """Of the processor, for one picture there and back, the best of five."""
     net = convert(model).eval().requires_grad_(False)
     _, x = pictures(model, 1)
     times = []
     for _ in range(5):
         given = torch.from_numpy(x).requires_grad_()
-        start = time.perf_counter()
+        start = time.process_time()
         torch.autograd.grad(net(given).square().sum(), given)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return f"{1000 * min(times):.0f}"
 
 
@@ -184,7 +184,8 @@ def main(files: list[str]) -> None:
             flush=True,
         )
     deep = graphs.iresnet(11, (0, 1, 1), (64, 128, 256, 512), (3, 4, 14, 3), 512)
-    for name, model in (("IResNet50", deep), ("MobileFaceNet, PReLU", graphs.mobilefacenet())):
+    read = ((Path(file).name, onnx.load(file)) for file in files)
+    for name, model in (("IResNet50", deep), ("MobileFaceNet, PReLU", graphs.mobilefacenet()), *read):
         print(f"| {name}, ms |", " | ".join(milliseconds(model, convert) for convert in known.values()), "|")
 
 
