@@ -16,6 +16,7 @@ from . import (  # noqa: F401  these register themselves
     evaluate,
     faces,
     helps,
+    probe,
     protect,
     study,
     targets,

@@ -1,4 +1,4 @@
-"""Users' own targets: a JSON card beside a safetensors file, `--targets card:PATH.json`."""
+"""Users' own targets: a JSON card beside a safetensors or ONNX file, `--targets card:PATH.json`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ LARGEST = 4096
 SHA256 = re.compile("[0-9a-fA-F]{8,64}")
 """All of the sum, or how it begins."""
 TEXTS = ("name", "kind", "unit", "source", "licence", "threshold_at", "weights", "sha256", "template",
-         "architecture", "interpolation", "code_licence", "trained_on")  # fmt: skip
+         "architecture", "interpolation", "channels", "output", "code_licence", "trained_on")  # fmt: skip
 FREE = ("source", "licence", "threshold_at", "code_licence", "trained_on")
 """Those of any length."""
 NOTES = ("accuracy", "notes")
 """Fields of a card that are for people alone."""
 REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
 ALLOWED = (*(f.name for f in fields(TargetCard) if f.name != "extra"), "architecture", "resize",
-           "interpolation", *NOTES)  # fmt: skip
+           "interpolation", "channels", "output", *NOTES)  # fmt: skip
 
 
 def _mobilefacenet(_: str, state: State) -> nn.Module:
@@ -107,6 +107,22 @@ ARCHITECTURES: dict[str, Callable[[str, State], nn.Module]] = {
 """What a card's `architecture` can begin with; after a colon follows the name in that library."""
 TFLITE = "tflite"
 """The `architecture` of a named recogniser whose file holds the network, too."""
+ONNX = "onnx"
+"""The `architecture` of a file that holds the network, too."""
+CHANNELS = ("rgb", "bgr")
+"""In which order a network takes colours; `mean` and `std` are those of red, green and blue in either."""
+
+
+class Reversed(nn.Module):
+    """A network that takes blue, green and red."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net(x.flip(1))
+        return out
 
 
 def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
@@ -183,22 +199,27 @@ def _check(path: Path, card: TargetCard, data: dict[str, Any]) -> None:
         raise ValueError(f"card {path}: unit is {_shown(card.unit)}, expected that of a {card.kind}")
     if card.lower_is_same and card.threshold <= 0:
         raise ValueError(f"card {path}: threshold is {card.threshold}, expected a distance above 0")
-    if not str(card.weights).endswith(".safetensors"):
+    suffix = ".onnx" if data["architecture"].partition(":")[0] == ONNX else ".safetensors"
+    if not str(card.weights).endswith(suffix):
         raise ValueError(
-            f"card {path}: weights is {_shown(card.weights)}, expected the name of a .safetensors file"
+            f"card {path}: weights is {_shown(card.weights)}, expected the name of a {suffix} file"
         )
     resize = data.get("resize", min(card.size))
     if not isinstance(resize, int) or isinstance(resize, bool) or not 0 < resize <= LARGEST:
         raise ValueError(f"card {path}: resize is {_shown(resize)}, expected pixels, 1 to {LARGEST}")
     if card.sha256 is not None and not SHA256.fullmatch(card.sha256):
         raise ValueError(f"card {path}: sha256 is {_shown(card.sha256)}, expected hexadecimal digits")
-    if data["architecture"].partition(":")[0] not in ARCHITECTURES:
-        known = "mobilefacenet, facenet, timm:NAME or torchvision:NAME"
+    if data["architecture"] != ONNX and data["architecture"].partition(":")[0] not in ARCHITECTURES:
+        known = "mobilefacenet, facenet, onnx, timm:NAME or torchvision:NAME"
         raise ValueError(f"card {path}: architecture is {_shown(data['architecture'])}, expected {known}")
     if data.get("interpolation", "bilinear") not in ("bilinear", "bicubic"):
         raise ValueError(
             f"card {path}: interpolation is {_shown(data['interpolation'])}, expected bilinear or bicubic"
         )
+    if data.get("channels", "rgb") not in CHANNELS:
+        raise ValueError(f"card {path}: channels is {_shown(data['channels'])}, expected rgb or bgr")
+    if "output" in data and data["architecture"] != ONNX:
+        raise ValueError(f"card {path}: output names one of an ONNX file's, expected none here")
 
 
 @register_family("card", list)
@@ -221,15 +242,26 @@ def load(data: dict[str, Any], card: TargetCard, path: Path) -> Target:
     Raises:
         ValueError: the weights are not those of the card's architecture.
     """
-    architecture, _, name = data["architecture"].partition(":")
-    if architecture == TFLITE:
-        from .tflite import read
-
-        return FaceTarget(card, read(path))
-    state = read_state(path)
-    net = ARCHITECTURES[architecture](name, state)
-    load_state(net, state, path)
+    net = _network(data, card, path)
+    if data.get("channels") == "bgr":
+        net = Reversed(net)
     if card.kind == "face":
         return FaceTarget(card, net)
     resize = data.get("resize", min(card.size))
     return Classifier(card, net, Preprocess(resize, card.size, data.get("interpolation", "bilinear")))
+
+
+def _network(data: dict[str, Any], card: TargetCard, path: Path) -> nn.Module:
+    if data["architecture"] == ONNX:
+        from .onnx.network import read
+
+        return read(path, card.size, data.get("output"))
+    architecture, _, name = data["architecture"].partition(":")
+    if architecture == TFLITE:
+        from .tflite import read as read_tflite
+
+        return read_tflite(path)
+    state = read_state(path)
+    net = ARCHITECTURES[architecture](name, state)
+    load_state(net, state, path)
+    return net
