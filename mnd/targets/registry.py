@@ -18,7 +18,7 @@ from .target import Target
 Builder = Callable[[TargetCard, Path], Target]
 """Makes a target from its card and the file of its weights, which is there and has been checked."""
 
-MODULES = ("dlib.target", "facenet", "efficientnet", "torchvision_models", "json_card")
+MODULES = ("dlib.target", "facenet", "efficientnet", "torchvision_models", "json_card", "apps.target")
 """The families of this package. Importing them registers them, and waits until someone asks."""
 
 
