@@ -38,7 +38,13 @@ def test_every_kind_of_error_is_in_the_table_and_no_other(text: str):
 def test_every_field_of_a_record_is_in_the_table(text: str):
     named = words(section(text, "The record"))
     last = {part for word in named for part in re.split(r"[.\[\]]+", word) if part}
-    below = (records.GalleryRecord, records.NamesRecord, records.MetadataRecord, AppearanceRecord)
+    below = (
+        records.AppRecord,
+        records.GalleryRecord,
+        records.NamesRecord,
+        records.MetadataRecord,
+        AppearanceRecord,
+    )
     for kind in (Record, RegionRecord, TargetRecord, *below):
         assert set(get_type_hints(kind)) <= last | {"targets", "regions"}, kind
     assert set(get_args(Status)) <= named
