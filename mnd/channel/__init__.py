@@ -24,6 +24,7 @@ from .draws import MESSENGER, PRESETS, SOCIAL, THUMBNAIL, Channel, Draw
 from .jpeg_model import jpeg_image, tables
 from .resize_model import resize_image
 from .rounding import Slope, round_image
+from .services import SERVICES, Service, sent
 from .tensors import straight_through, through, to_pixels, to_tensor
 from .webp_model import webp_image
 
@@ -31,6 +32,7 @@ __all__ = [
     "CHECKS",
     "MESSENGER",
     "PRESETS",
+    "SERVICES",
     "SOCIAL",
     "THUMBNAIL",
     "VERIFICATION",
@@ -38,6 +40,7 @@ __all__ = [
     "Draw",
     "Filter",
     "Pixels",
+    "Service",
     "Slope",
     "Subsampling",
     "half",
@@ -48,6 +51,7 @@ __all__ = [
     "resize_image",
     "resized",
     "round_image",
+    "sent",
     "shared_colours",
     "straight_through",
     "tables",

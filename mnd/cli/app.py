@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from .. import __version__
 from ..base.disks import DiskWarning
 from ..base.jsonlines import finite
+from ..cloaking.apps_told import unanswered
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .config import configured
@@ -94,7 +95,7 @@ app.register_install_completion_command(
 def tell(record: Record, as_json: bool, show: Callable[[Record], None]) -> None:
     """One photo's result on standard output, and what went wrong on standard error."""
     from .talk import log_record
-    from .terminal import complain, outcome
+    from .terminal import complain, outcome, printable
 
     log_record(record)
     if as_json:
@@ -104,6 +105,8 @@ def tell(record: Record, as_json: bool, show: Callable[[Record], None]) -> None:
             show(record)
     if wrong := outcome(record):
         complain(wrong)
+    if wrong := unanswered(record):
+        complain(f"{printable(record['input'])}: {printable(wrong)}")
 
 
 def loaded(settings: CloakSettings, make: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..base.files import cloaked_path
+from ..cloaking.apps_told import unanswered
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
 from .options import NO_CHECK_FLAGS, AsCheck, AsJson, cloak_settings
 from .own_page import NO_PAGE, AsOwnPage
@@ -48,7 +49,7 @@ def check(
     wrong = own.write(record, original, checked=True)
     tell(record, as_json, teller.show_check)
     well = teller.show_page(record, wrong, as_json)
-    return DONE if well and record["protected"] else FAILED
+    return DONE if well and record["protected"] and not unanswered(record) else FAILED
 
 
 def _not_swapped(original: Path, cloaked: Path) -> None:

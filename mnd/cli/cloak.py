@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..cloaking.apps_told import unanswered
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
 from .app import DONE, FAILED, NotReadyError, UsageError, app, failed_record, loaded, tell
@@ -81,6 +82,7 @@ def cloak(
         if not (settings.targets or settings.offline):
             terminal.advise_targets()
         terminal.count(records)
+    well = well and not any(map(unanswered, records))
     return DONE if well and all(record["protected"] for record in records) else FAILED
 
 

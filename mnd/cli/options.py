@@ -53,13 +53,16 @@ def _of_the_level(name: str) -> str:
 
 WORDS = {
     "targets": NAMES,
+    "against": NAMES,
     "box": Words(list[str] | None, _boxes),
     "jpeg": Words(str | None, partial(_two, "--jpeg", int)),
     "scale": Words(str | None, partial(_two, "--scale", float)),
 }
 CloakFlags = flags(CloakSettings, WORDS, _of_the_level, groups=GROUPS)
 CheckFlags = flags(
-    CloakSettings, WORDS, only=("targets", "level", "gallery", "galleries", "device", "offline")
+    CloakSettings,
+    WORDS | {"against": Words(NAMES.kind, NAMES.read, ("--as", "--against"))},
+    only=("against", "targets", "level", "gallery", "galleries", "device", "offline"),
 )
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()
@@ -77,7 +80,7 @@ def cloak_settings(how: Any, progress: Progress = nobody) -> CloakSettings:
     """What was asked for, as far as it can be judged before a photo is; `progress` is told of loading.
 
     Raises:
-        UsageError: a value is wrong, there is no such target, card or gallery.
+        UsageError: a value is wrong, there is no such target, app, card or gallery.
     """
     asked = settings(CloakSettings, how, WORDS)
     try:
@@ -88,6 +91,12 @@ def cloak_settings(how: Any, progress: Progress = nobody) -> CloakSettings:
 
             for name in asked.targets:
                 registry.find(name)
+        if asked.against:
+            progress("loading", 0, 0)
+            from ..targets.apps.target import app
+
+            for word in asked.against:
+                app(word)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     return asked

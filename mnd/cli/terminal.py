@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..cloaking.appearance_in_words import appearance_in_words
+from ..cloaking.apps_told import approximated, apps_told
 from ..cloaking.record import without_person
 from ..cloaking.sentences import Told, nobody_in_words, told, told_check
 from .console import BAD, GOOD, complain, console, line, printable, say
@@ -103,6 +104,7 @@ class Teller:
             out.print(before_after(record))
             self._figures(out, record)
         self._sentence(out, words, _flag(record, words))
+        self._apps(out, record)
         self._notes(out, (*gallery_told(record), *metadata_told(record, self.verbose)), words)
 
     def show_check(self, record: Mapping[str, Any]) -> None:
@@ -122,6 +124,7 @@ class Teller:
         self._sentence(out, words, _flag(record, words))
         if looks := appearance_in_words(record):
             say(out, looks)
+        self._apps(out, record)
         self._notes(out, gallery_told(record), words)
 
     def show_page(self, record: Mapping[str, Any], wrong: str, as_json: bool) -> bool:
@@ -131,6 +134,13 @@ class Teller:
         elif record.get("page") and not (self.quiet or as_json):
             line(console(), f"open {printable(record['page'])}")
         return not wrong
+
+    def _apps(self, out: Console, record: Mapping[str, Any]) -> None:
+        """A line an app; with `--verbose` also what is not as in the app."""
+        for text in apps_told(record):
+            say(out, printable(text))
+        for text in approximated(record) if self.verbose else ():
+            self._once(out, printable(text))
 
     def _notes(self, out: Console, notes: Iterable[str], words: Told) -> None:
         """What else is to be known, as far as the sentence does not have it."""

@@ -14,6 +14,7 @@ from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..metrics.portrait import on_a_phone
 from ..photo.photo import Photo
+from ..targets.apps.profile import previews
 from ..targets.target import Target
 from .features import add_appearances
 from .panel import Found, Panel
@@ -69,7 +70,10 @@ class Checker:
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
-            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands, thorough=True)
+            ways = (*VERIFICATION, *previews(how.against))
+            self._judge(
+                record, clean, changed, str(cloaked), how, path, how.plan.withstands, channels=ways, thorough=True
+            )
             record["output"] = str(cloaked)
         return record
 
@@ -97,7 +101,7 @@ class Checker:
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            ways = VERIFICATION if channels is None else channels
+            ways = (*VERIFICATION, *previews(how.against)) if channels is None else channels
             asked = [way for way in how.plan.withstands if way in ways]
             self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record
@@ -155,6 +159,11 @@ class Checker:
                 judged["ssimulacra2_phone"] = on_a_phone(same, shown)
             record["quality"] = judged
         conclude(record, withstands)
+        if settings.against:
+            at = scale if how != "other framing" else 1.0
+            record["apps"] = self.panel.apps.judge(
+                clean.pixels, shown, pairs, self.panel.detector, gallery, at
+            )
 
     def _check_seen(self, subjects: Sequence[Subject], shown: Pixels, scale: float, name: str) -> None:
         """Refuse to judge a photo of another size where a face is not seen any more: who knows what it shows.

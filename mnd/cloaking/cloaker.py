@@ -75,7 +75,7 @@ class Cloaker:
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
-        FileNotFoundError: weights are not there and may not be downloaded.
+        FileNotFoundError: weights are not there and may not be downloaded; or the network of an app is not.
     """
 
     def __init__(
@@ -88,6 +88,8 @@ class Cloaker:
         self.settings = settings or CloakSettings()
         self.progress = progress or nobody
         self.panel = panel or Panel(self.settings, self.progress)
+        if missing := self.panel.apps.missing:
+            raise FileNotFoundError("; ".join(missing))
         plan = self.settings.plan
         self.distance = self.panel.distance(self.settings.rho, plan.spread, plan.flat)
         self.batcher = batcher
@@ -230,6 +232,11 @@ class Cloaker:
                 if attempt == ATTEMPTS - 2:  # the last one is held back by nothing
                     plans = [plan.freer().freer() for plan in plans]
         conclude(record, withstands, plans[0])
+        if settings.against:
+            pairs = [(subject, subject) for subject in subjects]
+            record["apps"] = self.panel.apps.judge(
+                photo.pixels, photo.decode(data), pairs, self.panel.detector, gallery
+            )
         written = record["protected"] or record["status"] == "changed, not proven" or settings.keep_best
         return data if written else None
 
@@ -287,7 +294,8 @@ class Cloaker:
                 lambda image: shared_colours(image, factors, corner),
             )
 
-        views, plan = Views(group, box, plans, x, saved, self.settings.seed), plans[0]
+        whole, plan = photo.pixels.shape[:2], plans[0]
+        views = Views(group, box, plans, x, saved, self.settings.seed, whole)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         search = SearchSettings(
             steps=plan.steps,

@@ -9,14 +9,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..channel import VERIFICATION, Channel, Draw, to_pixels, to_tensor
+from ..channel import Channel, Draw, sent, to_pixels, to_tensor
 from ..faces.landmarks import jittered, mirrored
 from ..losses.adversarial import nearest
 from ..targets.face import FaceTarget
 from ..targets.looks import ALIGNED, LOOKS, Look
 from ..targets.margin import Margin
 from ..targets.target import Reference, Target
-from .crops import Area
+from .crops import Area, Size
 from .levels import Plan
 from .subjects import Subject
 
@@ -65,6 +65,8 @@ class Views:
         clean: `(1, 3, h, w)`, the clean crop.
         seed: of shaking, mirroring and the channel.
         saved: the crop as the photo's own file will show it, with a gradient.
+        whole: height and width of the photo, on which depends what services make of it; by default the
+            crop is all there is.
     """
 
     def __init__(
@@ -75,7 +77,10 @@ class Views:
         clean: Tensor,
         saved: Callable[[Tensor], Tensor],
         seed: int = 0,
+        whole: Size | None = None,
     ) -> None:
+        height, width = whole or clean.shape[2:]
+        self.whole = (height, width)
         plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
         self.plan, self.saved, self.draws = plans[0], saved, _draws(plans[0], seed)
         self.step = 0
@@ -105,7 +110,7 @@ class Views:
         seen = self.saved(y)
         arrivals = {SAVED: Arrival(seen, lambda points: points)}
         for name in self.plan.withstands:
-            image = to_tensor(VERIFICATION[name](to_pixels(seen)), seen.device)
+            image = to_tensor(sent(name, to_pixels(seen), self.whole), seen.device)
             arrivals[name] = Arrival(image, partial(_scaled, ratio=image.shape[3] / seen.shape[3]))
         accepted = [view.accept(arrivals) for view in self.views]  # each of them learns from it
         return all(accepted)

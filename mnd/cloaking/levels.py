@@ -77,7 +77,7 @@ class Plan:
     most_stitches: int
     """How many stitches a face may have (`mnd.metrics.appearance`)."""
     withstands: tuple[str, ...]
-    """Checks of the channel (`mnd.channel.VERIFICATION`) after which every target has to be fooled still."""
+    """Ways of sharing (`mnd.channel.sent`) after which every target has to be fooled still."""
 
     @property
     def keep(self) -> Keep:

@@ -14,8 +14,10 @@ from ..losses.composite import Composite
 from ..losses.standard import standard
 from ..photo.photo import Photo
 from ..targets import registry
+from ..targets.apps.target import with_apps
 from ..targets.face import FaceTarget
 from ..targets.target import Target
+from .apps import Apps
 from .gallery import Gallery
 from .people import People
 from .settings import CloakSettings, Where
@@ -44,11 +46,17 @@ class Panel:
     def __init__(self, settings: CloakSettings, progress: Progress) -> None:
         progress("loading", 0, 0)
         self.device = pick_device(settings.device)
+
+        def downloading(name: str, done: int, total: int) -> None:
+            progress(f"download {name}", done, total)
+
+        self.apps = Apps(settings.against, self.device, settings.offline, downloading)
         self.targets: Sequence[Target] = registry.load_all(
-            settings.targets or None,
+            with_apps(settings.targets or registry.default_names(), self.apps.here),
             self.device,
             settings.offline,
-            lambda name, done, total: progress(f"download {name}", done, total),
+            downloading,
+            self.apps.targets,
         )
         self.detector = Detector(self.device)
         self._folder = settings.gallery

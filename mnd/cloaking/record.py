@@ -145,6 +145,43 @@ class ComparedRecord(TypedDict):
     format: str
 
 
+class AppRecord(TypedDict):
+    """What an app would make of a face (`--as`, `--against`)."""
+
+    name: str
+    network: str | None
+    """The target that is, or stands for, its network; null: there is none here."""
+    exact: bool
+    """It has the app's own weights; false: other weights stand in for them."""
+    available: bool
+    """It could be asked."""
+    why: str | None
+    """Why it could not, and what can be done about it."""
+    region: int | None
+    """Which of `regions`; null where it could not be asked at all."""
+    measure: str
+    threshold: float
+    """Two photos match from here on, in its own measure."""
+    rule: str
+    """How it comes to a person, in words."""
+    approximated: str
+    """What of that is not as in the app; empty: nothing."""
+    against: Literal["gallery", "original"] | None
+    """Which photos of the person it was given."""
+    photos: int
+    """How many."""
+    distances: list[float]
+    """Of the cloaked face to each of them, in its measure."""
+    distances_before: list[float]
+    """Of the clean face."""
+    matched: int
+    """How many of the photos the cloaked face matches."""
+    matched_before: int
+    joins_cluster: bool | None
+    """By its rule it would name the cloaked face as the person."""
+    joins_before: bool | None
+
+
 class Record(TypedDict):
     """What became of a photo."""
 
@@ -166,6 +203,8 @@ class Record(TypedDict):
     names: NamesRecord
     metadata: MetadataRecord
     error: ErrorRecord | None
+    apps: NotRequired[list[AppRecord]]
+    """With `--as` or `--against`: what each app says of each face."""
     compared: NotRequired[ComparedRecord]
     """Of `mnd check` alone."""
     page: NotRequired[str | None]

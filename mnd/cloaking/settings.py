@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from ..base.runtime import Device
 from ..base.types import Edges
+from ..targets.apps.profile import previews, split
 from .levels import PLANS, Level, MovesFrom, Plan
 
 
@@ -37,6 +38,10 @@ class CloakSettings:
 
     targets: tuple[str, ...] = ()
     """Whom to fool, by name (see `mnd targets`); every face recogniser that is ready here by default."""
+    against: tuple[str, ...] = ()
+    """Apps that shall not name the person, by name (docs/apps.md): immich, nextcloud-recognize, ... Each adds
+    its network, alignment and threshold to whom is fooled, and what it sees of a photo to what is withstood;
+    immich=card:PATH.json says which target is its network."""
     level: Level = "robust"
     """minimum: hardly visible, fooled on the very file that is saved. robust: for sharing, fooled also after
     JPEG 90 and 75, WebP 80, at half the size, and at half the size as JPEG 75. strong: visible, with
@@ -104,6 +109,10 @@ class CloakSettings:
     def __post_init__(self) -> None:
         if isinstance(self.targets, str):  # else its letters would be the names
             object.__setattr__(self, "targets", (self.targets,))
+        if isinstance(self.against, str):
+            object.__setattr__(self, "against", (self.against,))
+        for word in self.against:
+            split(word)
         if self.level not in get_args(Level):
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):
@@ -188,6 +197,8 @@ class CloakSettings:
         if self.headroom is not None:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
+        ways = dict.fromkeys((*level.withstands, *previews(self.against)))
+        given |= {"withstands": tuple(ways)}
         return replace(level, **{name: value for name, value in given.items() if value is not None})
 
     def _check_plan(self) -> None:

@@ -33,8 +33,9 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
     """
     from ..base.files import sha256_of
     from ..targets import registry
+    from ..targets.apps.target import with_apps
 
-    names = settings.targets or tuple(registry.default_names())
+    names = with_apps(settings.targets or registry.default_names(), settings.against)
     if not names:
         raise ValueError("got no targets, and none is ready on this machine: expected at least one")
     told = []

@@ -45,7 +45,10 @@ class TargetCard:
     download: int = 0
     """Bytes that have to be downloaded before first use; 0 when a package or a local file holds them."""
     template: str = "none"
-    """The alignment template of a face target: `dlib150`, `arcface112`, `box160`; `none` for classifiers."""
+    """How a face is cut out for a face target, one of `mnd.targets.alignment.ALIGNMENTS`: `arcface112`,
+    `dlib150`, `box160`, `box`, `eyes`; `none` for classifiers."""
+    padding: float = 0.0
+    """Of the template `box`: how much wider and higher it is than the detector's box, as a share of that."""
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """The network sees `(image - mean) / std`, image in [0, 1]."""
@@ -75,6 +78,8 @@ class TargetCard:
             raise ValueError(f"card {self.name!r}: size is {self.size!r}, expected (height, width) in pixels")
         if self.lfw is not None and not 0 <= self.lfw <= 1:
             raise ValueError(f"card {self.name!r}: lfw is {self.lfw!r}, expected a share of 0 to 1")
+        if not 0 <= self.padding <= 2:
+            raise ValueError(f"card {self.name!r}: padding is {self.padding!r}, expected a share from 0 to 2")
         if min(self.std) <= 0:
             raise ValueError(f"card {self.name!r}: std is {self.std!r}, expected three positive numbers")
 

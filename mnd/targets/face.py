@@ -43,11 +43,14 @@ class FaceTarget(FrozenNetwork):
 
     def chips(self, images: Tensor, faces: Tensor) -> Tensor:
         """Aligned faces `(max(B, K), 3, h, w)` in [0, 1]."""
-        return warp(images, fit(faces, self.card.template, self.card.size), self.card.size)
+        return warp(images, self._fit(faces), self.card.size)
 
     def support(self, faces: Tensor) -> Tensor:
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
-        return boxes(fit(faces, self.card.template, self.card.size), self.card.size)
+        return boxes(self._fit(faces), self.card.size)
+
+    def _fit(self, faces: Tensor) -> Tensor:
+        return fit(faces, self.card.template, self.card.size, self.card.padding)
 
     @cached_property
     def looks(self) -> tuple[Look, ...]:
@@ -72,7 +75,7 @@ class FaceTarget(FrozenNetwork):
 
     def cut(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> list[Tensor]:
         """The chip `(1, 3, h, w)` of each look, not mirrored, at the face `(1, 5, 2)` of `(1, 3, H, W)`."""
-        usual = fit(placed(faces, 5), self.card.template, self.card.size)
+        usual = self._fit(placed(faces, 5))
         return [warp(image, look.adjusted(usual, self.card.size), self.card.size) for look in looks]
 
     def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:

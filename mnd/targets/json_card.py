@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ..base.files import LONGEST, shown
 from ..base.weights import WeightsFile, load_state, read_state
-from .alignment import TEMPLATES
+from .alignment import ALIGNMENTS
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
-from .face import FaceTarget
+from .dlib.target import aligned
 from .looks import LOOKS
 from .registry import Entry, did_you_mean, register_family
 from .target import Target
@@ -157,6 +157,9 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         raise ValueError(f"card {path}: lfw is {_shown(data['lfw'])}, expected a share of 0 to 1")
     if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:
         raise ValueError(f"card {path}: threshold is {_shown(data['threshold'])}, expected a finite number")
+    padding = data.get("padding", 0.0)
+    if not isinstance(padding, (int, float)) or isinstance(padding, bool):
+        raise ValueError(f"card {path}: padding is {_shown(padding)}, expected a share from 0 to 2")
     values = {f.name: data[f.name] for f in fields(TargetCard) if f.name in data}
     values |= {name: _numbers(path, name, values[name]) for name in ("size", "mean", "std") if name in values}
     if "judged_as" in values:
@@ -192,7 +195,7 @@ def _shown(value: Any) -> str:
 
 def _check(path: Path, card: TargetCard, data: dict[str, Any]) -> None:
     """What a card of a user's has to say beyond what every card has."""
-    allowed = tuple(TEMPLATES) if card.kind == "face" else ("none",)
+    allowed = ALIGNMENTS if card.kind == "face" else ("none",)
     if card.template not in allowed:
         raise ValueError(f"card {path}: template is {_shown(card.template)}, expected {' or '.join(allowed)}")
     if (card.unit == "logit margin") != (card.kind == "classifier"):
@@ -246,7 +249,7 @@ def load(data: dict[str, Any], card: TargetCard, path: Path) -> Target:
     if data.get("channels") == "bgr":
         net = Reversed(net)
     if card.kind == "face":
-        return FaceTarget(card, net)
+        return aligned(card, net)
     resize = data.get("resize", min(card.size))
     return Classifier(card, net, Preprocess(resize, card.size, data.get("interpolation", "bilinear")))
 

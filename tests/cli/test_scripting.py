@@ -39,7 +39,7 @@ def test_every_field_of_a_record_is_in_the_table(text: str):
     named = words(section(text, "The record"))
     last = {part for word in named for part in re.split(r"[.\[\]]+", word) if part}
     below = (records.PassedRecord, records.GalleryRecord, records.NamesRecord, records.MetadataRecord)
-    below += (AppearanceRecord, QualityRecord)
+    below += (records.AppRecord, AppearanceRecord, QualityRecord)
     for kind in (Record, RegionRecord, TargetRecord, *below):
         assert set(get_type_hints(kind)) <= last | {"targets", "regions"}, kind
     assert set(get_args(Status)) <= named

@@ -160,7 +160,10 @@ def _fold(module: Convolution, convolution: Layer, affine: Layer) -> None:
 
 
 class DlibTarget(FaceTarget):
-    """dlib's recogniser behind MTCNN's landmarks, with chips that are cut as dlib cuts them."""
+    """dlib's recogniser, or another network, behind our landmarks, with chips that are cut as dlib cuts them.
+
+    Verdicts (`judged`) go by dlib's own landmarks.
+    """
 
     def chips(self, images: Tensor, faces: Tensor) -> Tensor:
         """Aligned faces `(K, 3, 150, 150)` in [0, 1], on whole grey levels as dlib's."""
@@ -207,6 +210,16 @@ class DlibTarget(FaceTarget):
         chips = chip.extract(images, chip.plans_from_dlib(points), exact=True) / 255
         out: Tensor = self.net((chips - self._mean) / self._std)
         return out
+
+
+def aligned(card: TargetCard, net: nn.Module) -> FaceTarget:
+    """The face recogniser of a network whose chips are cut as the card's template says.
+
+    With the template `dlib150` and chips of that size they are dlib's own (`DlibTarget`); of any other size
+    they are a similarity by our landmarks, as all other templates are.
+    """
+    own = card.template == "dlib150" and card.size == (chip.SIZE, chip.SIZE)
+    return DlibTarget(card, net) if own else FaceTarget(card, net)
 
 
 _PLANNED = {5: chip.plans_from_dlib, 68: chip.plans_from_68}
