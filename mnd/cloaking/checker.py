@@ -68,7 +68,10 @@ class Checker:
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
-            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands)
+            ways = dict.fromkeys((*VERIFICATION, *how.withstand))
+            self._judge(
+                record, clean, changed, str(cloaked), how, path, how.plan.withstands, channels=tuple(ways)
+            )
             record["output"] = str(cloaked)
         return record
 
@@ -96,7 +99,7 @@ class Checker:
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            ways = VERIFICATION if channels is None else channels
+            ways = (*VERIFICATION, *how.withstand) if channels is None else channels
             asked = [way for way in how.plan.withstands if way in ways]
             self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record

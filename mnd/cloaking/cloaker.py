@@ -281,7 +281,8 @@ class Cloaker:
                 lambda image: shared_colours(image, factors, corner),
             )
 
-        views, plan = Views(group, box, plans, x, saved, self.settings.seed), plans[0]
+        whole, plan = photo.pixels.shape[:2], plans[0]
+        views = Views(group, box, plans, x, saved, self.settings.seed, whole)
         stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         search = SearchSettings(
             steps=plan.steps,

@@ -69,7 +69,7 @@ class Plan:
     least_ssim: float
     """The least SSIM of a cloaked region."""
     withstands: tuple[str, ...]
-    """Checks of the channel (`mnd.channel.VERIFICATION`) after which every target has to be fooled still."""
+    """Ways of sharing (`mnd.channel.sent`) after which every target has to be fooled still."""
 
     @property
     def keep(self) -> Keep:

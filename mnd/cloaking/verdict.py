@@ -12,7 +12,7 @@ import torch
 
 from ..base.files import PhotoError
 from ..base.types import Pixels
-from ..channel import CHECKS, VERIFICATION
+from ..channel import CHECKS, sent
 from ..faces.detector import Detector, FaceError
 from ..metrics.record import QualityRecord
 from ..targets.looks import FEW, LOOKS, Look
@@ -105,7 +105,7 @@ def regions(
         before: what each target said of the clean photo, a row a subject.
         shown: `(H, W, 3)`, the pixels of the saved file.
         detector: finds the faces again.
-        channels: names of `mnd.channel.VERIFICATION`.
+        channels: ways of sharing, as `mnd.channel.sent` names them.
         level: whose looks count.
         told: those of the channels that are only told, by a few looks: nothing is promised of them.
         scale: the size of `shown` over that of the photo in which the subjects were found.
@@ -118,7 +118,7 @@ def regions(
 
     later: dict[str, list[list[Opinion]]] = {}
     for name in channels:
-        pixels = VERIFICATION[name](shown)
+        pixels = sent(name, shown)
         smaller = scale * pixels.shape[1] / width
         which = (lambda look: look.name in FEW) if name in told else counts
         later[name] = [s.opinions(pixels, detector, smaller, which) for s in subjects]
