@@ -313,8 +313,8 @@ def main() -> None:
     )
     parser.add_argument(
         "--attacks",
-        help="attacks, landmarks, sharing, countermeasures: which, separated by commas; levels: which plans, as patterns like "
-        "'strong-*' (none: only the tables of what is there); all by default",
+        help="attacks, landmarks: which, separated by commas; sharing, countermeasures: levels; levels: "
+        "which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by default",
     )
     parser.add_argument(
         "--out",
