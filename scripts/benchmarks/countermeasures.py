@@ -30,7 +30,7 @@ LEVELS, LEARNED = ("minimum", "robust", "strong"), ("minimum", "robust")
 Filter = Callable[[Pixels], Pixels]
 CHANNELS, LAYERS, FINE = 16, 5, 20.0
 """Of the network, and how much the photo less its blurred self is enlarged for it, since a cloak is small."""
-PATCH, BATCH, STEPS, RATE = 40, 8, 1500, 3e-3
+PATCH, BATCH, STEPS, RATE = 40, 8, 1000, 3e-3
 """About a minute of one core."""
 
 
