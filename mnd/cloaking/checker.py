@@ -70,9 +70,9 @@ class Checker:
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
-            ways = (*VERIFICATION, *previews(how.against))
             self._judge(
-                record, clean, changed, str(cloaked), how, path, how.plan.withstands, channels=ways, thorough=True
+                record, clean, changed, str(cloaked), how, path, how.plan.withstands,
+                channels=_ways(how), thorough=True,
             )
             record["output"] = str(cloaked)
         return record
@@ -101,7 +101,7 @@ class Checker:
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            ways = (*VERIFICATION, *previews(how.against)) if channels is None else channels
+            ways = _ways(how) if channels is None else channels
             asked = [way for way in how.plan.withstands if way in ways]
             self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record
@@ -225,6 +225,11 @@ def _other_photo(name: str) -> PhotoError:
         f"{name}: this file does not show the same picture as the original, "
         "expected one that was made of it: nothing can be said of another",
     )
+
+
+def _ways(settings: CloakSettings) -> tuple[str, ...]:
+    """The ways of sharing that are judged: those of levels, of apps and of services that are asked for."""
+    return tuple(dict.fromkeys((*VERIFICATION, *previews(settings.against), *settings.withstand)))
 
 
 def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[How, float]:

@@ -47,6 +47,10 @@ class CloakSettings:
     JPEG 90 and 75, WebP 80, at half the size, and at half the size as JPEG 75. strong: visible, with
     head-room for recognisers that nobody attacked. What would be more visible than its level allows is not
     written. What is not given has the value of the level."""
+    withstand: tuple[str, ...] = ()
+    """Ways of sharing after which nobody may match either, beside those of the level, by name: signal,
+    telegram, whatsapp, instagram, immich-preview, thumbnail-3 and more (docs/sharing.md), or several one
+    after the other, as signal+instagram."""
     gallery: Path | None = None
     """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
     galleries: Path | None = None
@@ -113,6 +117,13 @@ class CloakSettings:
             object.__setattr__(self, "against", (self.against,))
         for word in self.against:
             split(word)
+        if isinstance(self.withstand, str):
+            object.__setattr__(self, "withstand", tuple(self.withstand.split(",")))
+        if self.withstand:
+            from ..channel import services  # which brings torch
+
+            for name in self.withstand:
+                services(name)
         if self.level not in get_args(Level):
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):
@@ -190,6 +201,8 @@ class CloakSettings:
     def plan_for(self, known: bool) -> Plan:
         """The level's plan with what was given instead of it; `headroom` is that of every kind of target.
 
+        A search that is asked for more ways of sharing looks at some way through the channel in every step.
+
         Args:
             known: other photos of the person are there.
         """
@@ -197,9 +210,12 @@ class CloakSettings:
         if self.headroom is not None:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
-        ways = dict.fromkeys((*level.withstands, *previews(self.against)))
-        given |= {"withstands": tuple(ways)}
-        return replace(level, **{name: value for name, value in given.items() if value is not None})
+        plan = replace(level, **{name: value for name, value in given.items() if value is not None})
+        asked = (*previews(self.against), *self.withstand)
+        if not asked:
+            return plan
+        ways = tuple(dict.fromkeys((*plan.withstands, *asked)))
+        return replace(plan, withstands=ways, draws=max(plan.draws, 1) if self.draws is None else plan.draws)
 
     def _check_plan(self) -> None:
         """Refuse numbers out of their range.
