@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from ..targets.registry import Entry
     from .meter import Meter
 
-targets = App(name="targets", help="List the recognisers that can be fooled, download further ones, find out how one is asked.")
+targets = App(
+    name="targets",
+    help="List the recognisers that can be fooled, download further ones, find out how one is asked.",
+)
 app.command(targets)
 SMALL = "small"
 KEYS = ("name", "kind", "unit", "threshold", "threshold_at", "licence", "source", "download", "code_licence",

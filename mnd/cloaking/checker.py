@@ -71,8 +71,15 @@ class Checker:
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
             self._judge(
-                record, clean, changed, str(cloaked), how, path, how.plan.withstands,
-                channels=_ways(how), thorough=True,
+                record,
+                clean,
+                changed,
+                str(cloaked),
+                how,
+                path,
+                how.plan.withstands,
+                channels=_ways(how),
+                thorough=True,
             )
             record["output"] = str(cloaked)
         return record
