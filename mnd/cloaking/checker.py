@@ -14,7 +14,6 @@ from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..metrics.portrait import on_a_phone
 from ..photo.photo import Photo
-from ..targets.apps.profile import previews
 from ..targets.target import Target
 from .features import add_appearances
 from .panel import Found, Panel
@@ -69,17 +68,10 @@ class Checker:
         record = blank(str(original), self.settings, self.panel.names)
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
-            how, path = self.settings, Path(original)
+            how, promised = self.settings, _promised(self.settings, clean)
+            ways = tuple(dict.fromkeys((*VERIFICATION, *promised)))
             self._judge(
-                record,
-                clean,
-                changed,
-                str(cloaked),
-                how,
-                path,
-                how.plan.withstands,
-                channels=_ways(how),
-                thorough=True,
+                record, clean, changed, str(cloaked), how, Path(original), promised, None, ways, thorough=True
             )
             record["output"] = str(cloaked)
         return record
@@ -108,8 +100,9 @@ class Checker:
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            ways = _ways(how) if channels is None else channels
-            asked = [way for way in how.plan.withstands if way in ways]
+            promised = _promised(how, clean)
+            ways = tuple(dict.fromkeys((*VERIFICATION, *promised))) if channels is None else channels
+            asked = [way for way in promised if way in ways]
             self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record
 
@@ -234,9 +227,10 @@ def _other_photo(name: str) -> PhotoError:
     )
 
 
-def _ways(settings: CloakSettings) -> tuple[str, ...]:
-    """The ways of sharing that are judged: those of levels, of apps and of services that are asked for."""
-    return tuple(dict.fromkeys((*VERIFICATION, *previews(settings.against), *settings.withstand)))
+def _promised(settings: CloakSettings, clean: Photo) -> tuple[str, ...]:
+    """The ways of sharing that a cloak of this photo has to withstand: the level's, apps' and services'."""
+    known = settings.gallery is not None or settings.galleries is not None
+    return settings.plan_for(known, clean.pixels.shape[:2]).withstands
 
 
 def _compared(clean: tuple[int, ...], changed: tuple[int, ...]) -> tuple[How, float]:

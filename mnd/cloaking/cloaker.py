@@ -205,7 +205,7 @@ class Cloaker:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
         settings = self.settings
         record["names"], record["metadata"] = photo.names, {"location": photo.location}
-        plans = [settings.plan_for(known) for known in (False, True)]
+        plans = [settings.plan_for(known, photo.pixels.shape[:2]) for known in (False, True)]
         data, best, withstands = b"", (True, math.inf), plans[0].withstands
         if found is None:
             self.progress("looking for faces", 0, 0)

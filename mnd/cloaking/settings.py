@@ -23,6 +23,10 @@ class Where:
     whole: bool = False
 
 
+MESSENGER = "signal"
+"""What stands for messengers: read in its own code, and used by those for whom this is made."""
+
+
 @dataclass(frozen=True, slots=True)
 class CloakSettings:
     """How photos are cloaked.
@@ -198,20 +202,23 @@ class CloakSettings:
         """The level's plan for a person with a gallery, or without one where there is none."""
         return self.plan_for(self.gallery is not None or self.galleries is not None)
 
-    def plan_for(self, known: bool) -> Plan:
+    def plan_for(self, known: bool, size: tuple[int, int] | None = None) -> Plan:
         """The level's plan with what was given instead of it; `headroom` is that of every kind of target.
 
         A search that is asked for more ways of sharing looks at some way through the channel in every step.
+        What is promised after half size would be no promise of a photo that messengers make smaller still:
+        there `MESSENGER` is asked for, too.
 
         Args:
             known: other photos of the person are there.
+            size: (height, width) of the photo; None: a small one.
         """
         given = {field.name: getattr(self, field.name) for field in fields(Plan) if hasattr(self, field.name)}
         if self.headroom is not None:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
         plan = replace(level, **{name: value for name, value in given.items() if value is not None})
-        asked = (*previews(self.against), *self.withstand)
+        asked = (*previews(self.against), *self.withstand, *_messenger(plan, size))
         if not asked:
             return plan
         ways = tuple(dict.fromkeys((*plan.withstands, *asked)))
@@ -253,3 +260,14 @@ class CloakSettings:
 def _rising(ends: object, least: float, most: float) -> bool:
     """Whether these are two numbers in their range, the second no smaller than the first."""
     return isinstance(ends, tuple) and len(ends) == 2 and least <= ends[0] <= ends[1] <= most
+
+
+def _messenger(plan: Plan, size: tuple[int, int] | None) -> tuple[str, ...]:
+    """The service that stands for messengers, of a level that promises sharing, where it does more than that
+    promise: to a photo that it makes smaller than any step of the search."""
+    if size is None or not plan.withstands:
+        return ()
+    from ..channel import scales  # which brings torch
+
+    [scale] = scales([MESSENGER], size)
+    return (MESSENGER,) if scale < plan.scale[0] else ()

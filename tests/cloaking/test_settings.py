@@ -211,3 +211,18 @@ def test_needs_no_torch():
     code = "import sys, mnd.cloaking.settings; print('torch' in sys.modules, 'numpy' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("level", ["robust", "strong"])
+def test_of_a_large_photo_sharing_means_a_messenger_too(level):
+    """Half of 4000 pixels is more than Signal keeps: what holds after half size says nothing of it."""
+    settings = CloakSettings(level=level)
+    small, large = (settings.plan_for(False, size).withstands for size in ((2400, 3200), (3000, 4000)))
+    assert small == settings.plan.withstands
+    assert large == (*settings.plan.withstands, "signal")
+    asked = CloakSettings(level=level, withstand=("signal", "telegram")).plan_for(False, (3000, 4000))
+    assert asked.withstands == (*settings.plan.withstands, "signal", "telegram")
+
+
+def test_a_level_that_promises_no_sharing_asks_for_none_of_a_large_photo():
+    assert CloakSettings(level="minimum").plan_for(False, (3000, 4000)).withstands == ()
