@@ -65,9 +65,11 @@ class Plan:
     """Of the distance: how much more the same change counts where the photo is flat."""
     lightness: bool
     """The three channels change alike, so that colours stay: JPEG takes most of their change away anyhow. A
-    photo that is too visible then is tried once more with its colours, and without the cap (`freer`)."""
+    photo that is too visible then is tried once more with its colours (`freer`)."""
     feature_cap: float | None
     """How far a feature may change, in grey levels; beside it the cap fades. None: as far as it likes."""
+    looser: float | None
+    """The same where the colours may change, too."""
     least_ssim: float
     """The least SSIM of a cloaked region."""
     most_iris: float
@@ -134,8 +136,10 @@ class Plan:
         return plan
 
     def freer(self) -> Plan:
-        """The plan of another attempt, when lightness alone was not enough within what may be seen."""
-        return replace(self, lightness=False, feature_cap=None)
+        """The plan of another attempt, when this one was too visible: first with the colours, then freely."""
+        if self.lightness:
+            return replace(self, lightness=False, feature_cap=self.looser)
+        return replace(self, feature_cap=None)
 
     def harder(self, units: Collection[str]) -> Plan:
         """The plan of another attempt, when targets with these `units` recognised the saved file."""
@@ -158,19 +162,19 @@ MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
     reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
     aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.93,
-    most_iris=3.0, most_stitches=2, lightness=False, feature_cap=None, withstands=(),
+    most_iris=3.0, most_stitches=2, lightness=False, feature_cap=None, looser=None, withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
     level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
-    most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0,
+    most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, jitter=0.05,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
-    most_iris=6.0, most_stitches=8, feature_cap=10.0,
+    most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip
 
 PLANS: dict[tuple[Level, bool], Plan] = {

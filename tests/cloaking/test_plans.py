@@ -144,18 +144,21 @@ class TestPlans:
         assert old.harder(()) == old
 
     def test_freer(self):
-        """Colours and the cap, nothing else; what holds neither stays as it is."""
+        """First the colours, with a looser cap, then all; nothing else; what holds neither stays as it is."""
         new = ROBUST.freer()
-        assert (ROBUST.lightness, new.lightness, new.feature_cap) == (True, False, None)
+        assert (ROBUST.lightness, new.lightness, new.feature_cap) == (True, False, ROBUST.looser)
+        assert ROBUST.feature_cap < ROBUST.looser
         kept = dataclasses.replace(new, lightness=True, feature_cap=ROBUST.feature_cap)
         assert kept == ROBUST
+        assert new.freer() == dataclasses.replace(new, feature_cap=None)
+        assert new.freer().freer() == new.freer()
         assert PLANS["minimum", True].freer() == PLANS["minimum", True]
 
     def test_calmer(self):
         """What a file went past decides what another attempt may do; where nothing helps it is the same."""
-        minimum, free = PLANS["minimum", True], ROBUST.freer()
+        minimum, free = PLANS["minimum", True], ROBUST.freer().freer()
         for passed in ({"ssim"}, {"ssim", "iris"}, {"ssim", "iris", "stitches"}):
-            assert ROBUST.calmer(passed) == free
+            assert ROBUST.calmer(passed) == ROBUST.freer()
             assert free.calmer(passed) == free
         # free colours would move the iris further
         assert free.calmer({"iris"}) == dataclasses.replace(free, lightness=True)
