@@ -21,7 +21,7 @@ def appearance_in_words(record: Mapping[str, Any]) -> str:
 
     >>> seen = {"ssimulacra2": 61.2, "elpips": 0.02, "iris": 5.2, "strokes": 1}
     >>> appearance_in_words({"quality": {"regions": [{"psnr": 35.0, "appearance": seen}]}}).split("; ")[0]
-    'Looks: to be seen beside the original (SSIMULACRA2 of the face 61)'
+    'Looks: to be seen beside the original when enlarged (SSIMULACRA2 of the face 61)'
     """
     changed = [
         region["appearance"]
@@ -53,4 +53,5 @@ def _verdict(seen: Mapping[str, Any]) -> str:
     if seen["strokes"] >= REDRAWN:
         return f"the face is drawn over{told}"
     faint = score >= FAINT if score is not None else learned is not None and learned <= FAINT_LEARNED
-    return f"{'hardly ' if faint else ''}to be seen beside the original{told}"
+    words = "hardly to be seen beside the original, even" if faint else "to be seen beside the original when"
+    return f"{words} enlarged{told}"
