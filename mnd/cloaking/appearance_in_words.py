@@ -10,6 +10,8 @@ from typing import Any
 
 FAINT, FAINT_LEARNED = 73.0, 0.005
 """SSIMULACRA2 of a face from which on a change was hardly to be seen, and the E-LPIPS up to which."""
+PLAIN = 37.0
+"""SSIMULACRA2 of a face below which the others were disfigured."""
 REDRAWN = 10
 """Strokes: disfigured faces had 15 and more, others 8 at most."""
 TURNED = 3.0
@@ -52,6 +54,8 @@ def _verdict(seen: Mapping[str, Any]) -> str:
     told = "" if score is None else f" (SSIMULACRA2 of the face {score:.0f})"
     if seen["strokes"] >= REDRAWN:
         return f"the face is drawn over{told}"
+    if score is not None and score < PLAIN:
+        return f"plain to see{told}"
     faint = score >= FAINT if score is not None else learned is not None and learned <= FAINT_LEARNED
     words = "hardly to be seen beside the original, even" if faint else "to be seen beside the original when"
     return f"{words} enlarged{told}"
