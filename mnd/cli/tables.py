@@ -181,15 +181,21 @@ _MEASURES = (
     ("passes", "Passes", 1, 0), ("seconds", "Seconds", 1, 2),
 )  # fmt: skip
 """Columns of an evaluation: name, title, factor, digits."""
+_FACES = (
+    ("face_ssimulacra2", "Face SSIMULACRA2", 1, 2), ("face_butteraugli", "Features Butteraugli", 1, 2),
+    ("face_iris", "Iris", 1, 1), ("face_strokes", "Strokes", 1, 1),
+)  # fmt: skip
+"""More of them, where faces were attacked."""
 
 
 def show_evaluation(rows: Sequence[Mapping[str, Any]]) -> None:
     """The summary of an evaluation, a line an attack and target: means over the successes."""
-    table = table_of("Target", "Attack", "Pictures", *(title for _, title, _, _ in _MEASURES))
+    measures = (*_MEASURES, *(m for m in _FACES if any(row.get(m[0]) is not None for row in rows)))
+    table = table_of("Target", "Attack", "Pictures", *(title for _, title, _, _ in measures))
     for row in rows:
         cells = (
             "-" if row.get(name) is None else f"{factor * float(row[name]):.{digits}f}"
-            for name, _, factor, digits in _MEASURES
+            for name, _, factor, digits in measures
         )
         table.add_row(printable(row["target"]), printable(row["attack"]), f"{row['pictures']:.0f}", *cells)
     console().print(table)

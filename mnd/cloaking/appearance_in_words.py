@@ -10,6 +10,8 @@ from typing import Any
 
 FAINT, FAINT_LEARNED = 73.0, 0.005
 """SSIMULACRA2 of a face from which on a change was hardly to be seen, and the E-LPIPS up to which."""
+PLAIN = 37.0
+"""SSIMULACRA2 of a face below which the others were disfigured."""
 REDRAWN = 10
 """Strokes: disfigured faces had 15 and more, others 8 at most."""
 TURNED = 3.0
@@ -21,7 +23,7 @@ def appearance_in_words(record: Mapping[str, Any]) -> str:
 
     >>> seen = {"ssimulacra2": 61.2, "elpips": 0.02, "iris": 5.2, "strokes": 1}
     >>> appearance_in_words({"quality": {"regions": [{"psnr": 35.0, "appearance": seen}]}}).split("; ")[0]
-    'Looks: to be seen beside the original (SSIMULACRA2 of the face 61)'
+    'Looks: to be seen beside the original when enlarged (SSIMULACRA2 of the face 61)'
     """
     changed = [
         region["appearance"]
@@ -52,5 +54,8 @@ def _verdict(seen: Mapping[str, Any]) -> str:
     told = "" if score is None else f" (SSIMULACRA2 of the face {score:.0f})"
     if seen["strokes"] >= REDRAWN:
         return f"the face is drawn over{told}"
+    if score is not None and score < PLAIN:
+        return f"plain to see{told}"
     faint = score >= FAINT if score is not None else learned is not None and learned <= FAINT_LEARNED
-    return f"{'hardly ' if faint else ''}to be seen beside the original{told}"
+    words = "hardly to be seen beside the original, even" if faint else "to be seen beside the original when"
+    return f"{words} enlarged{told}"

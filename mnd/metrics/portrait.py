@@ -26,7 +26,7 @@ PHONE = 400
 """Pixels across the screen of a phone, as a page lays them out."""
 DRAWS = 16
 """Of E-LPIPS."""
-FACE = 512
+FACE = 256
 """Pixels of the longer side to which a larger face is made smaller for E-LPIPS: what is seen of it whole."""
 AROUND = 0.02
 """How far features reach beyond their drawing, as a share of the distance of the eyes; a pixel at least."""

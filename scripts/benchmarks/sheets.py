@@ -28,8 +28,12 @@ DIGITS = {"iris, worst": 2, "iris": 2, "irises apart, worst": 2, "lips, worst": 
           "strokes a face": 2, "stitches a face": 2, "stitches, most": 0, "files": 0,
           "face SSIMULACRA2": 1, "face SSIMULACRA2, worst": 1, "face E-LPIPS": 4,
           "features Butteraugli": 2, "its 3-norm": 2}  # fmt: skip
-MEASURED = {"face SSIMULACRA2": "ssimulacra2", "face E-LPIPS": "elpips",
-            "features Butteraugli": "butteraugli", "its 3-norm": "butteraugli_norm"}  # fmt: skip
+MEASURED = {
+    "face SSIMULACRA2": "ssimulacra2",
+    "face E-LPIPS": "elpips",
+    "features Butteraugli": "butteraugli",
+    "its 3-norm": "butteraugli_norm",
+}
 """Columns, and fields of a portrait."""
 SIDE = 300
 """Pixels: the height of a panel."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mnd.cloaking.appearance_in_words import FAINT, FAINT_LEARNED, REDRAWN, TURNED, appearance_in_words
+from mnd.cloaking.appearance_in_words import FAINT, FAINT_LEARNED, PLAIN, REDRAWN, TURNED, appearance_in_words
 
 
 def line(*faces: dict[str, Any] | None) -> str:
@@ -15,14 +15,19 @@ def line(*faces: dict[str, Any] | None) -> str:
     return appearance_in_words({"quality": {"regions": regions}})
 
 
+FAINTLY = "Looks: hardly to be seen beside the original, even enlarged"
+SEEN = "Looks: to be seen beside the original when enlarged"
+
+
 @pytest.mark.parametrize(
     ("face", "told"),
     [
-        ({}, "Looks: hardly to be seen beside the original (SSIMULACRA2 of the face 90)."),
-        ({"ssimulacra2": FAINT - 1}, "Looks: to be seen beside the original (SSIMULACRA2 of the face 72)."),
-        ({"ssimulacra2": None}, "Looks: hardly to be seen beside the original."),
-        ({"ssimulacra2": None, "elpips": 2 * FAINT_LEARNED}, "Looks: to be seen beside the original."),
-        ({"ssimulacra2": None, "elpips": None}, "Looks: to be seen beside the original."),
+        ({}, f"{FAINTLY} (SSIMULACRA2 of the face 90)."),
+        ({"ssimulacra2": FAINT - 1}, f"{SEEN} (SSIMULACRA2 of the face 72)."),
+        ({"ssimulacra2": PLAIN - 1}, "Looks: plain to see (SSIMULACRA2 of the face 36)."),
+        ({"ssimulacra2": None}, f"{FAINTLY}."),
+        ({"ssimulacra2": None, "elpips": 2 * FAINT_LEARNED}, f"{SEEN}."),
+        ({"ssimulacra2": None, "elpips": None}, f"{SEEN}."),
     ],
 )
 def test_a_change_is_hardly_seen_or_seen(face, told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mnd.channel import VERIFICATION
 from mnd.cloaking.sentences import told_check
 from mnd.cloaking.shows import shows, shows_face
 from mnd.cloaking.subjects import find, marks
+from mnd.metrics.record import PortraitRecord
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 
@@ -35,6 +37,11 @@ def test_agrees_with_what_the_cloak_said(pair):
     record = check(pair["input"], pair["output"], targets=("dlib",), level="minimum")
     assert record["error"] is None
     assert record["protected"] is True
+    quality = record["quality"]
+    assert quality.pop("ssimulacra2_phone") is None  # 203 pixels high
+    [face] = quality["regions"]
+    assert face["appearance"]["elpips"] > 0
+    face["appearance"] |= dict.fromkeys(get_type_hints(PortraitRecord))  # which a cloak does not ask for
     other = ("seconds", "regions", "compared", "removed")
     assert {k: v for k, v in record.items() if k not in other} == {
         k: v for k, v in pair.items() if k not in other
