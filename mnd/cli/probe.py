@@ -128,3 +128,8 @@ def _show(found: Probe, verbose: bool, quiet: bool) -> None:
             way.template, way.range, way.channels, *numbers, "all" if place < found.compared else "some"
         )
     out.print(table)
+    for way in found.rivals:
+        told = f"{way.template}, {way.range}, {way.channels}"
+        line(
+            out, f"{told} does about as well: more people, or what the network's own program does, would tell"
+        )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
 
 
 def plain(model: ModelProto, output: str) -> ModelProto:
@@ -13,6 +17,8 @@ def plain(model: ModelProto, output: str) -> ModelProto:
     takes those of a layer from the list of weights alone. Halved numbers become whole ones: a gradient of
     16 bits is a poor one.
     """
+    from onnx import ModelProto
+
     made = ModelProto()
     made.CopyFrom(model)
     graph = made.graph
@@ -36,6 +42,8 @@ def plain(model: ModelProto, output: str) -> ModelProto:
 
 def _constant(node: NodeProto, weights: dict[str, TensorProto]) -> TensorProto | None:
     """The weight that a node stands for, under the name of its output."""
+    from onnx import TensorProto, numpy_helper
+
     found: TensorProto | None = None
     if node.op_type == "Identity":
         found = weights.get(node.input[0])
@@ -69,6 +77,8 @@ def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
 
 
 def _whole(weight: TensorProto) -> TensorProto:
+    from onnx import TensorProto, numpy_helper
+
     if weight.data_type != TensorProto.FLOAT16:
         return weight
     return numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float32), weight.name)
@@ -76,6 +86,8 @@ def _whole(weight: TensorProto) -> TensorProto:
 
 def _mend(node: NodeProto) -> None:
     """Take away what only training needs, and make numbers of 16 bits ones of 32."""
+    from onnx import TensorProto
+
     for it in list(node.attribute):
         if (it.name, it.i) == ("training_mode", 0):
             node.attribute.remove(it)

@@ -23,10 +23,12 @@ from ..face import FaceTarget
 from ..json_card import ONNX
 from . import file, network
 from .file import OnnxFile
-from .ways import FAR, LEAST, RANGES, Separation, Way, all_ways, both_orders
+from .ways import FAR, RANGES, Separation, Way, all_ways, both_orders
 
 MOST, FIRST, FINALISTS, TOGETHER = 200, 40, 3, 8
 """Photos in all; those of the first round; ways that reach the second; chips that are asked at once."""
+NEAR = 0.97
+"""Share of the best d' from which on a way does as well as the best."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class Probe:
     def works(self) -> bool:
         """It tells the people apart, shown faces in the best way."""
         return bool(self.tried) and self.tried[0][1].works
+
+    @property
+    def rivals(self) -> list[Way]:
+        """Ways that do about as well as the best one on these photos."""
+        least = NEAR * self.tried[0][1].distance if self.tried else 0.0
+        return [way for way, found in self.tried[1 : self.compared] if found.distance >= least]
 
     def card(self, folder: Path) -> dict[str, Any]:
         """The card for a file in `folder`; without photos its template, range and threshold are null."""
@@ -229,6 +237,3 @@ class _Asking:
 def _embeddings(target: FaceTarget, chips: Sequence[Tensor]) -> Tensor:
     batches = (torch.cat([*chips[i : i + TOGETHER]]) for i in range(0, len(chips), TOGETHER))
     return torch.cat([target.embed_chips(batch) for batch in batches])
-
-
-__all__ = ["LEAST", "Faces", "Probe", "cut", "look", "probe", "told"]
