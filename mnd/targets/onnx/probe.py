@@ -18,7 +18,7 @@ from ...faces.detector import Detector
 from ...photo.photo import Photo
 from ...photo.walking import people as folders
 from ...photo.walking import photos
-from ..alignment import TEMPLATES
+from ..alignment import ALIGNMENTS, TEMPLATES
 from ..face import FaceTarget
 from ..json_card import ONNX
 from . import file, network
@@ -29,6 +29,8 @@ MOST, FIRST, FINALISTS, TOGETHER = 200, 40, 3, 8
 """Photos in all; those of the first round; ways that reach the second; chips that are asked at once."""
 NEAR = 0.97
 """Share of the best d' from which on a way does as well as the best."""
+USUAL = (160, 160)
+"""Of templates that go with any size: height and width, where the file names none."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def look(path: Path, output: str | None = None) -> Probe:
     """
     read = file.read(path)
     output = output or _embedding(read)
-    size = {name: read.size or its[0] for name, its in TEMPLATES.items()}
+    size = {name: read.size or (TEMPLATES[name][0] if name in TEMPLATES else USUAL) for name in ALIGNMENTS}
     net = network.converted(read, next(iter(size.values())), output)
     with torch.no_grad():
         numbers = net(torch.zeros(1, 3, *next(iter(size.values())))).shape[1]

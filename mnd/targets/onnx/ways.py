@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..alignment import TEMPLATES
+from ..alignment import ALIGNMENTS
 from ..card import TargetCard
 from ..face import FaceTarget
 from ..json_card import CHANNELS, Reversed
@@ -106,7 +106,7 @@ class Separation:
 
 def all_ways() -> list[Way]:
     """Every template that there is, every range, red first; the order of colours comes after."""
-    return [Way(template, it, CHANNELS[0]) for template in TEMPLATES for it in RANGES]
+    return [Way(template, it, CHANNELS[0]) for template in ALIGNMENTS for it in RANGES]
 
 
 def both_orders(ways: Sequence[Way]) -> list[Way]:
