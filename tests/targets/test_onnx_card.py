@@ -161,7 +161,9 @@ def test_a_photo_is_protected_against_an_export(tmp_path: Path, shared, astronau
     images = torch.stack([torch.from_numpy(it.copy()).permute(2, 0, 1).float() / 255 for it in pictures])
     chips = warp(images, fit(marks.expand(2, -1, -1), "arcface112"), (112, 112))
     mean, std = (torch.tensor(it).view(1, 3, 1, 1) for it in (net.card.mean, net.card.std))
-    clean, cloaked = torch.nn.functional.normalize(Judge(export)((chips - mean) / std))
+    judged = Judge(export)((chips - mean) / std)
+    assert torch.allclose(registry.load(card).embed_chips(chips), judged, atol=1e-4)
+    clean, cloaked = torch.nn.functional.normalize(judged)
     likeness, told = float(clean @ cloaked), record["regions"][0]["targets"]["mine"]["looks"]["aligned"]
     assert likeness < 0.33
     assert likeness == pytest.approx(told["value"], abs=1e-3)

@@ -83,27 +83,28 @@ def test_the_layout_of_memory_does_not_matter(tmp_path: Path, channels_last: boo
 
 
 def test_exports_of_torch(tmp_path: Path) -> None:
-    """A fresh network has equal weights, which the exporter hands on by Identity."""
+    """A fresh network has equal weights, which the exporter hands on by Identity; its rounding grows much."""
     import warnings
 
     from mnd.targets.mobilefacenet import MobileFaceNet
 
+    torch.manual_seed(0)
     net, path = MobileFaceNet(64).train(), tmp_path / "net.onnx"
+    x = pictures(112, 8) + torch.randn(8, 3, 1, 1)
     with torch.no_grad():
         for it in net.modules():
             if isinstance(it, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
                 it.momentum = 1.0
-        net(pictures(112, 4))  # the statistics of these pictures, so that something arrives at the end
+        net(x)  # the statistics of these pictures, so that something arrives at the end
     net.eval()
     for opset in (11, 17):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(net, (pictures(112, 1),), str(path), dynamo=False, opset_version=opset)
-        x = pictures(112)
         with torch.no_grad():
             got, want = network.read(path, (112, 112))(x), net(x)
-        assert torch.allclose(got, want, atol=1e-4 * float(want.abs().max()))
-        assert np.allclose(got.numpy(), asked(path, x.numpy()), atol=1e-4 * float(want.abs().max()))
+        assert torch.allclose(got, want, atol=5e-4)
+        assert np.allclose(got.numpy(), asked(path, x.numpy()), atol=5e-4)
 
 
 def test_numbers_of_16_bits_become_whole(tmp_path: Path) -> None:
@@ -156,6 +157,22 @@ def test_numbers_in_nodes(attributes: dict[str, Any], want: float) -> None:
     made = plain(helper.make_model(graph), "y")
     assert [it.op_type for it in made.graph.node] == ["Mul"]
     assert float(numpy_helper.to_array(made.graph.initializer[0]).ravel()[0]) == want
+
+
+def test_a_weight_that_is_handed_on() -> None:
+    from mnd.targets.onnx.plain import plain
+
+    nodes = [
+        helper.make_node("Identity", ["w"], ["v"]),
+        helper.make_node("Mul", ["x", "v"], ["y"]),
+        helper.make_node("Add", ["x", "w"], ["other"]),  # of an output that is not asked for
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y", "other")]
+    weight = numpy_helper.from_array(np.float32([3]), "w")
+    made = plain(helper.make_model(helper.make_graph(nodes, "g", values[:1], values[1:], [weight])), "y")
+    assert [it.op_type for it in made.graph.node] == ["Mul"]
+    assert [it.name for it in made.graph.initializer] == ["v"]
+    assert [it.name for it in made.graph.output] == ["y"]
 
 
 def test_one_of_several_outputs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,21 +20,21 @@ def plain(model: ModelProto, output: str) -> ModelProto:
     """
     from onnx import ModelProto
 
-    made = ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
-    for it in [it for it in graph.output if it.name != output]:
-        graph.output.remove(it)
-    weights = {it.name: it for it in graph.initializer}
+    weights = {it.name: it for it in model.graph.initializer}
+    inputs = [it for it in model.graph.input if it.name not in weights]
     rest = []
-    for node in graph.node:
+    for node in model.graph.node:
         if (value := _constant(node, weights)) is not None:
             weights[node.output[0]] = value
         else:
             rest.append(node)
-    del graph.node[:], graph.initializer[:]
+    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = made.graph
+    graph.name = model.graph.name
+    graph.input.extend(inputs)
+    graph.output.extend(it for it in model.graph.output if it.name == output)
     graph.node.extend(_needed(rest, output))
-    used = {name for node in graph.node for name in node.input}
+    used = {name for node in graph.node for name in _asked(node)}
     graph.initializer.extend(_whole(it) for name, it in weights.items() if name in used)
     for node in graph.node:
         _mend(node)
@@ -70,10 +71,16 @@ def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
     for node in reversed(nodes):
         if wanted & set(node.output):
             kept.append(node)
-            wanted.update(node.input)
-            for it in node.attribute:  # branches see names of the graph around them
-                wanted.update(name for inner in it.g.node for name in inner.input)
+            wanted.update(_asked(node))
     return kept[::-1]
+
+
+def _asked(node: NodeProto) -> Iterator[str]:
+    """What a node takes; its branches see the names of the graph around them."""
+    yield from node.input
+    for it in node.attribute:
+        for inner in it.g.node:
+            yield from _asked(inner)
 
 
 def _whole(weight: TensorProto) -> TensorProto:
