@@ -40,7 +40,7 @@ def test_every_line_is_read(folder: Path) -> None:
         line = told[found.target, found.attack, found.picture]
         assert found.success is line["success"]
         assert (found.path, found.original, found.error) == (line["path"], line["original"], line["error"])
-        assert {m.name: found.value(m.name) for m in MEASURES} == {m.name: line.get(m.name) for m in MEASURES}
+        assert {m.name: found.value(m.name) for m in MEASURES} == {m.name: line[m.name] for m in MEASURES}
         assert found.judges == line["judges"]
         assert found.channel == line["channel"]
 

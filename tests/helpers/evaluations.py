@@ -68,6 +68,9 @@ def line(attack: str, target: str, picture: str, rng: np.random.Generator, hard:
         "ciede2000": 0.2 * strength, "ciede2000_p99": 1.1 * strength, "lpips": 0.004 * strength**2,
         "rlpips": 0.0006 * strength**2, "elpips": 0.001 * strength**2, "above_jnd": 0.004 * strength,
         "ssimulacra2": 96 - 6 * strength, "butteraugli": 0.7 * strength,
+        "face_ssimulacra2": 94 - 9 * strength, "face_butteraugli": 0.6 * strength,
+        "face_butteraugli_norm": 0.2 * strength, "face_elpips": 0.003 * strength**2,
+        "face_iris": 0.5 * strength, "face_strokes": round(strength), "face_stitches": round(strength / 4),
     }  # fmt: skip
     return {
         "attack": attack, "target": target, "picture": picture, "counted": True, "success": success,
