@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | sharing | looks | readme
+    start | protect | variance | ui | sharing | countermeasures | looks | readme
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks import costs, finding, landmarks, levels, page, protecting, sharing, sheets, variance
+from benchmarks import (
+    costs,
+    countermeasures,
+    finding,
+    landmarks,
+    levels,
+    page,
+    protecting,
+    sharing,
+    sheets,
+    variance,
+)
 from benchmarks.judging import (
     DATA,
     Dlib,
@@ -58,7 +69,7 @@ from mnd.targets.target import Reference
 DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
-    **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **sheets.DIGITS,
+    **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -280,6 +291,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
     "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
     "variance": variance.variance, "sharing": sharing.sharing,
+    "countermeasures": countermeasures.countermeasures,
     "looks": sheets.looks,
 }  # fmt: skip
 
@@ -301,8 +313,8 @@ def main() -> None:
     )
     parser.add_argument(
         "--attacks",
-        help="attacks, landmarks: which, separated by commas; levels: which plans, as patterns like "
-        "'strong-*' (none: only the tables of what is there); all by default",
+        help="attacks, landmarks: which, separated by commas; sharing, countermeasures: levels; levels: "
+        "which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by default",
     )
     parser.add_argument(
         "--out",

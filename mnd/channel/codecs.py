@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -54,10 +55,41 @@ def _within(pixels: Pixels, most: int) -> Pixels:
 
 
 def _again(pixels: Pixels, form: str, **options: Any) -> Pixels:
+    return opened(_file(pixels, form, **options))
+
+
+def jpeg_file(pixels: Pixels, quality: int, subsampling: Subsampling = "4:2:0") -> bytes:
+    """The bytes of a JPEG."""
+    return _file(_within(pixels, JPEG_LIMIT), "JPEG", quality=quality, subsampling=subsampling)
+
+
+def opened(data: bytes) -> Pixels:
+    """The pixels `(H, W, 3)` of a file."""
+    with without_limit(), Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def loaded_small(pixels: Pixels, shrink: float) -> Pixels:
+    """As libjpeg decodes a JPEG for who makes it `shrink` times smaller: at 1/2, 1/4 or 1/8 of its size.
+
+    The divisor is the largest that is below `shrink`, as `sharp` chooses it (0.35.5, `src/pipeline.cc`). The
+    JPEG is one of quality 100, since nothing of the file that was loaded is known here.
+    """
+    divisor = max((one for one in (2, 4, 8) if one < math.floor(shrink)), default=1)
+    if divisor == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    data = jpeg_file(pixels, 100, "4:4:4")
+    with without_limit(), Image.open(io.BytesIO(data)) as image:
+        small = max(width // divisor, 1), max(height // divisor, 1)
+        image.draft("RGB", small)  # which rounds up; who loads it so rounds down
+        return np.asarray(image.convert("RGB"))[: small[1], : small[0]]
+
+
+def _file(pixels: Pixels, form: str, **options: Any) -> bytes:
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, form, **options)
-    with without_limit(), Image.open(data) as image:
-        return np.asarray(image.convert("RGB"))
+    return data.getvalue()
 
 
 def resized(pixels: Pixels, size: tuple[int, int], filter: Filter = "lanczos") -> Pixels:

@@ -29,6 +29,7 @@ WORDS = {
     "targets": Words(list[str], NAMES.read),
     "attacks": NAMES,
     "judges": NAMES,
+    "through": NAMES,
     "form": Words(Form, names=("--format",)),
     "sweep_eps": Words(str | None, partial(_numbers, "--sweep-eps")),
     "sweep_headroom": Words(str | None, partial(_numbers, "--sweep-headroom")),

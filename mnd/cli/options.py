@@ -13,7 +13,7 @@ from ..base.types import Progress, nobody
 from ..cloaking.levels import Plan, told
 from ..cloaking.settings import CloakSettings
 from .app import UsageError
-from .flags import NAMES, Words, flags, settings
+from .flags import NAMES, Words, flags, names, settings
 from .helping import GROUPS
 
 N = TypeVar("N", int, float)
@@ -54,6 +54,7 @@ def _of_the_level(name: str) -> str:
 WORDS = {
     "targets": NAMES,
     "against": NAMES,
+    "withstand": Words(list[str] | None, names, ("--withstand", "--through")),
     "box": Words(list[str] | None, _boxes),
     "jpeg": Words(str | None, partial(_two, "--jpeg", int)),
     "scale": Words(str | None, partial(_two, "--scale", float)),
@@ -62,7 +63,7 @@ CloakFlags = flags(CloakSettings, WORDS, _of_the_level, groups=GROUPS)
 CheckFlags = flags(
     CloakSettings,
     WORDS | {"against": Words(NAMES.kind, NAMES.read, ("--as", "--against"))},
-    only=("against", "targets", "level", "gallery", "galleries", "device", "offline"),
+    only=("against", "targets", "level", "withstand", "gallery", "galleries", "device", "offline"),
 )
 """Those of the settings that say something of two files."""
 NO_FLAGS, NO_CHECK_FLAGS = CloakFlags(), CheckFlags()

@@ -13,7 +13,6 @@ from ..channel import VERIFICATION, resized
 from ..faces.detector import Detector, FaceError
 from ..metrics.fidelity import quality
 from ..photo.photo import Photo
-from ..targets.apps.profile import previews
 from ..targets.target import Target
 from .features import add_appearances
 from .panel import Found, Panel
@@ -69,8 +68,10 @@ class Checker:
         with judging(record):
             clean, changed = Photo.read(original), Photo.read(cloaked)
             how, path = self.settings, Path(original)
-            ways = (*VERIFICATION, *previews(how.against))
-            self._judge(record, clean, changed, str(cloaked), how, path, how.plan.withstands, channels=ways)
+            ways = dict.fromkeys((*VERIFICATION, *how.ways))
+            self._judge(
+                record, clean, changed, str(cloaked), how, path, how.plan.withstands, channels=tuple(ways)
+            )
             record["output"] = str(cloaked)
         return record
 
@@ -98,7 +99,7 @@ class Checker:
         record, how = blank(name, self.settings, self.panel.names), settings or self.settings
         with judging(record):
             clean, changed = Photo.from_bytes(original, name=name), Photo.from_bytes(cloaked, name=name)
-            ways = (*VERIFICATION, *previews(how.against)) if channels is None else channels
+            ways = (*VERIFICATION, *how.ways) if channels is None else channels
             asked = [way for way in how.plan.withstands if way in ways]
             self._judge(record, clean, changed, name, how, path, asked, found, ways)
         return record

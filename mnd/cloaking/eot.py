@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..channel import Channel, Draw, sent, to_pixels, to_tensor
+from ..channel import Channel, Draw, scales, sent, services, to_pixels, to_tensor
 from ..faces.landmarks import jittered, mirrored
 from ..losses.adversarial import nearest
 from ..targets.face import FaceTarget
@@ -37,7 +37,10 @@ MOST = 0.6
 """How far a judge can be behind a look of the search, as a share of the threshold."""
 SAVED = "saved"
 READ = (SAVED, "half-jpeg75")
-"""What a search reads: the saved file, and a draw that is much like this."""
+"""What a search reads: the saved file, and a draw that is much like this; ways of services, too."""
+NEAR = (0.9, 1.2)
+"""Draws for a service that makes a photo smaller than the plan's own draws: scales about its own, as those of
+the plan lie about one half."""
 CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
@@ -82,7 +85,8 @@ class Views:
         height, width = whole or clean.shape[2:]
         self.whole = (height, width)
         plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
-        self.plan, self.saved, self.draws = plans[0], saved, _draws(plans[0], seed)
+        self.plan, self.saved = plans[0], saved
+        self.draws = _draws(self.plan, seed, self.whole)
         self.step = 0
         self.views = [
             view
@@ -121,12 +125,17 @@ def _scaled(points: Tensor, ratio: float) -> Tensor:
     return (points + 0.5) * ratio - 0.5
 
 
-def _draws(plan: Plan, seed: int) -> list[tuple[Draw, ...]]:
-    """The ways through the channel of each step: stratified over the steps, so that their average is calm."""
+def _draws(plan: Plan, seed: int, whole: tuple[int, int]) -> list[tuple[Draw, ...]]:
+    """The ways through the channel of each step: stratified over the steps, so that their average is calm.
+
+    Where a service makes a photo of this (height, width) smaller than the plan's draws, steps take turns.
+    """
     if not plan.draws:
         return [()] * plan.steps
-    drawn = Channel(jpeg=plan.jpeg, scale=plan.scale).draw(seed, plan.steps * plan.draws)
-    return [drawn[i * plan.draws : (i + 1) * plan.draws] for i in range(plan.steps)]
+    small = {scale for scale in scales(plan.withstands, whole) if scale < plan.scale[0]}
+    ranges = [plan.scale, *((NEAR[0] * scale, NEAR[1] * scale) for scale in sorted(small))]
+    drawn = [Channel(jpeg=plan.jpeg, scale=it).draw(seed, plan.steps * plan.draws) for it in ranges]
+    return [drawn[i % len(ranges)][i * plan.draws : (i + 1) * plan.draws] for i in range(plan.steps)]
 
 
 @dataclass
@@ -205,7 +214,7 @@ class _FaceView(_View):
             for look in counting
         }
         for looks in self.looks:
-            read = [self._read(arrivals[name], looks) for name in READ if name in arrivals]
+            read = [self._read(it, looks) for name, it in arrivals.items() if name in READ or services(name)]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
                 for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
                     behind_it = min(max(max(kin) - value, -MOST * scale), MOST * scale)

@@ -312,7 +312,9 @@ def _after(seen: _Seen) -> str:
     if seen.matching:
         return ""
     if seen.shared:
-        return ", also after a messenger (JPEG, WebP, half size)"
+        others = [WAYS.get(way, way) for way in seen.ways if way not in MESSENGER]
+        also = f" and after {_and(others)}" if others else ""
+        return f", also after a messenger (JPEG, WebP, half size){also}"
     ways = seen.ways
     kept, lost = (
         [WAYS.get(way, way) for way, held in ways.items() if held is which] for which in (True, False)

@@ -46,6 +46,10 @@ class CloakSettings:
     """minimum: hardly visible, fooled on the very file that is saved. robust: for sharing, fooled also after
     JPEG 90 and 75, WebP 80, at half the size, and at half the size as JPEG 75. strong: visible, with
     head-room for recognisers that nobody attacked. What is not given has the value of the level."""
+    withstand: tuple[str, ...] = ()
+    """Ways of sharing after which nobody may match either, beside those of the level, by name: signal,
+    telegram, whatsapp, instagram, immich-preview, thumbnail-3 and more (docs/sharing.md), or several one
+    after the other, as signal+instagram."""
     gallery: Path | None = None
     """Folder with other photos of the person: judge against those, too, not against this one photo alone."""
     galleries: Path | None = None
@@ -108,6 +112,13 @@ class CloakSettings:
             object.__setattr__(self, "against", (self.against,))
         for word in self.against:
             split(word)
+        if isinstance(self.withstand, str):
+            object.__setattr__(self, "withstand", tuple(self.withstand.split(",")))
+        if self.withstand:
+            from ..channel import services  # which brings torch
+
+            for name in self.withstand:
+                services(name)
         if self.level not in get_args(Level):
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):
@@ -178,12 +189,23 @@ class CloakSettings:
         return {"strip_names": self.strip_names, "strip_gps": self.strip_gps, "strip": self.strip}
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """Ways of sharing that are asked for beside those of the level, and what apps see of a photo.
+
+        >>> CloakSettings(withstand=("signal",), against=("immich",)).ways
+        ('signal', 'immich-preview')
+        """
+        return tuple(dict.fromkeys((*self.withstand, *previews(self.against))))
+
+    @property
     def plan(self) -> Plan:
         """The level's plan for a person with a gallery, or without one where there is none."""
         return self.plan_for(self.gallery is not None or self.galleries is not None)
 
     def plan_for(self, known: bool) -> Plan:
         """The level's plan with what was given instead of it; `headroom` is that of every kind of target.
+
+        A search that is asked for more ways of sharing looks at some way through the channel in every step.
 
         Args:
             known: other photos of the person are there.
@@ -192,9 +214,11 @@ class CloakSettings:
         if self.headroom is not None:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
-        ways = dict.fromkeys((*level.withstands, *previews(self.against)))
-        given |= {"withstands": tuple(ways)}
-        return replace(level, **{name: value for name, value in given.items() if value is not None})
+        plan = replace(level, **{name: value for name, value in given.items() if value is not None})
+        plan = replace(plan, withstands=tuple(dict.fromkeys((*plan.withstands, *self.ways))))
+        if not self.withstand:
+            return plan
+        return replace(plan, draws=max(plan.draws, 1) if self.draws is None else plan.draws)
 
     def _check_plan(self) -> None:
         """Refuse numbers out of their range.

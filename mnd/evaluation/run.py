@@ -190,7 +190,8 @@ class Evaluation:
             after.target: None if before.fooled else after.fooled
             for before, after in zip(case.clean.judges, verdict.judges, strict=True)
         }
-        channel = {name: case.verdict(step(shown)).success for name, step in saved.CHANNEL.items()}
+        ways = dict.fromkeys((*saved.CHANNEL, *self.settings.through))
+        channel = {name: case.verdict(saved.after(name, shown)).success for name in ways}
         return {"scores": scores, "judges": judges, "channel": channel}
 
     def _path(self, target: str, attack: str, case: Case, suffix: str) -> str:
@@ -212,7 +213,7 @@ class Evaluation:
         if not (self.out / RESULTS).exists():
             return {}
         run = json.loads((self.out / RUN).read_text(encoding="utf-8"))
-        before, self.told = run["settings"], run["attacks"]
+        before, self.told = {"through": [], **run["settings"]}, run["attacks"]  # older runs do not say
         now = self.settings.decisive()
         if other := sorted(name for name in now if now[name] != before.get(name)):
             got, want = ({name: where.get(name) for name in other} for where in (now, before))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..base.files import write_atomic
 from ..base.types import Pixels
-from ..channel import half, jpeg, jpeg75, webp
+from ..channel import half, jpeg, jpeg75, sent, webp
 from .settings import Form
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
@@ -52,3 +52,8 @@ CHANNEL: dict[str, Callable[[Pixels], Pixels]] = {
     "half": half,
 }
 """What may happen to a file on its way: saved again with half the colour resolution, or at half the size."""
+
+
+def after(name: str, pixels: Pixels) -> Pixels:
+    """What becomes of a file on a way of `CHANNEL`, or of `mnd.channel.sent`."""
+    return CHANNEL[name](pixels) if name in CHANNEL else sent(name, pixels)

@@ -35,6 +35,9 @@ class EvaluationSettings:
     a little elsewhere at each look, as MND gets them."""
     judges: tuple[str, ...] = ()
     """Targets that are not attacked, and asked afterwards whether they are fooled too."""
+    through: tuple[str, ...] = ()
+    """Further ways of sharing after which saved files are judged, by name: signal, telegram, instagram and
+    more (docs/sharing.md), or several one after the other, as signal+instagram."""
     form: Form = "png"
     """The format that results are saved in: png, jpeg or webp."""
     quality: int = 95
@@ -61,11 +64,16 @@ class EvaluationSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", Path(self.data))
-        for name in ("targets", "attacks", "judges"):
+        for name in ("targets", "attacks", "judges", "through"):
             given = getattr(self, name)  # of a single name its letters would be the names
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
         if not self.targets or not all(self.targets):
             raise ValueError(f"targets are {self.targets}, expected at least one name")
+        if self.through:
+            from ..channel import services  # which brings torch
+
+            for name in self.through:
+                services(name)
         for name, known in (("form", get_args(Form)), ("device", get_args(Device))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")

@@ -262,3 +262,24 @@ def test_gallery_of_somebody_else(pair, tmp_path, shared):
         assert region["person"] is False
         assert region["likeness"]["dlib"] > 0.6
         assert region["targets"]["dlib"]["before"] < 0.05
+
+
+def test_services_are_judged_where_they_are_asked_for(pair):
+    options = {"targets": ("dlib",), "level": "minimum", "withstand": ("x", "thumbnail-5")}
+    record = check(pair["input"], pair["output"], **options)
+    told = record["regions"][0]["targets"]["dlib"]
+    assert list(told["channel"]) == [*VERIFICATION, "x", "thumbnail-5"]
+    assert told["channel"]["thumbnail-5"] is False  # of a face of 120 pixels 24 are left
+    assert record["protected"] is False
+    assert "after thumbnail-5 (" in record["error"]["message"]
+    assert "again after" in told_check(record).sentence
+
+
+def test_a_cloak_is_judged_after_the_services_it_shall_withstand(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(FACE).save(path)
+    settings = CloakSettings(targets=("dlib",), level="minimum", withstand=("thumbnail-5",), steps=3)
+    record = Cloaker(settings).photo(path)
+    assert record["status"] == "not protected"
+    assert "after thumbnail-5 (" in record["error"]["message"]
+    assert list(record["regions"][0]["targets"]["dlib"]["channel"]) == ["jpeg75", "half", "thumbnail-5"]

@@ -319,6 +319,44 @@ class TestMirror:
             assert len(count) == 200 * share
 
 
+class TestServices:
+    """What a service makes of a photo depends on the photo's size, not on that of the crop."""
+
+    WHOLE = (3000, 4000)
+
+    @pytest.mark.parametrize(
+        ("names", "small"), [((), []), (("x", "half"), []), (("signal", "telegram"), [0.32, 0.4])]
+    )
+    def test_draws_take_turns_about_the_scales_below_those_of_the_plan(self, names, small):
+        p = plan(draws=2, steps=12, scale=(0.45, 0.6), withstands=names)
+        drawn = eot._draws(p, 0, self.WHOLE)
+        assert [len(step) for step in drawn] == [2] * 12
+        ranges = [p.scale, *((eot.NEAR[0] * it, eot.NEAR[1] * it) for it in small)]
+        for step, draws in enumerate(drawn):
+            low, high = ranges[step % len(ranges)]
+            assert all(low <= draw.scale <= high for draw in draws)
+        if not small:
+            assert drawn == eot._draws(dataclasses.replace(p, withstands=()), 0, self.WHOLE)
+
+    def test_judged_at_the_scale_that_it_has_for_the_photo(self):
+        t = target()
+        t.card = dataclasses.replace(t.card, judged_as=("aligned",))
+        sizes = []
+        t.opinion = lambda image, reference, looks: sizes.append(tuple(image.shape[2:])) or {"aligned": 9.0}
+        judged = dataclasses.replace(subject(t).judged[0], views=torch.zeros(1, 1, 12))
+        who = dataclasses.replace(subject(t), judged=(judged,))
+        p = plan(trials=(0.5,), seen_as=(("aligned",),), withstands=("half", "signal", "thumbnail-5"))
+        y = noise(2)
+        height, width = y.shape[2:]
+        for photo, share in ((self.WHOLE, 0.4), (None, 1.0)):
+            sizes.clear()
+            Views([who], BOX, p, y, lambda image: image, whole=photo).accept(y)
+            assert sizes == [
+                (round(height * it), round(width * it)) if it != 0.5 else (height // 2, width // 2)
+                for it in (1.0, 0.5, share, 0.2)
+            ]
+
+
 class TestClassifiers:
     """The whole picture goes through the channel too."""
 

@@ -179,3 +179,14 @@ class TestTold:
     def test_an_unknown_number(self):
         with pytest.raises(AttributeError):
             told("sparkle")
+
+
+class TestWithstand:
+    def test_is_asked_for_beside_what_the_level_promises(self):
+        got = plan(withstand="signal+instagram,half")
+        assert got == dataclasses.replace(ROBUST, withstands=(*ROBUST.withstands, "signal+instagram"))
+
+    def test_a_search_for_it_looks_at_a_way_through_the_channel(self):
+        assert plan(level="minimum", withstand=("signal",)).draws == 1
+        assert plan(level="minimum", withstand=("signal",), draws=0).draws == 0
+        assert plan(withstand=("signal",), draws=3).draws == 3

@@ -278,6 +278,16 @@ def test_nothing_heavy_is_loaded():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_services_that_were_asked_for_are_named_beside_a_messenger():
+    held = dict.fromkeys((*MESSENGER, "signal", "thumbnail-5"), True)
+    seen = sentences._Seen({"regions": [region(dlib=target(True, held))]})
+    assert sentences._after(seen) == (
+        ", also after a messenger (JPEG, WebP, half size) and after signal and thumbnail-5"
+    )
+    lost = sentences._Seen({"regions": [region(dlib=target(True, held | {"signal": False}))]})
+    assert sentences._after(lost).endswith("but dlib matches again after signal")
+
+
 def test_a_messenger_is_what_the_level_for_sharing_withstands():
     from mnd.channel import VERIFICATION
 

@@ -43,6 +43,8 @@ def test_frozen():
     [
         ({"level": "weak"}, "level is 'weak', expected one of minimum, robust, strong"),
         ({"device": "tpu"}, "device is 'tpu', expected one of auto, cpu, cuda, mps"),
+        ({"withstand": ("signl",)}, "there is no way of sharing 'signl', expected some of signal, "),
+        ({"withstand": "signal,"}, "there is no way of sharing '', expected some of signal, "),
         ({"steps": 0}, "steps is 0"),
         ({"steps": 2.5}, "steps is 2.5"),
         ({"steps": NAN}, "steps is nan"),
