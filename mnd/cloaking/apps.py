@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ..targets.apps.rules import joins, matched, values
 from ..targets.apps.target import PREFIX, App, app
 from ..targets.face import FaceTarget
 from ..targets.looks import LOOKS
-from ..targets.target import device_of
+from ..targets.target import Target, device_of
 from .gallery import Gallery
 from .people import People
 from .record import AppRecord
@@ -82,6 +83,12 @@ class Apps:
     def here(self) -> list[str]:
         """The names of those that can be asked, as they were given."""
         return [word for word, it in zip(self._words, self.asked, strict=True) if it.target is not None]
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """The targets of these by name, copies with the same weights: a search may ask them otherwise."""
+        asked = zip(self._words, self.asked, strict=True)
+        return {PREFIX + word: copy.copy(it.target) for word, it in asked if it.target is not None}
 
     @property
     def missing(self) -> list[str]:

@@ -56,6 +56,7 @@ class Panel:
             self.device,
             settings.offline,
             downloading,
+            self.apps.targets,
         )
         self.detector = Detector(self.device)
         self._folder = settings.gallery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,10 +167,11 @@ def load_all(
     device: torch.device | str = "cpu",
     offline: bool = False,
     progress: Progress | None = None,
+    loaded: Mapping[str, Target] | None = None,
 ) -> list[Target]:
     """The targets of these names, by default every face recogniser that is ready.
 
-    All names are looked up before anything is loaded or downloaded.
+    All names are looked up before anything is loaded or downloaded; `loaded` has what is there already.
 
     Raises:
         ValueError: as `load`; also when no target is asked for, or two have one name.
@@ -181,4 +182,5 @@ def load_all(
     cards = [find(name).card.name for name in chosen]
     if twice := sorted({c for c in cards if cards.count(c) > 1}):
         raise ValueError(f"targets are named twice: {', '.join(twice)}; expected each once")
-    return [load(name, device, offline, progress) for name in chosen]
+    there = loaded or {}
+    return [there[n] if n in there else load(n, device, offline, progress) for n in chosen]

@@ -267,3 +267,15 @@ def test_real_people(shared, tmp_path):
         other.pixels, other.pixels, [(stranger, stranger)], checker.detector, known
     )
     assert [(app["matched"], app["joins_cluster"]) for app in told] == [(0, False)] * 4
+
+
+def test_a_network_is_loaded_once(homes):
+    """A target of an app has the weights of the app itself, and may be asked in another way."""
+    from mnd.cloaking.panel import Panel
+
+    against = ("nextcloud-facerecognition",)
+    panel = Panel(CloakSettings(targets=("efficientnet-lite0",), against=against), lambda *_: None)
+    [_, target], [asked] = panel.targets, panel.apps.asked
+    assert target is not asked.target
+    assert isinstance(target, FaceTarget)
+    assert target.net is asked.target.net
