@@ -30,7 +30,7 @@ LEVELS, LEARNED = ("minimum", "robust", "strong"), ("minimum", "robust")
 Filter = Callable[[Pixels], Pixels]
 CHANNELS, LAYERS, FINE = 16, 5, 20.0
 """Of the network, and how much the photo less its blurred self is enlarged for it, since a cloak is small."""
-PATCH, BATCH, STEPS, RATE = 40, 8, 1500, 3e-3
+PATCH, BATCH, STEPS, RATE = 40, 8, 1000, 3e-3
 """About a minute of one core."""
 
 
@@ -91,7 +91,7 @@ def _patch(pair: tuple[Pixels, Pixels], random: np.random.Generator) -> tuple[Pi
 
 @torch.no_grad()
 def _by(filter: Callable[[Tensor], Tensor], pixels: Pixels) -> Pixels:
-    return to_pixels(filter(to_tensor(pixels)).clamp(0, 1))
+    return np.ascontiguousarray(to_pixels(filter(to_tensor(pixels)).clamp(0, 1)))  # dlib wants it so
 
 
 def _rounded(pixels: np.ndarray[Any, Any]) -> Pixels:
@@ -127,11 +127,11 @@ def countermeasures(args: argparse.Namespace) -> dict[str, Any]:
     levels = args.attacks.split(",") if args.attacks else LEVELS
     folder, judge = args.out / "countermeasures", Dlib()
     filters = FILTERS | {"denoiser": partial(_by, _denoiser(folder))}
-    told: dict[str, dict[str, list[float]]] = {level: {} for level in ("clean", *levels)}
+    rows: dict[str, dict[str, list[float]]] = {level: {} for level in ("clean", *levels)}
     with tempfile.TemporaryDirectory() as room:
         for sitting in _first(DATA / "faces" / "lfw10", Path(room), args.limit):
             clean = read(sitting.photo)
-            for level, values in told.items():
+            for level, values in rows.items():
                 cloaked = clean if level == "clean" else _cloaked(sitting, level, folder / "lfw10")
                 for name, filter in filters.items() if cloaked is not None else ():
                     seen = filter(cloaked)
@@ -139,12 +139,13 @@ def countermeasures(args: argparse.Namespace) -> dict[str, Any]:
                         values.setdefault(name, []).append(share(margins))
                     if (away := psnr(clean, seen)) is not None:
                         values.setdefault(f"PSNR, {name}", []).append(away)
-    rows = {
+                print(sitting.photo.stem, level, {it: told[-1] for it, told in values.items()}, flush=True)
+    means = {
         level: {name: float(np.mean(values[name])) for name in DIGITS if name in values}
         | {"photos": len(values["as saved"])}
-        for level, values in told.items()
+        for level, values in rows.items()
     }
-    return {"pairs that dlib fails on, %, and PSNR to the clean photo, after a filter": rows}
+    return {"pairs that dlib fails on, %, and PSNR to the clean photo, after a filter": means}
 
 
 def _denoiser(folder: Path) -> Denoiser:

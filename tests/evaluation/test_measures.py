@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import skimage
@@ -10,9 +12,10 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-from mnd.channel import to_tensor
+from mnd.channel import sent, to_tensor
 from mnd.evaluation import saved
 from mnd.evaluation.measures import measures
+from mnd.evaluation.settings import EvaluationSettings
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
@@ -69,3 +72,12 @@ def test_the_channel_changes_every_picture():
         seen = step(PHOTO)
         assert seen.shape == ((120, 120, 3) if name == "half" else PHOTO.shape)
         assert name == "half" or not np.array_equal(seen, PHOTO)
+
+
+def test_services_that_are_asked_for_are_judged_like_steps_of_the_channel():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    assert np.array_equal(saved.after("half", pixels), saved.CHANNEL["half"](pixels))
+    assert np.array_equal(saved.after("thumbnail-5", pixels), sent("thumbnail-5", pixels))
+    assert EvaluationSettings(Path("photos"), ("dlib",), through="signal").through == ("signal",)
+    with pytest.raises(ValueError, match="there is no way of sharing 'signl'"):
+        EvaluationSettings(Path("photos"), ("dlib",), through=("signl",))
