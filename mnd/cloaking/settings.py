@@ -198,6 +198,15 @@ class CloakSettings:
         return {"strip_names": self.strip_names, "strip_gps": self.strip_gps, "strip": self.strip}
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """Ways of sharing that are asked for beside those of the level, and what apps see of a photo.
+
+        >>> CloakSettings(withstand=("signal",), against=("immich",)).ways
+        ('signal', 'immich-preview')
+        """
+        return tuple(dict.fromkeys((*self.withstand, *previews(self.against))))
+
+    @property
     def plan(self) -> Plan:
         """The level's plan for a person with a gallery, or without one where there is none."""
         return self.plan_for(self.gallery is not None or self.galleries is not None)
