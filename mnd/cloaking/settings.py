@@ -227,7 +227,7 @@ class CloakSettings:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
         plan = replace(level, **{name: value for name, value in given.items() if value is not None})
-        asked = (*previews(self.against), *self.withstand, *_messenger(plan, size))
+        asked = (*self.ways, *_messenger(plan, size))
         if not asked:
             return plan
         ways = tuple(dict.fromkeys((*plan.withstands, *asked)))
