@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from ..base.download import Wanted, download
 from ..base.errors import OfflineError
@@ -26,6 +25,7 @@ from ..base.weights import WeightsFile, home, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .face import FaceTarget
+from .json_card import Reversed
 from .registry import Entry, did_you_mean, installed, register_family
 
 RELEASE = "https://github.com/HKU-TASR/FRBench/releases/download/weights-v1.0.0"
@@ -153,18 +153,6 @@ def _sums(place: Path) -> dict[str, str]:
         raise ValueError(f"{path}: no sums of what was unpacked: remove {place} and get it again") from error
 
 
-class Turned(nn.Module):
-    """A network that sees blue first."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.net(x.flip(1))
-        return out
-
-
 @register_family("frbench", lambda: list(NAMES) if installed("frbench") else [])
 def entry(name: str) -> Entry:
     """The target `frbench:BACKBONE-LOSS-SET`.
@@ -225,7 +213,7 @@ def build(card: TargetCard, path: Path) -> FaceTarget:
         raise ValueError(f"{config}: another alignment than {card.template}, expected that")
     load_state(net, read_state(path), path)
     if seen.get("channel", "rgb") == "bgr":  # mean and std are in the network's order
-        net, mean, std = Turned(net), mean[::-1], std[::-1]
+        net, mean, std = Reversed(net), mean[::-1], std[::-1]
     return FaceTarget(replace(card, mean=mean, std=std), net)
 
 
