@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 from ..base.runtime import Device
 from ..base.types import Edges
-from ..targets.apps.profile import previews, split
 from .levels import PLANS, Level, MovesFrom, Plan
 
 
@@ -119,8 +118,11 @@ class CloakSettings:
             object.__setattr__(self, "targets", (self.targets,))
         if isinstance(self.against, str):
             object.__setattr__(self, "against", (self.against,))
-        for word in self.against:
-            split(word)
+        if self.against:
+            from ..targets.apps.profile import split
+
+            for word in self.against:
+                split(word)
         if isinstance(self.withstand, str):
             object.__setattr__(self, "withstand", tuple(self.withstand.split(",")))
         if self.withstand:
@@ -204,6 +206,10 @@ class CloakSettings:
         >>> CloakSettings(withstand=("signal",), against=("immich",)).ways
         ('signal', 'immich-preview')
         """
+        if not self.against:
+            return tuple(dict.fromkeys(self.withstand))
+        from ..targets.apps.profile import previews
+
         return tuple(dict.fromkeys((*self.withstand, *previews(self.against))))
 
     @property

@@ -361,8 +361,17 @@ def test_protect_takes_the_fields_of_both_settings(src: Path, dst: Path):
 
 def test_every_setting_that_changes_results_is_in_their_sum(card: str):
     covered = {field.name for field in fields(Plan)} | set(fingerprint._PLAIN)
-    # with their sums; only when it is set
-    elsewhere = {"targets", "gallery", "galleries", "strip_names", "strip_gps", "strip"}
+    # with their sums; only when it is set; `against` is among the targets, `withstand` in the plan
+    elsewhere = {
+        "targets",
+        "against",
+        "withstand",
+        "gallery",
+        "galleries",
+        "strip_names",
+        "strip_gps",
+        "strip",
+    }
     nowhere = {"device", "offline"}  # where to compute, not what
     assert {field.name for field in fields(CloakSettings)} <= covered | elsewhere | nowhere
 

@@ -133,7 +133,9 @@ def test_tables_hold_the_means(folder: Path, page: Reader) -> None:
     for summary in summarise(read_results(folder / "results.jsonl")):
         for measure in MEASURES:
             mean = summary.quality[measure.name].mean
-            assert mean is not None
+            if mean is None:  # of a classifier, which has no faces
+                assert measure.name.startswith("face_")
+                continue
             assert f"{mean:.{measure.digits}f}" in page.words
 
 
