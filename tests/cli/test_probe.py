@@ -19,7 +19,7 @@ import numpy as np
 from converters import graphs
 
 from mnd import cli
-from mnd.targets.alignment import TEMPLATES
+from mnd.targets.alignment import ALIGNMENTS, TEMPLATES
 from mnd.targets.onnx.ways import RANGES, Separation, all_ways, both_orders
 
 
@@ -177,7 +177,7 @@ def test_the_threshold_lets_a_thousandth_pass() -> None:
 
 def test_every_template_is_tried() -> None:
     ways = all_ways()
-    assert {(way.template, way.range) for way in ways} == {(t, r) for t in TEMPLATES for r in RANGES}
+    assert {(way.template, way.range) for way in ways} == {(t, r) for t in ALIGNMENTS for r in RANGES}
     assert [way.channels for way in both_orders(ways[:2])] == ["rgb", "bgr"] * 2
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnd.targets.alignment import TEMPLATES
+from mnd.targets.alignment import ALIGNMENTS
 from mnd.targets.json_card import ALLOWED, REQUIRED, read_card
 from mnd.targets.onnx.ways import LEAST, RANGES
 
@@ -41,5 +41,5 @@ def test_every_field_is_in_the_table_and_no_other(text: str) -> None:
 
 def test_templates_and_limits(text: str) -> None:
     row = next(line for line in text.splitlines() if line.startswith("| `template`"))
-    assert set(TEMPLATES) <= set(re.findall(r"`(\w+)`", row))
+    assert set(ALIGNMENTS) <= set(re.findall(r"`(\w+)`", row))
     assert f"(d' below {LEAST})" in text
