@@ -43,8 +43,15 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
     """
     with zipfile.ZipFile(path) as archive:
         top = archive.namelist()[0].partition("/")[0]
+
+        def read(name: str) -> bytes:
+            part = archive.getinfo(f"{top}/{name}")
+            if part.compress_type != zipfile.ZIP_STORED:  # torch stores numbers as they are
+                raise ValueError(f"{name} is compressed")
+            return archive.read(part)
+
         try:
-            return dict(_tensors(_Unpickler(lambda name: archive.read(f"{top}/{name}")).load()))
+            return dict(_tensors(_Unpickler(read).load()))
         except Exception as error:  # a broken pickle can fail in any way
             raise ValueError(f"no TorchScript of tensors alone: {type(error).__name__}: {error}") from error
 

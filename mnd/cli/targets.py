@@ -85,9 +85,9 @@ def get(
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     named, meter, well = set(names), Meter(quiet=as_json), True
-    for entry in entries:
+    for word, entry in zip(chosen, entries, strict=True):
         lacks = not registry.installed(entry.card.extra)
-        record = _got(entry, offline, meter) if entry.card.name in named or not lacks else _skipped(entry)
+        record = _got(entry, offline, meter) if word in named or not lacks else _skipped(entry)
         meter.rest()
         well = well and record["status"] != "failed"
         _tell(record, entry, lacks, as_json)

@@ -67,7 +67,7 @@ class Apps:
     ) -> None:
         self._words = tuple(dict.fromkeys(words))
         self.asked = [self._load(word, device, offline, progress) for word in self._words]
-        self._known: dict[tuple[Path, Key], Tensor] = {}
+        self._known: dict[tuple[Path, Key, tuple[float, ...]], Tensor] = {}
         self._reading = threading.Lock()
 
     @staticmethod
@@ -150,10 +150,10 @@ class Apps:
         """`(R, D)`: the photos of a gallery as an app sees them; each is read once."""
         rows = []
         for path, references in zip(gallery.files, gallery.rows, strict=True):
-            key = path.resolve(), it.key
+            faces = references[0].faces
+            assert faces is not None
+            key = path.resolve(), it.key, tuple(faces.flatten().tolist())
             if key not in self._known:
-                faces = references[0].faces
-                assert faces is not None
                 self._known[key] = _embedding(it, Photo.read(path).pixels, faces)
             rows.append(self._known[key])
         return torch.stack(rows)

@@ -214,9 +214,11 @@ class Cloaker:
         record["gallery"] = gallery_record(gallery, subjects)
         record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]
+        ever: set[str] = set()
         for attempt in range(ATTEMPTS):
             tried, seen = self._attempt(photo, subjects, before, plans, attempt)
             passed = {one["limit"] for one in too_visible(seen, plans[0])}
+            ever |= passed
             if (worth := (bool(passed), recognised(seen, withstands))) < best:
                 data, best = tried, worth
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
@@ -229,7 +231,7 @@ class Cloaker:
                 plans = calmer
             else:
                 plans = [plan.harder(units_recognised(seen, withstands)) for plan in plans]
-            if attempt == ATTEMPTS - 2 and passed <= {"ssim"}:
+            if attempt == ATTEMPTS - 2 and ever <= {"ssim"}:
                 plans = [plan.freer().freer() for plan in plans]
         conclude(record, withstands, plans[0])
         if settings.against:

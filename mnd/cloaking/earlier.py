@@ -16,6 +16,7 @@ from ..base.files import PhotoError
 from ..photo.photo import Photo
 from .record import Record
 from .settings import CloakSettings
+from .visible import in_words, too_visible
 
 if TYPE_CHECKING:
     from .checker import Checker
@@ -45,7 +46,7 @@ def done_already(
         return None
     record = checker().judged(path.read_bytes(), out.read_bytes(), str(path), path)
     record.pop("compared", None)
-    why = _stays(out, settings)
+    why = _stays(out, settings) or in_words(record, too_visible(record, settings.plan))
     if record["protected"] and not why:
         record["status"], record["output"] = "skipped", str(out)
         record["names"], record["metadata"] = made.names, {"location": made.location}

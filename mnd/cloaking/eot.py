@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -133,9 +134,11 @@ def _draws(plan: Plan, seed: int, whole: tuple[int, int]) -> list[tuple[Draw, ..
     if not plan.draws:
         return [()] * plan.steps
     small = {scale for scale in scales(plan.withstands, whole) if scale < plan.scale[0]}
-    ranges = [plan.scale, *((NEAR[0] * scale, NEAR[1] * scale) for scale in sorted(small))]
+    ranges = [plan.scale, *((NEAR[0] * scale, min(NEAR[1] * scale, 1.0)) for scale in sorted(small))]
     drawn = [Channel(jpeg=plan.jpeg, scale=it).draw(seed, plan.steps * plan.draws) for it in ranges]
-    return [drawn[i % len(ranges)][i * plan.draws : (i + 1) * plan.draws] for i in range(plan.steps)]
+    # in no step with the turns of looks: each of them shall meet each range
+    turns = np.random.default_rng((seed, len(ranges))).permutation(plan.steps) % len(ranges)
+    return [drawn[turns[i]][i * plan.draws : (i + 1) * plan.draws] for i in range(plan.steps)]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..base.types import Pixels
 from ..channel import to_tensor
-from ..faces.features import Features, Mask, Points
+from ..faces.features import LEAST, Features, Mask, Points
 from ..losses.images import blur, gaussian
 from ..metrics.record import AppearanceRecord, QualityRecord
 from ..optimizer.limits import Limits, Part
@@ -28,8 +28,6 @@ FAINT = 0.01
 """A pixel that is less of a feature has no cap."""
 FINE = 60
 """Pixels between the eyes: features of larger faces are drawn so large and enlarged."""
-LEAST = 4.0
-"""Pixels: a smaller region has no colour that anybody sees."""
 OFF = 0.35
 """Of the distance of the eyes: landmarks that are farther from those of the detector are none."""
 

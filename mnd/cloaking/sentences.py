@@ -304,7 +304,11 @@ def _after(seen: _Seen) -> str:
     if lost:
         also = f", also after {_and(kept)}" if kept else ""
         return f"{also}, but {_again(seen)} again after {_and(lost)}"
-    return f", also after {_and(kept)} (a quick look: this level promises nothing of it)" if kept else ""
+    asked = [WAYS.get(way, way) for way in ways if way not in MESSENGER]
+    quick = [WAYS[way] for way in ways if way in MESSENGER]
+    promised = f", also after {_and(asked)}" if asked else ""
+    looked = f", also after {_and(quick)} (a quick look: this level promises nothing of it)" if quick else ""
+    return promised + looked
 
 
 def _again(seen: _Seen) -> str:

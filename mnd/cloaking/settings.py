@@ -233,7 +233,7 @@ class CloakSettings:
             given |= {"similarity": self.headroom, "logits": self.headroom, "alone": 1.0}
         level = PLANS[self.level, known]
         plan = replace(level, **{name: value for name, value in given.items() if value is not None})
-        asked = (*self.ways, *_messenger(plan, size))
+        asked = (*self.ways, *_messenger(level, size))
         if not asked:
             return plan
         ways = tuple(dict.fromkeys((*plan.withstands, *asked)))

@@ -41,6 +41,7 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
     told = []
     for name in names:
         entry = registry.find(name)
+        registry.ready_to_use(entry.card)
         path = entry.weights.obtain(
             settings.offline, lambda file, done, total: progress(f"download {file}", done, total)
         )

@@ -27,6 +27,8 @@ IRIS = 0.2
 """Radius of an iris, as a share of the width of its eye: 11.7 mm across in an opening of about 30 mm."""
 THICK = 0.09
 """Half the height of a brow, as a share of the distance of the eyes."""
+LEAST = 4.0
+"""Pixels: a smaller region has no colour that anybody sees."""
 FINE = 160
 """Pixels between the eyes: smaller faces are drawn so large, and made smaller; at most four times."""
 

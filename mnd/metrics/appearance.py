@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.types import Pixels
-from ..faces.features import Features, Mask, Points
+from ..faces.features import LEAST, Features, Mask, Points
 from .record import FeaturesRecord
 
 Signal = npt.NDArray[np.float64]
@@ -154,7 +154,7 @@ def _means(before: Pixels, after: Pixels, mask: Mask) -> tuple[Signal, Signal]:
     """The mean colours `(3,)` of a region, in CIELAB; of a large one some of its pixels tell them."""
     places = np.flatnonzero(mask)
     places = places[:: len(places) // ENOUGH + 1]
-    if not len(places):
+    if float(mask.sum()) < LEAST:
         return np.zeros(3), np.zeros(3)
     weights = mask.reshape(-1)[places]
     one, other = (

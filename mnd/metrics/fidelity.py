@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from .learned import LearnedDistance
 
 T = TypeVar("T")
+IN_MEMORY = hasattr(os, "memfd_create")
+"""Whether programs can be given files that lie on no disk."""
 STRIP = 1 << 18
 """Pixels that are worked on at a time: about 60 MB of single precision, whatever the size of the photo."""
 WINDOW = 11
@@ -121,7 +126,8 @@ def ssimulacra2(original: Pixels, cloaked: Pixels) -> float:
         raise ModuleNotFoundError(
             "SSIMULACRA2 needs the package ssimulacra2: pip install ssimulacra2"
         ) from error
-    return _on_files(lambda a, b: float(compute_ssimulacra2(str(a), str(b))), original, cloaked)
+    # the package asks Pillow to open what it gets, which need not be a file
+    return float(compute_ssimulacra2(io.BytesIO(_png(original)), io.BytesIO(_png(cloaked))))
 
 
 def butteraugli(original: Pixels, cloaked: Pixels) -> float:
@@ -144,14 +150,14 @@ def butteraugli_norms(original: Pixels, cloaked: Pixels) -> tuple[float, float]:
             "Butteraugli needs the program butteraugli_main (of libjxl), which is not on the PATH"
         )
 
-    def judge(a: Path, b: Path) -> tuple[float, float]:
-        done = subprocess.run([program, str(a), str(b)], capture_output=True, text=True, check=False)
-        if done.returncode or len(done.stdout.split()) < 3:
-            raise OSError(f"butteraugli_main gave status {done.returncode}: {done.stderr.strip()}")
-        largest, _, norm = done.stdout.split()[:3]  # "1.25", "3-norm:", "0.5"
-        return float(largest), float(norm)
-
-    return _on_files(judge, original, cloaked)
+    with _files(original, cloaked) as (paths, open_files):
+        done = subprocess.run(
+            [program, *paths], capture_output=True, text=True, check=False, pass_fds=open_files
+        )
+    if done.returncode or len(done.stdout.split()) < 3:
+        raise OSError(f"butteraugli_main gave status {done.returncode}: {done.stderr.strip()}")
+    largest, _, norm = done.stdout.split()[:3]  # "1.25", "3-norm:", "0.5"
+    return float(largest), float(norm)
 
 
 def if_installed(judge: Callable[[Pixels, Pixels], T], original: Pixels, cloaked: Pixels) -> T | None:
@@ -162,15 +168,34 @@ def if_installed(judge: Callable[[Pixels, Pixels], T], original: Pixels, cloaked
         return None
 
 
-def _on_files(judge: Callable[[Path, Path], T], original: Pixels, cloaked: Pixels) -> T:
-    """What `judge` says of the two pictures as PNG files."""
+@contextlib.contextmanager
+def _files(*pictures: Pixels) -> Iterator[tuple[list[str], list[int]]]:
+    """Paths of the pictures as PNG files for a program, and which open files it has to inherit.
+
+    They lie in memory where there are such files, since they show clean faces.
+    """
+    if IN_MEMORY:
+        with contextlib.ExitStack() as opened:
+            files = [opened.enter_context(os.fdopen(os.memfd_create("picture"), "wb")) for _ in pictures]
+            for file, pixels in zip(files, pictures, strict=True):
+                file.write(_png(pixels))
+                file.flush()
+            numbers = [file.fileno() for file in files]
+            yield [f"/proc/self/fd/{number}" for number in numbers], numbers
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{place}.png" for place in range(len(pictures))]
+        for path, pixels in zip(paths, pictures, strict=True):
+            path.write_bytes(_png(pixels))
+        yield [str(path) for path in paths], []
+
+
+def _png(pixels: Pixels) -> bytes:
     from PIL import Image
 
-    with tempfile.TemporaryDirectory() as folder:
-        paths = Path(folder) / "original.png", Path(folder) / "cloaked.png"
-        for path, pixels in zip(paths, (original, cloaked), strict=True):
-            Image.fromarray(pixels).save(path, compress_level=1)
-        return judge(*paths)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _region(original: Pixels, cloaked: Pixels) -> RegionQuality:

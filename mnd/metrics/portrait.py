@@ -5,6 +5,7 @@ They cost more than a search may: `mnd cloak` does not ask them, `mnd check` and
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from ..base.types import Pixels
 from ..faces.features import Features
-from .fidelity import butteraugli_norms, if_installed, ssimulacra2
+from .fidelity import IN_MEMORY, butteraugli_norms, if_installed, ssimulacra2
 from .learned import elpips
 from .record import PortraitRecord
 
@@ -78,9 +79,11 @@ def portrait(original: Pixels, changed: Pixels, features: Features) -> Portrait:
     x0, y0, x1, y1 = features.box
     before, after = (np.ascontiguousarray(pixels[y0:y1, x0:x1]) for pixels in (original, changed))
     largest = norm = None
-    if min(before.shape[:2]) >= SMALLEST:
+    if IN_MEMORY and min(before.shape[:2]) >= SMALLEST:  # never a clean face in a file on a disk
         drawn = np.where(_looked_at(features)[..., None], after, before)
-        largest, norm = if_installed(butteraugli_norms, before, drawn) or (None, None)
+        # a program that does not work here decides about nothing
+        with contextlib.suppress(OSError, ValueError):
+            largest, norm = if_installed(butteraugli_norms, before, drawn) or (None, None)
     grow = max(1.0, ENLARGED / min(before.shape[:2]))
     shrink = min(1.0, FACE / max(before.shape[:2]))
     return Portrait(

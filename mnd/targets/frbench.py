@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from ..base.download import Wanted, download
 from ..base.errors import OfflineError
@@ -76,7 +77,9 @@ class Archive(WeightsFile):
                     f"weights frbench:{self.name} (about {self.size / 1e6:.0f} MB) are not on this machine"
                     " and downloads are forbidden: allow them"
                 )
-            path = self._fetch(progress)
+            self.folder().mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder() / f".{MANIFEST}.all.lock"):  # one fetches, the other waits
+                path = self.find() or self._fetch(progress)
         for file, expected in _sums(self.place).items():
             if file != "archive":
                 check_sha256(self.place / file, expected)
@@ -196,8 +199,8 @@ def build(card: TargetCard, path: Path) -> FaceTarget:
     from frbench.backbones import build_backbone
 
     config = path.with_name(CONFIG)
-    told = yaml.safe_load(config.read_text("utf-8"))
     try:
+        told = yaml.safe_load(config.read_text("utf-8"))
         name, options, seen = (
             told["backbone"]["name"],
             told["backbone"].get("kwargs", {}),
@@ -207,9 +210,11 @@ def build(card: TargetCard, path: Path) -> FaceTarget:
         mean, std = (_three(seen.get(part, 0.5)) for part in ("mean", "var" if "var" in seen else "std"))
         template = torch.tensor(seen.get("template") or ARCFACE)
         net = build_backbone(name, options, torch.device("cpu"))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, yaml.YAMLError) as error:
         raise ValueError(f"{config}: no configuration of a network: {error!r}") from error
-    if size != card.size or not torch.allclose(template, torch.tensor(ARCFACE), atol=0.01):
+    wanted = torch.tensor(ARCFACE)
+    alike = template.shape == wanted.shape and torch.allclose(template, wanted, atol=0.01)
+    if size != card.size or not alike:
         raise ValueError(f"{config}: another alignment than {card.template}, expected that")
     load_state(net, read_state(path), path)
     if seen.get("channel", "rgb") == "bgr":  # mean and std are in the network's order

@@ -206,7 +206,7 @@ def test_data_sets_name_the_targets_of_apps(homes):
         lambda *_: None,
     )
     assert settings.targets == ("efficientnet-lite0", "app:nextcloud-facerecognition")
-    assert (told[1]["name"], told[1]["threshold"]) == ("nextcloud-facerecognition", 0.4)
+    assert (told[1]["name"], told[1]["threshold"]) == ("app:nextcloud-facerecognition", 0.4)
 
 
 @pytest.mark.parametrize("flag", ["--as", "--against"])

@@ -332,11 +332,22 @@ class TestServices:
         drawn = eot._draws(p, 0, self.WHOLE)
         assert [len(step) for step in drawn] == [2] * 12
         ranges = [p.scale, *((eot.NEAR[0] * it, eot.NEAR[1] * it) for it in small)]
-        for step, draws in enumerate(drawn):
-            low, high = ranges[step % len(ranges)]
-            assert all(low <= draw.scale <= high for draw in draws)
-        if not small:
+        met = [
+            [place for place, (low, high) in enumerate(ranges) if all(low <= d.scale <= high for d in draws)]
+            for draws in drawn
+        ]
+        assert all(met)  # ranges of scales that are near one another overlap
+        assert {place for places in met for place in places} == set(range(len(ranges)))
+        if small:  # else the looks that take turns, too, would each see one of them alone
+            turns = [step % len(ranges) for step in range(12)]
+            assert any(turn not in places for turn, places in zip(turns, met, strict=True))
+        else:
             assert drawn == eot._draws(dataclasses.replace(p, withstands=()), 0, self.WHOLE)
+
+    def test_no_draw_enlarges(self):
+        """Signal makes 1,800 pixels 1,600: .89, and 1.2 of that would be more than there is."""
+        p = plan(draws=1, steps=6, scale=(0.9, 1.0), withstands=("signal",))
+        assert all(draw.scale <= 1 for draws in eot._draws(p, 0, (1200, 1800)) for draw in draws)
 
     def test_judged_at_the_scale_that_it_has_for_the_photo(self):
         t = target()

@@ -77,6 +77,13 @@ CASES: dict[str, tuple[dict[str, Any], State, str, str]] = {
         "1 face changed; dlib no longer matches it in the saved file, also after JPEG 75 and half size "
         "(a quick look: this level promises nothing of it).",
     ),
+    "asked for, and a quick look": (
+        record(region(dlib=target(channel={"jpeg75": True, "half": True, "signal": True}))),
+        "as-saved",
+        "As saved only: do not send it through a messenger",
+        "1 face changed; dlib no longer matches it in the saved file, also after signal, also after JPEG 75 and "
+        "half size (a quick look: this level promises nothing of it).",
+    ),
     "one of two recognisers": (
         record(
             region(dlib=target(), other=target(False)),

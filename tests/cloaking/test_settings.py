@@ -224,5 +224,13 @@ def test_of_a_large_photo_sharing_means_a_messenger_too(level):
     assert asked.withstands == (*settings.plan.withstands, "signal", "telegram")
 
 
+def test_what_a_large_photo_is_promised_is_the_levels_whatever_the_search_draws():
+    """`mnd check` knows the level, not how somebody has searched."""
+    for scale in ((0.3, 0.6), (0.9, 1.0)):
+        asked = CloakSettings(scale=scale)
+        assert "signal" in asked.plan_for(False, (3000, 4000)).withstands
+        assert "signal" not in asked.plan_for(False, (1200, 1800)).withstands
+
+
 def test_a_level_that_promises_no_sharing_asks_for_none_of_a_large_photo():
     assert CloakSettings(level="minimum").plan_for(False, (3000, 4000)).withstands == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -44,6 +45,25 @@ def test_butteraugli_sees_features_alone(features):
     assert eyes.butteraugli > 2 > forehead.butteraugli
     assert eyes.butteraugli > eyes.butteraugli_norm > 0
     assert forehead.ssimulacra2 < 99  # this one looks at all of the face
+
+
+def test_no_face_is_written_to_a_disk(features, monkeypatch):
+    def never(*_args, **_kwargs):
+        raise AssertionError("a file on a disk")
+
+    for name in ("TemporaryDirectory", "NamedTemporaryFile", "mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, name, never)
+    told = portrait(PHOTO, noisy((slice(102, 112), slice(195, 255))), features)
+    assert told.ssimulacra2 is not None
+    assert (told.butteraugli is None) == (shutil.which("butteraugli_main") is None)
+
+
+def test_a_program_that_does_not_work_decides_about_nothing(features, monkeypatch):
+    def broken(*_pictures):
+        raise OSError("butteraugli_main gave status 127")
+
+    monkeypatch.setattr(module, "butteraugli_norms", broken)
+    assert portrait(PHOTO, PHOTO, features).butteraugli is None
 
 
 def test_what_is_not_installed_is_none(features, monkeypatch):

@@ -207,7 +207,7 @@ def test_apps_of_dlib_are_ready(homes, name):
     assert (found.network, found.exact, found.why) == ("dlib", True, "")
     target = registry.load(f"app:{name}", offline=True)
     assert isinstance(target, DlibTarget)
-    assert (target.card.name, target.card.threshold) == (name, profiles()[name].threshold)
+    assert (target.card.name, target.card.threshold) == (f"app:{name}", profiles()[name].threshold)
     assert profiles()[name].look in [look.name for look in target.looks]
 
 
@@ -215,7 +215,7 @@ def test_a_network_that_is_not_here(homes):
     found = app("frigate")
     assert found.network is None
     assert "is not on this machine" in found.why
-    assert "frigate=facenet-vggface2 downloads it" in found.why
+    assert "frigate=facenet-vggface2 downloads what stands in for it" in found.why
     assert "frigate=card:PATH.json" in found.why
     with pytest.raises(FileNotFoundError, match=r"app frigate: its network .* is not on this machine"):
         registry.find("app:frigate")

@@ -261,7 +261,7 @@ def _short() -> Any:
         (_grey, "is 1 x 1 x 112 x 112, expected pictures of three colours"),
         (_sound, "is 1 x 64, expected pictures"),
         (_two_inputs, r"has 2 inputs \(input\.1, phase_train\), expected one"),
-        (_whole_numbers, "takes whole numbers, expected float32"),
+        (_whole_numbers, "takes numbers of another kind, expected float32"),
         (_elsewhere, r"its weights are in net\.onnx\.data, expected one file: onnx\.save"),
         (_short, "weight 'weight_0' is damaged"),
         (_optimised, r"has operators of one runtime alone \(com\.microsoft\.FusedConv\)"),

@@ -41,7 +41,7 @@ def app(word: str) -> App:
     profile, named = split(word)
     if named:
         card_of(profile, find(named).card)
-        return App(profile, named)
+        return App(profile, named, named not in profile.stand_ins)
     known = []
     for name in (*profile.networks, *profile.stand_ins):
         try:
@@ -50,10 +50,17 @@ def app(word: str) -> App:
             continue  # a later version may have it
         if entry.ready:
             return App(profile, name, name in profile.networks)
-        known.append(f"{profile.name}={name} downloads it")
+        known.append(f"{profile.name}={name} {_how(profile, entry)}")
     how = " or ".join([*known, f"{profile.name}=card:PATH.json points at a card of it"])
     why = f"its network ({profile.network}) is not on this machine: {profile.get}; {how}"
     return App(profile, None, why=why)
+
+
+def _how(profile: Profile, entry: Entry) -> str:
+    """What has to be done for a network that is known by name."""
+    if entry.present:
+        return f"needs pip install 'mnd[{entry.card.extra}]'"
+    return f"downloads {'it' if entry.card.name in profile.networks else 'what stands in for it'}"
 
 
 def card_of(profile: Profile, base: TargetCard) -> TargetCard:
@@ -66,7 +73,7 @@ def card_of(profile: Profile, base: TargetCard) -> TargetCard:
         raise ValueError(f"app {profile.name!r}: target {base.name!r} is a {base.kind}, expected of faces")
     return replace(
         base,
-        name=profile.name,
+        name=PREFIX + profile.name,
         unit=profile.unit,
         threshold=profile.bound,
         threshold_at=f"{profile.title}: {profile.says}",
@@ -93,7 +100,8 @@ def entry(word: str) -> Entry:
 def _load(base: Entry, card: TargetCard, path: Path) -> Target:
     target = base.build(base.card, path)
     assert isinstance(target, FaceTarget)
-    return aligned(card, target.net)
+    # what a network is shown may stand in its file
+    return aligned(replace(card, mean=target.card.mean, std=target.card.std), target.net)
 
 
 def with_apps(targets: Iterable[str], words: Iterable[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.files import shown
+from ..json_card import LARGEST
 
 EIGHT_BITS = ("QLinear", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
               "MatMulInteger", "QGemm", "QAttention")  # fmt: skip
@@ -72,7 +73,7 @@ def read(path: Path) -> OnnxFile:
     graph = model.graph
     _check_weights(path, graph)
     _check_operators(path, graph)
-    weights = {it.name for it in (*graph.initializer, *graph.sparse_initializer)}
+    weights = {it.name for it in graph.initializer}
     inputs = [it for it in graph.input if it.name not in weights]
     if len(inputs) != 1:
         names = ", ".join(shown(it.name) for it in inputs)
@@ -80,11 +81,15 @@ def read(path: Path) -> OnnxFile:
     [given] = inputs
     shape = _shape(given)
     if given.type.tensor_type.elem_type not in FLOATS:
-        raise ValueError(f"{path}: input {shown(given.name)!r} takes whole numbers, expected float32")
+        raise ValueError(
+            f"{path}: input {shown(given.name)!r} takes numbers of another kind, expected float32"
+        )
     if len(shape) != 4 or not {3, None} & {shape[1], shape[3]}:
         sides = " x ".join("any" if n is None else str(n) for n in shape)
         told = "expected pictures of three colours, (B, 3, H, W) or (B, H, W, 3)"
         raise ValueError(f"{path}: input {shown(given.name)!r} is {sides or 'a number'}, {told}")
+    if any(side is not None and side > LARGEST for side in shape[1:]):
+        raise ValueError(f"{path}: takes pictures of {shape[1:]}, expected sides of at most {LARGEST} pixels")
     opset = next((it.version for it in model.opset_import if it.domain in ("", "ai.onnx")), 0)
     outputs = {it.name: _shape(it) for it in graph.output}
     return OnnxFile(path, model, given.name, shape, outputs, opset, model.producer_name)
@@ -110,6 +115,8 @@ def _check_weights(path: Path, graph: Any) -> None:
     """Weights that are whole and in this file: the sum in a card is that of one file."""
     import onnx
 
+    if graph.sparse_initializer:
+        raise ValueError(f"{path}: has sparse weights, expected dense ones, as exports have them")
     for it in graph.initializer:
         if it.data_location == onnx.TensorProto.EXTERNAL:
             other = next(
@@ -119,7 +126,7 @@ def _check_weights(path: Path, graph: Any) -> None:
             raise ValueError(f"{path}: its weights are in {shown(other)}, {told}")
         try:
             onnx.numpy_helper.to_array(it)
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # the package's, for each wrong field another
             raise ValueError(f"{path}: weight {shown(it.name)!r} is damaged ({error})") from error
 
 

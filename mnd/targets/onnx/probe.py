@@ -27,8 +27,12 @@ from .ways import FAR, RANGES, Separation, Way, all_ways, both_orders
 
 MOST, FIRST, FINALISTS, TOGETHER = 200, 40, 3, 8
 """Photos in all; those of the first round; ways that reach the second; chips that are asked at once."""
+EACH = 4
+"""So many photos of a person at least, where there are many people."""
 NEAR = 0.97
 """Share of the best d' from which on a way does as well as the best."""
+Nets = dict[tuple[int, int], nn.Module]
+"""A file's network, by the size of its pictures."""
 USUAL = (160, 160)
 """Of templates that go with any size: height and width, where the file names none."""
 
@@ -120,13 +124,27 @@ def look(path: Path, output: str | None = None) -> Probe:
         FileNotFoundError: there is no such file.
         ValueError: it is no network that can be attacked, as `file.read` and `network.read` have it.
     """
+    return _looked(path, output)[0]
+
+
+def _looked(path: Path, output: str | None) -> tuple[Probe, Nets]:
+    """The same, and its networks: a file may take any size by its word, and one alone by its weights."""
     read = file.read(path)
     output = output or _embedding(read)
-    size = {name: read.size or (TEMPLATES[name][0] if name in TEMPLATES else USUAL) for name in ALIGNMENTS}
-    net = network.converted(read, next(iter(size.values())), output)
+    sizes = {name: read.size or (TEMPLATES[name][0] if name in TEMPLATES else USUAL) for name in ALIGNMENTS}
+    nets: Nets = {}
+    refused: list[ValueError] = []
+    for size in dict.fromkeys(sizes.values()):
+        try:
+            nets[size] = network.converted(read, size, output)
+        except ValueError as error:
+            refused.append(error)
+    if not nets:
+        raise refused[0]
+    size, net = next(iter(nets.items()))
     with torch.no_grad():
-        numbers = net(torch.zeros(1, 3, *next(iter(size.values())))).shape[1]
-    return Probe(read, output, numbers, size)
+        numbers = net(torch.zeros(1, 3, *size)).shape[1]
+    return Probe(read, output, numbers, {name: its for name, its in sizes.items() if its in nets}), nets
 
 
 def probe(
@@ -146,15 +164,12 @@ def probe(
         FileNotFoundError: there is no such file.
         ValueError: as `look`; also when there are no two people with two photos each.
     """
-    seen = look(path, output)
+    seen, nets = _looked(path, output)
     faces = cut(people, detector, seen.size, progress)
-    nets: dict[tuple[int, int], nn.Module] = {}
-    for size in seen.size.values():
-        if size not in nets:
-            nets[size] = network.converted(seen.file, size, seen.output)
     some = _spread(faces.people, FIRST)
     asked = _Asking(seen, nets, faces, progress)
-    first = _sorted(asked(all_ways(), some, "trying ways to show faces"))
+    ways = [way for way in all_ways() if way.template in seen.size]
+    first = _sorted(asked(ways, some, "trying ways to show faces"))
     best = both_orders([way for way, _ in first[:FINALISTS]])
     last = _sorted(asked(best, range(len(faces.people)), "trying the best on all photos"))
     rest = [row for row in first if row[0] not in best]
@@ -169,6 +184,8 @@ def cut(folder: Path, detector: Detector, sizes: dict[str, tuple[int, int]], pro
     """
     every = folders(folder).folders
     columns = [[(name, path) for path in photos(own).files] for name, own in every.items()]
+    # of more people than photos are looked at each would have one, and nobody a pair
+    columns = [its for its in columns if len(its) > 1][: MOST // EACH]
     files = [it for row in itertools.zip_longest(*columns) for it in row if it is not None][:MOST]
     chips: dict[str, list[Tensor]] = {template: [] for template in sizes}
     whose, passed = [], []
