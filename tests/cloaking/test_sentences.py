@@ -81,8 +81,8 @@ CASES: dict[str, tuple[dict[str, Any], State, str, str]] = {
         record(region(dlib=target(channel={"jpeg75": True, "half": True, "signal": True}))),
         "as-saved",
         "As saved only: do not send it through a messenger",
-        "1 face changed; dlib no longer matches it in the saved file, also after signal, also after JPEG 75 and "
-        "half size (a quick look: this level promises nothing of it).",
+        "1 face changed; dlib no longer matches it in the saved file, also after signal, also after "
+        "JPEG 75 and half size (a quick look: this level promises nothing of it).",
     ),
     "one of two recognisers": (
         record(
