@@ -51,9 +51,12 @@ class TestPlans:
         assert minimum.withstands == ()
         assert minimum.draws == 0
         assert robust.withstands == strong.withstands == tuple(VERIFICATION)
-        assert 0 < strong.least_ssim <= robust.least_ssim <= minimum.least_ssim < 1
-        assert 0 < minimum.most_iris <= robust.most_iris <= strong.most_iris
-        assert 0 <= minimum.most_stitches <= robust.most_stitches <= strong.most_stitches
+        assert 0 < strong.least_ssim <= robust.least_ssim < 1
+        assert 0 < robust.most_iris <= strong.most_iris
+        assert 0 <= robust.most_stitches <= strong.most_stitches
+        # the least that fools is visible where a search was cut short: what has gone wrong alone is refused
+        limits = ("least_ssim", "most_iris", "most_stitches")
+        assert [getattr(minimum, name) for name in limits] == [getattr(strong, name) for name in limits]
         assert robust.draws >= 1
         assert strong.draws >= 1
         assert strong.steps >= robust.steps
