@@ -43,8 +43,9 @@ GROUPS = {
     **dict.fromkeys(("against", "galleries", "box", "whole"), FACES),
     **dict.fromkeys(("strip_names", "strip", "keep_best"), KEPT),
     **dict.fromkeys(
-        ("targets", "withstand", "seed", "steps", "headroom", "jitter", "flips", "reference", "draws",
-         "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris", "most_stitches", "rho"),
+        ("targets", "withstand", "seed", "steps", "headroom", "jitter", "misplaced", "flips", "reference",
+         "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris", "most_stitches",
+         "rho"),
         SEARCH,
     ),
     **dict.fromkeys(("device", "offline"), COMPUTER),

@@ -52,7 +52,10 @@ class Panel:
 
         self.apps = Apps(settings.against, self.device, settings.offline, downloading)
         self.targets: Sequence[Target] = registry.load_all(
-            with_apps(settings.targets or registry.default_names(), self.apps.here),
+            with_apps(
+                settings.targets or registry.default_names(surrogates=settings.level == "strong"),
+                self.apps.here,
+            ),
             self.device,
             settings.offline,
             downloading,

@@ -75,6 +75,8 @@ class CloakSettings:
     logits), -0.05 to 10: its next look at the face is never quite the same."""
     jitter: float | None = None
     """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
+    misplaced: float | None = None
+    """How far crops are out of place in every step, turned (in radians), zoomed and moved, as a share."""
     flips: float | None = None
     """The share of looks at the mirrored face, 0 to 1."""
     reference: MovesFrom | None = None
@@ -251,7 +253,8 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
                 raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")
-        shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("flips", 0, 1), ("least_ssim", 0, 1))
+        shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("misplaced", 0, 0.5), ("flips", 0, 1),
+                  ("least_ssim", 0, 1))  # fmt: skip
         for name, low, high in shares:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

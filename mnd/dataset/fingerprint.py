@@ -35,7 +35,9 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
     from ..targets import registry
     from ..targets.apps.target import with_apps
 
-    names = with_apps(settings.targets or registry.default_names(), settings.against)
+    names = with_apps(
+        settings.targets or registry.default_names(surrogates=settings.level == "strong"), settings.against
+    )
     if not names:
         raise ValueError("got no targets, and none is ready on this machine: expected at least one")
     told = []

@@ -151,8 +151,9 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
         if name in TEXTS and name not in FREE and len(data[name] or "") > LONGEST:
             got = f"{name} has {len(data[name]):,} characters"
             raise ValueError(f"card {path}: {got}, expected at most {LONGEST}")
-    if not isinstance(data.get("judge_only", False), bool):
-        raise ValueError(f"card {path}: judge_only is {_shown(data['judge_only'])}, expected true or false")
+    for name in ("judge_only", "surrogate"):
+        if not isinstance(data.get(name, False), bool):
+            raise ValueError(f"card {path}: {name} is {_shown(data[name])}, expected true or false")
     if isinstance(data.get("lfw", 0.0), bool) or not isinstance(data.get("lfw") or 0.0, (int, float)):
         raise ValueError(f"card {path}: lfw is {_shown(data['lfw'])}, expected a share of 0 to 1")
     if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:

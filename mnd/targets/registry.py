@@ -25,6 +25,7 @@ MODULES = (
     "efficientnet",
     "torchvision_models",
     "json_card",
+    "surrogate",
     "downloads",
     "frbench",
     "apps.target",
@@ -174,15 +175,19 @@ def available() -> list[Listed]:
     return [Listed(entry.card, entry.ready, entry.present) for entry in entries]
 
 
-def default_names() -> list[str]:
+def default_names(surrogates: bool = False) -> list[str]:
     """The names of all face recognisers that are ready on this machine and not for judging alone.
+
+    Args:
+        surrogates: also those that stand for others.
 
     >>> "dlib" in default_names()
     True
     """
     _import_families()
-    attacked = {n: e for n, e in sorted(_ENTRIES.items()) if e.card.kind == "face" and not e.card.judge_only}
-    return [name for name, entry in attacked.items() if entry.ready]
+    cards = {name: entry.card for name, entry in sorted(_ENTRIES.items()) if entry.card.kind == "face"}
+    wanted = [n for n, card in cards.items() if not card.judge_only and (surrogates or not card.surrogate)]
+    return [name for name in wanted if _ENTRIES[name].ready]
 
 
 def load(
