@@ -175,7 +175,7 @@ ROBUST = Plan(
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, misplaced=0.06,
+    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
     most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip

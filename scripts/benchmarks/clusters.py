@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from itertools import combinations, product
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
 
-from benchmarks.judging import DATA, Dlib, Pixels, Unseen, Values, read, share
-from benchmarks.people import Sitting, people
-from mnd.cloaking.cloaker import Cloaker
-from mnd.cloaking.settings import CloakSettings
+from benchmarks.albums import LEVELS, Cloaked, albums
+from benchmarks.judging import Dlib, Judge, Unseen, Values, means, read, share
 
-LEVELS = ("minimum", "robust", "strong")
 CLOAKED = 3
 """Photos of a person."""
 RECOGNISERS = {"dlib": "dlib", "mobilefacenet": "MobileFaceNet"}
@@ -32,53 +27,25 @@ def clusters(args: argparse.Namespace) -> dict[str, Any]:
     `--unseen` attacked, PNG. `--out` keeps the cloaks; `--limit`: people; `--attacks`: levels.
     """
     torch.set_num_threads(1)
-    levels = args.attacks.split(",") if args.attacks else LEVELS
-    judges = {"dlib": Dlib(), "mobilefacenet": Unseen(args.unseen)}
+    judges: dict[str, Judge] = {"dlib": Dlib(), "mobilefacenet": Unseen(args.unseen)}
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as room:
-        everybody = people(args.data or DATA / "faces" / "lfw10", Path(room))[::2][: args.limit]
-        for level in levels:
-            rows = []
-            for person in everybody:
-                album = _album(person, level, args.unseen, args.out / "clusters" / level)
-                rows.append({"photos": float(len(album))} | _matching(album, judges))
-                print(level, person.photo.stem, rows[-1], flush=True)
-            names = ("photos", *DIGITS)
-            found[level] = {n: fmean(row[n] for row in rows if n in row) for n in names}
-            found[level]["photos"] = sum(row["photos"] for row in rows)
+    for level in args.attacks.split(",") if args.attacks else LEVELS:
+        made = albums(args.out / "albums", level, args.unseen, args.limit, CLOAKED)
+        rows = [_matching(album.cloaks, judges) for album in made]
+        found[level] = {"photos": float(sum(len(album.cloaks) for album in made))} | means(rows)
     return {"pairs of one person that match": found}
 
 
-def _album(person: Sitting, level: str, card: Path, folder: Path) -> list[tuple[Path, Path]]:
-    """The photos of a person, and the cloak of each; without those that could not be protected."""
-    settings = CloakSettings(
-        targets=("dlib", f"card:{card}"),
-        level=level,
-        gallery=person.gallery,
-        keep_best=True,
-        offline=True,  # type: ignore[arg-type]
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    originals = sorted(Path(DATA / "faces").rglob(person.photo.with_suffix(".jpg").name))[0].parent
-    photos = [path for path in sorted(originals.glob("*.jpg")) if path not in person.known][:CLOAKED]
-    made = []
-    for photo in photos:
-        out = folder / f"{photo.stem}.png"
-        if out.exists() or Cloaker(settings).photo(photo, out)["output"]:
-            made.append((photo, out))
-    return made
-
-
-def _matching(album: Sequence[tuple[Path, Path]], judges: dict[str, Any]) -> Values:
-    """Per cent, by recogniser and kind of pair."""
-    kinds: dict[str, list[tuple[Pixels, Path]]] = {
-        "originals": [(read(a), b) for (a, _), (b, _) in combinations(album, 2)],
-        "cloaked and original": [(read(a), b) for (_, a), (b, _) in product(album, album)],
-        "cloaked": [(read(a), b) for (_, a), (_, b) in combinations(album, 2)],
+def _matching(cloaks: Sequence[Cloaked], judges: dict[str, Judge]) -> Values:
+    """Per cent, by recogniser and kind of pair; of different photos always."""
+    kinds: dict[str, list[tuple[Path, Path]]] = {
+        "originals": [(a.clean, b.clean) for a, b in combinations(cloaks, 2)],
+        "cloaked and original": [(a.made, b.clean) for a, b in product(cloaks, cloaks) if a != b],
+        "cloaked": [(a.made, b.made) for a, b in combinations(cloaks, 2)],
     }
     told: Values = {}
     for (name, judge), (kind, pairs) in product(judges.items(), kinds.items()):
-        margins = [m for pixels, other in pairs for m in judge.margins(pixels, [other])]
+        margins = [margin for path, other in pairs for margin in judge.margins(read(path), [other])]
         if margins:
             told[f"{RECOGNISERS[name]} %, {kind}"] = 100 - share(margins)
     return told
