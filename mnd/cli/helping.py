@@ -44,8 +44,8 @@ GROUPS = {
     **dict.fromkeys(("strip_names", "strip", "keep_best"), KEPT),
     **dict.fromkeys(
         ("targets", "withstand", "seed", "steps", "headroom", "jitter", "misplaced", "flips", "reference",
-         "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris", "most_stitches",
-         "rho"),
+         "own", "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris",
+         "most_stitches", "rho"),
         SEARCH,
     ),
     **dict.fromkeys(("device", "offline"), COMPUTER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,6 +43,8 @@ READ = (SAVED, "half-jpeg75")
 NEAR = (0.9, 1.2)
 """Draws for a service that makes a photo smaller than the plan's own draws: scales about its own, as those of
 the plan lie about one half."""
+DISTANT = 0.25
+"""How much less references of a distance are moved aside: steps past its threshold are shorter than they."""
 CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
@@ -325,7 +328,20 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)
+    if share := view.plan.own * (DISTANT if target.card.lower_is_same else 1.0):
+        known = aside(known, share, clean)
     return {look.name: known[i : i + 1] for i, look in enumerate(looks)}
+
+
+def aside(known: Tensor, share: float, clean: Tensor) -> Tensor:
+    """References `(V, R, D)` moved by `share` of their length, against a direction that this photo alone has.
+
+    k -> k - share |k| u: away from these is away from k and towards u, a random unit vector that follows from
+    the photo's pixels. Away from k alone all photos of a person arrive in one place, where they match.
+    """
+    seed = zlib.crc32(to_pixels(clean).tobytes())
+    u = torch.randn(known.shape[-1], generator=torch.Generator().manual_seed(seed)).to(known)
+    return known - share * torch.linalg.vector_norm(known, dim=-1, keepdim=True) * u / u.norm()
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:
