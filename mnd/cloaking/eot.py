@@ -43,8 +43,6 @@ READ = (SAVED, "half-jpeg75")
 NEAR = (0.9, 1.2)
 """Draws for a service that makes a photo smaller than the plan's own draws: scales about its own, as those of
 the plan lie about one half."""
-DISTANT = 0.25
-"""How much less references of a distance are moved aside: steps past its threshold are shorter than they."""
 CLEAN = 8
 """So many shaken and mirrored looks at the clean face stand for other photos of the person."""
 
@@ -328,8 +326,8 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)
-    if share := view.plan.own * (DISTANT if target.card.lower_is_same else 1.0):
-        known = aside(known, share, clean)
+    if view.plan.own and not target.card.lower_is_same:  # by distances cloaks are hardly alike
+        known = aside(known, view.plan.own, clean)
     return {look.name: known[i : i + 1] for i, look in enumerate(looks)}
 
 

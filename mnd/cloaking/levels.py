@@ -45,7 +45,7 @@ class Plan:
     """What a search moves away from, see `CloakSettings`."""
     own: float
     """How far each photo is pushed into a direction of its own, so that cloaks of one person do not match
-    each other: a share of the length of what it moves away from."""
+    each other: a share of the length of what it moves away from. By similarities alone."""
     draws: int
     """Ways through the channel that each step looks at, beside the saved file."""
     looks: int
@@ -179,7 +179,7 @@ ROBUST = Plan(
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06,
+    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06, own=0.5,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
     most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip

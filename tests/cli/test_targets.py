@@ -155,7 +155,9 @@ def test_the_list_has_what_is_here_and_what_is_one_command_away(server: Serving,
     get(capsys, "small")
     assert cli.main(["targets", "--json", "--faces"]) == 0
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert {name for name, row in rows.items() if row["ready"]} == {"dlib", "mobilefacenet", "mobileface-v2"}
+    assert {name for name, row in rows.items() if row["ready"]} == {
+            "dlib", "surrogate", "mobilefacenet", "mobileface-v2",
+        }  # fmt: skip
     assert (
         rows["sface"].items() >= {"installed": False, "extra": "onnx", "lfw": 0.994, "present": False}.items()
     )
