@@ -340,7 +340,8 @@ def aside(known: Tensor, share: float, clean: Tensor) -> Tensor:
     seed = zlib.crc32(to_pixels(clean).tobytes())
     u = torch.randn(known.shape[-1], generator=torch.Generator().manual_seed(seed)).to(known)
     lengths: Tensor = torch.linalg.vector_norm(known, dim=-1, keepdim=True)
-    return known - share * lengths * (u / torch.linalg.vector_norm(u))
+    moved: Tensor = known - share * lengths * torch.nn.functional.normalize(u, dim=0)
+    return moved
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:
