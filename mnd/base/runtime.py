@@ -21,10 +21,12 @@ def versions(*packages: str) -> dict[str, str | None]:
     >>> sorted(versions("torch"))
     ['python', 'torch']
     """
+    from .. import __version__
+
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in packages:
         try:
-            found[name] = importlib.metadata.version(name)
+            found[name] = __version__ if name == "mnd" else importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found

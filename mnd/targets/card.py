@@ -64,7 +64,7 @@ class TargetCard:
     judge_only: bool = False
     """Its weights are not for everybody's use: never attacked or fetched unless it is named."""
     extra: str = ""
-    """The extra of this package that it needs: `onnx` for `pip install 'mnd[onnx]'`."""
+    """The extra of this package that it needs, such as `onnx` (`mnd.base.distribution.pip_install`)."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..base.distribution import pip_install
 from ..base.files import LONGEST, shown
 from ..base.weights import WeightsFile, load_state, read_state
 from .alignment import ALIGNMENTS
@@ -71,7 +72,7 @@ def _timm(name: str, state: State) -> nn.Module:
         import timm
     except ImportError as error:
         raise ValueError(
-            f"architecture 'timm:{name}' needs the package timm: pip install 'mnd[timm]'"
+            f"architecture 'timm:{name}' needs the package timm: {pip_install('[timm]')}"
         ) from error
     if not timm.is_model(name):
         raise ValueError(f"timm has no model {name!r}{did_you_mean(name, timm.list_models())}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from ..base.distribution import pip_install
 from ..base.types import Progress
 from ..base.weights import WeightsFile
 from .card import TargetCard
@@ -57,7 +58,7 @@ class Listed:
 
     card: TargetCard
     ready: bool
-    """It can be loaded; otherwise `card.download` bytes, or `pip install 'mnd[EXTRA]'`, come first."""
+    """It can be loaded; otherwise `card.download` bytes, or its extra, come first."""
     present: bool = False
     """Its weights are on this machine."""
 
@@ -120,7 +121,7 @@ def ready_to_use(card: TargetCard) -> None:
         ValueError: an extra is missing; the message says how to get it.
     """
     if not installed(card.extra):
-        raise ValueError(f"target {card.name!r} needs an extra: pip install 'mnd[{card.extra}]'")
+        raise ValueError(f"target {card.name!r} needs an extra: {pip_install(f'[{card.extra}]')}")
 
 
 def _import_families() -> None:

@@ -50,7 +50,7 @@ def test_an_unknown_attack_is_refused():
 @pytest.mark.parametrize("name", RECIPES)
 def test_without_foolbox_its_attacks_say_what_to_install(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(ModuleNotFoundError, match=r'not installed .*: pip install "mnd\[anchors\]"$'):
+    with pytest.raises(ModuleNotFoundError, match=r'not installed .*: pip install "mnd-cloak\[anchors\]"$'):
         attacks.load(name)
 
 
