@@ -10,6 +10,15 @@ from typing import Any
 
 DISTRIBUTION = "mnd-cloak"
 """The name in `pyproject.toml`; import and command are `mnd`."""
+EXTRAS = {
+    "anchors": "foolbox",
+    "frbench": "frbench",
+    "onnx": "onnx2pytorch",
+    "parquet": "pyarrow",
+    "ray": "ray",
+    "timm": "timm",
+}
+"""The module that shows whether an extra of this package is installed."""
 SOURCE = "."
 """Where this package itself is installed from: the checkout."""
 

@@ -13,6 +13,7 @@ from . import (  # noqa: F401  these register themselves
     check,
     cloak,
     demo,
+    doctor,
     evaluate,
     faces,
     helps,
@@ -41,7 +42,19 @@ from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "ui")
+COMMANDS = (
+    "cloak",
+    "check",
+    "faces",
+    "protect",
+    "watch",
+    "evaluate",
+    "study",
+    "targets",
+    "demo",
+    "doctor",
+    "ui",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -280,7 +280,7 @@ class Cloaker:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
-        device = self.panel.detector.device
+        device = self.panel.device
         # what does not belong to this group stays as others have left it: their changes may lie in the box
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)

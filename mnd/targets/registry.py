@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ..base.distribution import pip_install
+from ..base.distribution import EXTRAS, pip_install
 from ..base.types import Progress
 from ..base.weights import WeightsFile
 from .card import TargetCard
@@ -99,10 +99,6 @@ def register_family(
         return entry
 
     return keep
-
-
-EXTRAS = {"onnx": "onnx2pytorch", "frbench": "frbench"}
-"""The module that shows whether an extra is installed."""
 
 
 def installed(extra: str) -> bool:
