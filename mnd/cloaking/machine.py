@@ -18,6 +18,7 @@ from ..base.runtime import hardware, pick_device, versions
 from ..base.weights import home, hub_folder
 from ..photo import walking
 from ..targets import registry
+from ..targets.own import import_entries
 from .devices import Trial, devices, tried
 
 FORMAT = 1
@@ -103,7 +104,7 @@ def _problems(told: dict[str, Any]) -> list[str]:
     for name, folder in told["folders"].items():
         if folder["problem"]:
             found.append(f"{name}: {folder['problem']}")
-    return found + _strangers()
+    return [*found, *import_entries(), *_strangers()]
 
 
 def _strangers() -> list[str]:

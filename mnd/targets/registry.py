@@ -11,10 +11,12 @@ from pathlib import Path
 
 import torch
 
+from ..base import plugins
 from ..base.distribution import EXTRAS, pip_install
 from ..base.types import Progress
 from ..base.weights import WeightsFile
 from .card import TargetCard
+from .own import from_file, import_entries, own
 from .target import Target
 
 Builder = Callable[[TargetCard, Path], Target]
@@ -123,6 +125,7 @@ def ready_to_use(card: TargetCard) -> None:
 def _import_families() -> None:
     for module in MODULES:
         importlib.import_module(f".{module}", __package__)
+    import_entries()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -143,15 +146,20 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Entry:
-    """The entry of a target: `dlib`, `torchvision:resnet50`, `card:PATH.json`. Nothing is loaded.
+    """The entry of a target: `dlib`, `torchvision:resnet50`, `card:PATH.json`, `FILE.py:NAME`.
+
+    Nothing is loaded but the code of a file that is named.
 
     Raises:
+        PluginError: the code does not import, or is no target.
         ValueError: there is no target of this name; the message has the nearest ones.
         FileNotFoundError: there is no such card.
     """
     _import_families()
     if name in _ENTRIES:
         return _ENTRIES[name]
+    if plugins.is_spec(name, files_only=True):
+        return from_file(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _FAMILIES[prefix].entry(rest)
@@ -203,7 +211,7 @@ def load(
 
 
 def load_all(
-    names: Sequence[str] | None = None,
+    names: Sequence[str | Target] | None = None,
     device: torch.device | str = "cpu",
     offline: bool = False,
     progress: Progress | None = None,
@@ -212,6 +220,7 @@ def load_all(
     """The targets of these names, by default every face recogniser that is ready.
 
     All names are looked up before anything is loaded or downloaded; `loaded` has what is there already.
+    Targets may stand among the names as they are.
 
     Raises:
         ValueError: as `load`; also when no target is asked for, or two have one name.
@@ -219,8 +228,14 @@ def load_all(
     chosen = default_names() if names is None else list(names)
     if not chosen:
         raise ValueError("got no targets, expected at least one")
-    cards = [find(name).card.name for name in chosen]
+    cards = [(find(one) if isinstance(one, str) else own(one)).card.name for one in chosen]
     if twice := sorted({c for c in cards if cards.count(c) > 1}):
         raise ValueError(f"targets are named twice: {', '.join(twice)}; expected each once")
     there = loaded or {}
-    return [there[n] if n in there else load(n, device, offline, progress) for n in chosen]
+
+    def made(one: str | Target) -> Target:
+        if not isinstance(one, str):
+            return one.to(device)
+        return there[one] if one in there else load(one, device, offline, progress)
+
+    return [made(one) for one in chosen]

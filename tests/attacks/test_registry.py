@@ -43,7 +43,7 @@ def test_an_unknown_attack_is_refused():
         ValueError, match=r"unknown attack 'ddn-4'; did you mean ddn-40\? There are mnd, mnd-40, mnd-plain, "
     ):
         attacks.load("ddn-4")
-    with pytest.raises(ValueError, match=r"unknown attack 'zzz'. There are .*, perc-al$"):
+    with pytest.raises(ValueError, match=r"unknown attack 'zzz'. There are .*, perc-al, FILE.py:NAME$"):
         attacks.load("zzz")
 
 

@@ -76,8 +76,8 @@ def test_exfat_without_links_and_with_a_scanner(monkeypatch, tmp_path: Path):
 
 @pytest.mark.parametrize(
     "name",
-    ["con", "CON.jpg", "aux.cloaked.png", "nul .jpg", "com1", "LPT9.tar", "a:b.jpg", "a?.jpg", "a.", "a ", "a\tb",
-     "photo.jpg", "console.jpg", "com.jpg", "com10.jpg", ".jpg", "año 1 (2).jpeg", "a.b.c"],
+    ["con", "CON.jpg", "aux.cloaked.png", "nul .jpg", "com1", "LPT9.tar", "a:b.jpg", "a?.jpg", "a.", "a ",
+     "a\tb", "photo.jpg", "console.jpg", "com.jpg", "com10.jpg", ".jpg", "año 1 (2).jpeg", "a.b.c"],
 )  # fmt: skip
 def test_reserved_names_are_those_of_python(name: str):
     devices = PureWindowsPath(name).is_reserved()
