@@ -19,6 +19,7 @@ from . import (  # noqa: F401  these register themselves
     helps,
     probe,
     protect,
+    schema,
     study,
     targets,
     ui,
@@ -43,18 +44,9 @@ from .talk import bars_that_go, logging_faults
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
 COMMANDS = (
-    "cloak",
-    "check",
-    "faces",
-    "protect",
-    "watch",
-    "evaluate",
-    "study",
-    "targets",
-    "demo",
-    "doctor",
+    "cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "doctor", "schema",
     "ui",
-)
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from ..base.types import Pixels, Progress, nobody
 from ..targets import registry
 from . import levels, saved
 from .cases import Bench, Case, Judgement
+from .line_record import FORMAT
 from .measures import FACE, brief, measures, of_face
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
@@ -124,8 +125,8 @@ class Evaluation:
         if not (self.out / clean).exists():
             saved.write(self.out / clean, case.pixels, "png", 100)
         line: Line = {
-            "attack": attack.name, "target": bench.name, "picture": case.picture.name, "counted": True,
-            "success": False, "dial": attack.dial, "setting": None, "tried": [],
+            "mnd_results": FORMAT, "attack": attack.name, "target": bench.name, "picture": case.picture.name,
+            "counted": True, "success": False, "dial": attack.dial, "setting": None, "tried": [],
         }  # fmt: skip
         try:
             line |= self._swept(bench, case, attack)
