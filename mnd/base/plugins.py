@@ -27,6 +27,10 @@ class PluginError(MndError, ValueError):
     """Code that was plugged in does not import, or is not as expected; the message has file and line."""
 
 
+class PluginWarning(UserWarning):
+    """Code of another package that is left out; work goes on without it."""
+
+
 def is_spec(text: str, files_only: bool = False) -> bool:
     """Whether a name is FILE.py:NAME, or MODULE:NAME.
 

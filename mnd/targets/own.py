@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import plugins
-from ..base.plugins import PluginError
+from ..base.plugins import PluginError, PluginWarning
 from ..base.weights import WeightsFile
 from .card import TargetCard
 from .face import FaceTarget
@@ -95,5 +95,5 @@ def import_entries() -> tuple[str, ...]:
         except Exception as error:  # one package must not take all targets away
             told = str(error) if isinstance(error, PluginError) else f"entry point {entry.name}: {error}"
             wrong.append(told)
-            warnings.warn(f"targets of another package are left out: {told}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"targets of another package are left out: {told}", PluginWarning, stacklevel=2)
     return tuple(wrong)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 import mnd
-from mnd.base.plugins import PluginError
+from mnd.base.plugins import PluginError, PluginWarning
 from mnd.cloaking.panel import Panel
 from mnd.targets import Classifier, FaceTarget, TargetCard, find, load, own, registry
 from tests.helpers import tiny
@@ -192,7 +192,7 @@ def test_the_entry_point_of_a_package(package):
 def test_a_package_that_is_broken_takes_no_other_target_away(package):
     package("x = 1\ny = x / 0\n")
     with pytest.warns(
-        RuntimeWarning, match=r"left out: entry point theirs .*their_targets.py:2: ZeroDivisionError"
+        PluginWarning, match=r"left out: entry point theirs .*their_targets.py:2: ZeroDivisionError"
     ):
         assert find("dlib").card.name == "dlib"
     assert find("dlib").ready  # it is said once
