@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..base.distribution import pip_install
 from ..cloaking.appearance_in_words import appearance_in_words
 from ..cloaking.apps_told import approximated, apps_told
 from ..cloaking.record import without_person
@@ -257,7 +258,7 @@ def advise_extras(lacking: Iterable[str]) -> None:
     extras = sorted({*lacking, *(["frbench"] if not installed("frbench") else [])})
     for extra in extras:
         more = ": networks of FRBench, too" if extra == "frbench" else ""
-        say(console(), f"[{extra}] needs pip install 'mnd[{extra}]'{more}")
+        say(console(), f"[{extra}] needs {pip_install(f'[{extra}]')}{more}")
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:

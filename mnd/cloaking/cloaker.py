@@ -29,7 +29,7 @@ from .eot import Views
 from .features import add_appearances, limits
 from .levels import Plan
 from .many import destinations, each, folder_for
-from .panel import Found, Panel
+from .panel import Found, Panel, targets_in
 from .record import Record, blank
 from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
@@ -72,6 +72,8 @@ class Cloaker:
         batcher: where the searches of several threads ask the networks together, as
             `mnd.optimizer.batching` says.
         panel: what is loaded already, for the same targets, device and gallery.
+        targets: whom to fool, instead of those of the settings: names, or targets as they are
+            (`mnd.targets.FaceTarget`).
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
@@ -84,10 +86,12 @@ class Cloaker:
         progress: Progress | None = None,
         batcher: Batcher | None = None,
         panel: Panel | None = None,
+        *,
+        targets: Sequence[str | Target] | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or nobody
-        self.panel = panel or Panel(self.settings, self.progress)
+        self.panel = panel or Panel(self.settings, self.progress, targets)
         if missing := self.panel.apps.missing:
             raise FileNotFoundError("; ".join(missing))
         plan = self.settings.plan
@@ -280,7 +284,7 @@ class Cloaker:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
-        device = self.panel.detector.device
+        device = self.panel.device
         # what does not belong to this group stays as others have left it: their changes may lie in the box
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
@@ -345,7 +349,8 @@ def cloak(
             [0, 1].
         out: a file or folder, for a path only.
         overwrite: replace an existing output; the original never.
-        settings: see `CloakSettings`; or give its fields as keywords.
+        settings: see `CloakSettings`; or give its fields as keywords. `targets` then may have targets as they
+            are (`mnd.targets.FaceTarget`) among the names.
         progress: called during loading and searching.
 
     Raises:
@@ -359,14 +364,15 @@ def cloak(
     >>> cloaked.shape, cloaked.dtype
     ((512, 512, 3), dtype('uint8'))
     """
+    targets = targets_in(options)
     settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
-        record = Cloaker(settings, progress).photo(photo, out, overwrite)
+        record = Cloaker(settings, progress, targets=targets).photo(photo, out, overwrite)
         if record["output"] is None or not (record["protected"] or settings.keep_best):
             raise NotProtectedError(record)
         return type(photo)(record["output"])
     if out is not None:
         raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
     as_photo, back = inputs.as_photo(photo)
-    pixels, _ = Cloaker(settings, progress).picture(as_photo)
+    pixels, _ = Cloaker(settings, progress, targets=targets).picture(as_photo)
     return back(pixels)

@@ -121,6 +121,10 @@ class CloakSettings:
     def __post_init__(self) -> None:
         if isinstance(self.targets, str):  # else its letters would be the names
             object.__setattr__(self, "targets", (self.targets,))
+        if others := [one for one in self.targets if not isinstance(one, str)]:
+            got = f"{others[0]!r}"[:100]
+            told = "Cloaker(targets=[...]) takes targets themselves"
+            raise ValueError(f"targets has {got}, expected names; {told}")
         if isinstance(self.against, str):
             object.__setattr__(self, "against", (self.against,))
         if self.against:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.distribution import pip_install
+
 LISTS = (".txt", ".lst", ".csv", ".tsv", ".parquet")
 LONGEST_PATH = 4096
 """Characters; what is longer is no path on any system."""
@@ -166,7 +168,7 @@ def opened(path: Path, column: str) -> Any:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"{path}: reading Parquet needs the package pyarrow: pip install pyarrow"
+            f"{path}: reading Parquet needs the package pyarrow: {pip_install('[parquet]')}"
         ) from error
     try:
         file = parquet.ParquetFile(path)

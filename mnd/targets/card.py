@@ -66,7 +66,7 @@ class TargetCard:
     surrogate: bool = False
     """It stands for recognisers that are not here: `strong` alone attacks it without being asked."""
     extra: str = ""
-    """The extra of this package that it needs: `onnx` for `pip install 'mnd[onnx]'`."""
+    """The extra of this package that it needs, such as `onnx` (`mnd.base.distribution.pip_install`)."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
