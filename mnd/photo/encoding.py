@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from PIL import Image
 
-from ..base.types import Pixels
+from ..base.types import Box, Pixels
 
 
 class Encoding(Protocol):
@@ -53,6 +53,10 @@ class Encoding(Protocol):
         """How many rows and columns of pixels share a colour."""
         ...
 
+    def part(self, box: Box) -> Encoding:
+        """How a part of the picture is written, `box` of the picture as it is stored: for `seen` alone."""
+        ...
+
     def encode(self, picture: Image.Image) -> bytes:
         """The whole new file, from the picture as it is stored (not upright)."""
         ...
@@ -69,6 +73,10 @@ class Usual:
     premultiplied = False
     slack = 0
     whole_below = 0
+
+    def part(self, box: Box) -> Self:  # noqa: ARG002
+        """As the whole."""
+        return self
 
 
 class Lossless(Usual):

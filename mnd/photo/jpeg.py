@@ -6,16 +6,19 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from ..base.files import PhotoError
-from ..base.types import Pixels
+from ..base.types import Box, Pixels
+from .coefficients import CodedPicture, Frame, NotReadError
 from .encoding import Usual
 from .format import Format
-from .jpeg_segments import check_jpeg, read_segments
+from .jpeg_segments import check_jpeg, icc_segments, read_segments, segment
 from .metadata.noted import Noted
 
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
@@ -27,9 +30,11 @@ _BUFFER = threading.RLock()
 
 @dataclass(frozen=True)
 class JpegEncoding(Usual):
-    """The tables, subsampling and segments of a JPEG file.
+    """What a JPEG file holds besides its pixels, and its coefficients.
 
-    Sampling other than 4:4:4, 4:2:2 and 4:2:0 (4:4:0, 4:1:1) is written as 4:4:4, which loses no more colour.
+    A new file has the coefficients of the old one but where pixels change, in the same scans. Where those are
+    not read here (`frame` is None), the whole picture is coded anew with the tables, subsampling and segments
+    of the file; sampling other than 4:4:4, 4:2:2 and 4:2:0 becomes 4:4:4, which loses no more colour.
     """
 
     tables: tuple[tuple[int, ...], ...]
@@ -45,16 +50,29 @@ class JpegEncoding(Usual):
     segments: bytes
     """XMP, IPTC and comments as complete segments."""
     orientation: int = 1
+    data: bytes = field(default=b"", repr=False)
+    """The file."""
+    frame: Frame | None = field(default=None, repr=False)
+    """How its coefficients are coded; None: not so that they are read here."""
+    colours: bytes = b""
+    """The segments that say how colours are stored (JFIF without what is private, Adobe)."""
 
-    grid = 16
+    @property
+    def grid(self) -> int:
+        """The larger side of a group of blocks."""
+        return 16 if self.frame is None else 8 * max(self.frame.most)
 
     @property
     def shared(self) -> tuple[int, int]:
         """By its subsampling."""
+        if self.frame is not None and len(self.frame.shares) == 3:
+            return self.frame.shares[1]
         return _SHARED[self.subsampling]
 
     def encode(self, picture: Image.Image) -> bytes:
-        """The new file; Huffman tables are optimised, restart markers are not kept."""
+        """The new file; Huffman tables are the best for it."""
+        if self._coded is not None:
+            return self._head + self._coded.coded(np.asarray(picture))
         with _room(6 * picture.width * picture.height):
             data = self._save(picture, progressive=self.progressive, optimize=True)
         if self.density and data[2:4] == b"\xff\xe0":
@@ -63,10 +81,42 @@ class JpegEncoding(Usual):
 
     def seen(self, picture: Image.Image) -> Pixels:
         """What decoding `encode(picture)` gives, exactly; entropy coding touches no pixel: kept cheap."""
+        if self._coded is not None:
+            return self._coded.seen(np.asarray(picture))
         buffer = io.BytesIO()
         self._put(picture, buffer)
         buffer.seek(0)
         return np.asarray(JpegImagePlugin.JpegImageFile(buffer))
+
+    def part(self, box: Box) -> Self:
+        """That of a part of the picture: of its own coefficients."""
+        if self._coded is None:
+            return self
+        if box not in self._parts:
+            self._parts.clear()
+            # the cached properties of the part are there already
+            self._parts[box] = part = replace(self, data=b"")
+            part.__dict__["_coded"] = self._coded.part(box)
+        return self._parts[box]
+
+    @cached_property
+    def _parts(self) -> dict[Box, Self]:
+        """The part that was asked for last: a search asks for the same one again and again."""
+        return {}
+
+    @cached_property
+    def _coded(self) -> CodedPicture | None:
+        if self.frame is None:
+            return None
+        try:
+            return CodedPicture.of(self.data, self.frame, self.colours, self.rgb)
+        except NotReadError:  # damaged data that decoders pass over
+            return None
+
+    @property
+    def _head(self) -> bytes:
+        exif = segment(0xE1, b"Exif\0\0" + self.exif) if self.exif else b""
+        return b"\xff\xd8" + self.colours + exif + self.segments + icc_segments(self.icc)
 
     def _save(self, picture: Image.Image, **extra: bool) -> bytes:
         buffer = io.BytesIO()
@@ -103,13 +153,22 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, 
     layers = image.layer
     factors = [(h, v) for _, h, v, _ in layers]
     ratios = {(factors[0][0] / h, factors[0][1] / v) for h, v in factors[1:]}
-    rgb = image.info.get("adobe_transform") == 0 or bytes(layer[0] for layer in layers) == b"RGB"
-    rgb = rgb and image.mode == "RGB"
+    told = read_segments(data, noted)
+    names = bytes(layer[0] for layer in layers)
+    rgb = (
+        image.mode == "RGB"
+        and not told.jfif
+        and (told.adobe[-1:] == b"\0" if told.adobe else names == b"RGB")
+    )
     subsampling = _SUBSAMPLING.get(ratios.pop(), 0) if len(ratios) == 1 else 0
     tables = tuple(tuple(image.quantization[table]) for *_, table in layers)
     while len(tables) > 1 and tables[-1] == tables[-2] and (len(tables) > 2 or rgb):
         tables = tables[:-1]
-    told = read_segments(data, noted)
+    try:
+        frame = Frame.of(data)
+    except NotReadError as reason:
+        frame = None
+        noted.cut(f"coefficients as they were coded ({reason})")
     return JpegEncoding(
         tables=tables,
         subsampling=0 if rgb else subsampling,
@@ -120,6 +179,9 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, 
         icc=told.icc,
         segments=told.kept,
         orientation=told.orientation,
+        data=data,
+        frame=frame,
+        colours=told.colours,
     )
 
 

@@ -24,6 +24,8 @@ _PHOTOSHOP, _ICC = b"Photoshop 3.0\0", b"ICC_PROFILE\0"
 _LARGEST = 65533
 """The largest body of a segment."""
 _PART = 65400
+_NO_DENSITY = bytes([1, 1, 0, 0, 1, 0, 1])
+"""Version 1.1, no unit, square pixels."""
 _CODED = {
     0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical lossless",
     0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical lossless",
@@ -41,8 +43,17 @@ class Segments:
     density: bytes = b""
     """Version, unit and density of the JFIF header."""
     icc: bytes = b""
+    jfif: bool = False
+    adobe: bytes = b""
+    """What Adobe's segment says of colours, 12 bytes; the last is the transform."""
     kept: bytes = b""
     """XMP, IPTC, comments and small notes of programs, as whole segments."""
+
+    @property
+    def colours(self) -> bytes:
+        """The segments that say how colours are stored."""
+        jfif = segment(0xE0, b"JFIF\0" + (self.density or _NO_DENSITY) + b"\0\0") if self.jfif else b""
+        return jfif + (segment(0xEE, self.adobe) if self.adobe else b"")
 
 
 @dataclass
@@ -50,6 +61,8 @@ class _Bodies:
     """The bodies of the segments, put together where they came in parts."""
 
     exif: bytes = b""
+    jfif: bool = False
+    adobe: bytes = b""
     density: bytes = b""
     icc: dict[int, bytes] = field(default_factory=dict)
     xmp: bytes = b""
@@ -89,6 +102,13 @@ def segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
+def icc_segments(profile: bytes) -> bytes:
+    """A colour profile as whole segments."""
+    parts = [profile[at : at + _PART] for at in range(0, len(profile), _PART)]
+    heads = [_ICC + bytes([number, len(parts)]) for number in range(1, len(parts) + 1)]
+    return b"".join(segment(0xE2, head + part) for head, part in zip(heads, parts, strict=True))
+
+
 def check_jpeg(data: bytes, name: str) -> None:
     """Refuse the kinds of JPEG that no usual reader decodes, by what they are.
 
@@ -117,6 +137,7 @@ def read_segments(data: bytes, noted: Noted) -> Segments:
     for marker, body in jpeg_segments(data):
         _sort(marker, body, bodies, noted)
     told = Segments(density=bodies.density, orientation=exif_orientation(bodies.exif))
+    told.jfif, told.adobe = bodies.jfif, bodies.adobe
     told.exif = clean_exif(bodies.exif, noted)
     if len(told.exif) > _LARGEST - len(_EXIF):
         noted.cut("EXIF longer than a segment")
@@ -143,6 +164,7 @@ def _sort(marker: int, body: bytes, bodies: _Bodies, noted: Noted) -> None:
     """Put a segment where it belongs, or note that it does not come out."""
     if marker == 0xE0 and body[:5] == b"JFIF\0":
         bodies.density = body[5:12] if len(body) >= 12 else b""
+        bodies.jfif = bodies.jfif or len(body) >= 14  # libjpeg does not take a shorter one for it
         if len(body) > 14:
             noted.cut("JFIF thumbnail")
     elif marker == 0xE0:
@@ -168,6 +190,8 @@ def _sort(marker: int, body: bytes, bodies: _Bodies, noted: Noted) -> None:
         bodies.icc[body[12]] = body[14:]
     elif marker == 0xED and body.startswith(_PHOTOSHOP):
         bodies.photoshop += body[len(_PHOTOSHOP) :]
+    elif marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
+        bodies.adobe = body[:12]
     elif marker == 0xFE and not text_block_hides(body):
         bodies.rest += segment(marker, body)
     elif marker in (0xEC, 0xEF) and not block_hides(body):

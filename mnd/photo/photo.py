@@ -278,7 +278,7 @@ class Photo:
         part[spot] = self._stored(flat)
         alpha = self._stored_alpha()
         picture = self._picture(part, None if alpha is None else alpha[top:bottom, left:right])
-        seen = self.encoding.seen(picture)[spot]
+        seen = self.encoding.part((left, top, right, bottom)).seen(picture)[spot]
         if seen.ndim == 2:
             seen = np.repeat(seen[..., None], 3, axis=2)
         return np.ascontiguousarray(turn(seen, self.orientation))
