@@ -5,9 +5,11 @@ profile, orientation, alpha and metadata. What would show the clean face (thumbn
 gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
 animations, several pages) is refused.
 
+Of a JPEG, the coefficients stay that no change of pixels reaches, and so do scans and restart markers
+(`coefficients/`); arithmetic coding and damaged data are coded anew.
+
 A palette cannot hold changed colours, so palette pictures are written as grey or RGB (with alpha); nothing is
-lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing, restart markers and run lengths are
-not kept.
+lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing and run lengths are not kept.
 """
 
 from __future__ import annotations
