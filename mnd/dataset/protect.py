@@ -229,9 +229,8 @@ class Protection:
         """What may still show faces in the results, and a source without photos."""
         for kind, names in sorted(self._planner.left.items() if self._planner else ()):
             named = ", ".join(map(shown, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
-            self._note(
-                f"{counted(kind, len(names))} in tar files copied as they are, may show faces: {named}"
-            )
+            where = "in tar and Parquet files copied as they are, may show faces"
+            self._note(f"{counted(kind, len(names))} {where}: {named}")
         if self._empty:
             self._note(
                 f"{self.src}: found no photos, expected at least one; there: {said(self._count.others)}"

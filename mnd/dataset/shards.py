@@ -6,16 +6,15 @@ import copy
 import io
 import secrets
 import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.disks import sync
 from ..base.files import PhotoError, shown
 from ..photo.metadata.pictures import starts_picture
 from ..photo.walking import hidden
-from .items import Item, Shard
-from .outputs import PARTS
+from .items import Shard
+from .members import Contents, Member, Replaced, Wants, everything
 from .sources import is_named_picture, looks_like_picture
 
 _HOLDERS: dict[str, tuple[tuple[str, ...], tuple[bytes, ...]]] = {
@@ -34,51 +33,6 @@ _SIGN = 32
 """Bytes that the longest sign of a picture has at most."""
 _LITTLE = 300
 """Bytes: a small face needs more."""
-
-Wants = Callable[[str], bool]
-
-
-def everything(name: str) -> bool:
-    """No picture is left alone."""
-    del name
-    return True
-
-
-Replaced = Callable[["Member"], bytes | None]
-"""The bytes that stand in for a picture, None: it is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A picture in a shard."""
-
-    name: str
-    """Of its item: the shard's, `/`, its own."""
-    number: int
-    """Among all members, from 0."""
-    offset: int
-    size: int
-
-    def item(self, shard: Shard) -> Item:
-        """What a worker is given."""
-        return Item(self.name, shard.path, (self.offset, self.size), self.part(shard))
-
-    def part(self, shard: Shard) -> str:
-        """Where its result waits for the others, relative to DST."""
-        return f"{PARTS}/{shard.name}/{self.number:08d}"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is in a shard.
-
-    Attributes:
-        pictures: those to be worked on, in its order.
-        left: what is copied as it is and may show faces: names by kind.
-    """
-
-    pictures: list[Member]
-    left: dict[str, list[str]]
 
 
 def members(shard: Shard, wants: Wants = everything) -> list[Member]:

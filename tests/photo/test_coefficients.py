@@ -176,7 +176,8 @@ def test_a_huffman_table_is_the_best_that_there_is() -> None:
 def test_sampling_of_every_kind_stays(factors: str) -> None:
     sampling = {
         "4:1:1": [(4, 1), (1, 1), (1, 1)], "4:4:0": [(1, 2), (1, 1), (1, 1)],
-        "4:1:0": [(4, 2), (1, 1), (1, 1)], "3 planes apart": [(2, 2), (1, 2), (2, 1)], "grey of two": [(2, 2)],
+        "4:1:0": [(4, 2), (1, 1), (1, 1)], "3 planes apart": [(2, 2), (1, 2), (2, 1)],
+        "grey of two": [(2, 2)],
     }[factors]  # fmt: skip
     picture = FACE if len(sampling) > 1 else GREY
     data = _encoded(picture, sampling)
