@@ -131,8 +131,13 @@ def _text(path: Path, column: str) -> Iterator[ListRow]:
             yield _row(number, line.rstrip("\r\n"))
 
 
+def long_fields() -> None:
+    """Let a field of a CSV file be longer than a page: captions can be."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
+
+
 def _csv(path: Path, column: str) -> Iterator[ListRow]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))  # captions can be long
+    long_fields()
     encoding, errors = encoding_of(path)
     with path.open(encoding=encoding, errors=errors, newline="") as file:
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.files import PhotoError, sha256_of, shown
+from . import beside
 from .items import Item, Other, Refused, Shard, Stat
 from .lines import Line
 from .manifest import Index, shortened
@@ -83,10 +84,14 @@ class Planner:
         """Lines of earlier runs whose input is there still."""
         self.left: dict[str, list[str]] = {}
         """What is copied as it is inside shards and may show faces: names by kind."""
+        self.beside: list[str] = []
+        """Tables about the pictures of a folder, which lie in it."""
         self._twins: dict[bytes, str] | None = None
 
     def __iter__(self) -> Iterator[Task]:
         for found in self._source:
+            if isinstance(found, Other) and found.name.rpartition("/")[2] in beside.NAMES:
+                self.beside.append(found.name)
             if not self._mine(found.name):
                 continue
             if isinstance(found, Shard):

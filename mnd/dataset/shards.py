@@ -104,7 +104,18 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
             return kind
     if info.size <= _LITTLE:
         return ""
-    for block in _blocks(info, file):
+    file.seek(info.offset_data)
+    return _pictures_in(_blocks(file, info.size))
+
+
+def pictures_in_text(path: Path) -> str:
+    """What a text is called that has pictures in it; empty where it has none."""
+    with path.open("rb") as file:
+        return _pictures_in(_blocks(file, path.stat().st_size))
+
+
+def _pictures_in(blocks: Iterator[bytes]) -> str:
+    for block in blocks:
         if any(sign in block for sign in _BASE64):
             return "text with pictures in it"
         if starts_picture(block):
@@ -112,10 +123,9 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
     return ""
 
 
-def _blocks(info: tarfile.TarInfo, file: io.BufferedReader) -> Iterator[bytes]:
-    """All bytes of a member; each block begins with the end of the one before, where a sign may be cut."""
-    file.seek(info.offset_data)
-    left, last = info.size, b""
+def _blocks(file: io.BufferedReader, left: int) -> Iterator[bytes]:
+    """So many bytes; each block begins with the end of the one before, where a sign may be cut."""
+    last = b""
     while left > 0 and (block := file.read(min(_BLOCK, left))):
         yield last + block
         left, last = left - len(block), block[-_SIGN:]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..photo import walking
-from . import braces, lists
+from . import arrays, braces, lists
 from .items import Found, Item, Other, Refused, Shard
 from .lists import LISTS
 
@@ -53,6 +53,10 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
         raise ValueError(f"{src}: a compressed shard, whose members cannot be reached; expected a .tar")
     if name.endswith(".tar"):
         return Single(src)
+    if name.endswith(arrays.SUFFIXES):
+        raise ValueError(
+            f"{src}: a NumPy file, expected photos in files of their own (or a .tar, or a .parquet)"
+        )
     if name.endswith(TABLE) and (columns := columns_of(src, column)):
         return Single(src, columns)
     if name.endswith(LISTS):
@@ -96,9 +100,18 @@ def classified(entry: walking.Entry, column: str = USUAL) -> Found:
         case "unreadable":
             name = entry.name or "."
             return Refused(name, "unreadable", f"{entry.name or entry.path}: {entry.what}")
+        case _ if pictures := _arrays(entry):
+            why = f"a NumPy file that can hold pictures ({pictures}), expected photos in files of their own"
+            return Refused(entry.name, "unsupported", f"{entry.name}: {why}")
         case _:
             table = entry.kind == "other" and entry.name.lower().endswith(TABLE)
             return _table(entry, column) if table else Other(entry.name, entry.what)
+
+
+def _arrays(entry: walking.Entry) -> str:
+    """What a NumPy file among others has that can be pictures."""
+    named = entry.kind == "other" and entry.name.lower().endswith(arrays.SUFFIXES)
+    return arrays.pictures_in(entry.path) if named else ""
 
 
 def _table(entry: walking.Entry, column: str) -> Found:

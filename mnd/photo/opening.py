@@ -21,6 +21,7 @@ from .formats import FORMATS
 
 _EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
 _OTHERS = {
+    b"\x93NUMPY": "NumPy",
     b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
 }  # fmt: skip
