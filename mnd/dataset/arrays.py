@@ -47,7 +47,7 @@ def _told(file: IO[bytes]) -> str:
 
 
 def _can_be(shape: tuple[int, ...], kind: np.dtype[Any]) -> bool:
-    """Grey of 8 bits, `(H, W)` or `(N, H, W)`; colours of any type, last or first, of one or several pictures."""
+    """Grey of 8 bits, `(H, W)` or `(N, H, W)`; colours of any type, last or first, of one or more."""
     if len(shape) in (3, 4) and kind.kind in "uif":
         sides = [shape[-3:-1]] * (shape[-1] in _COLOURS) + [shape[-2:]] * (shape[-3] in _COLOURS)
         if any(min(pair) >= SMALLEST for pair in sides):

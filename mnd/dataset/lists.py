@@ -198,6 +198,15 @@ def holds_pictures(path: Path, column: str) -> bool:
         return _holds_pictures(path, column, file.schema_arrow)
 
 
+def embeds(path: Path, column: str) -> bool:
+    """Whether one of the first rows of a column holds a picture, and does not only name it.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `rows`.
+    """
+    return any(row.head for row in itertools.islice(rows(path, column), FIRST))
+
+
 def _holds_pictures(path: Path, column: str, schema: Any) -> bool:
     types: Any = importlib.import_module("pyarrow").types
     kind = schema.field(column).type

@@ -218,8 +218,10 @@ class Planner:
             return
         pictures = inside.pictures
         if not pictures or stat is None:
-            what = "a Parquet file" if shard.columns else "a tar file"
-            self.settle(Other(shard.name, f"{what} without pictures"))
+            what = "a tar file without pictures"
+            if shard.columns:
+                what = f"a Parquet file that {'only names' if inside.left else 'holds no'} pictures"
+            self.settle(Other(shard.name, what))
             return
         if len({member.name for member in pictures}) < len(pictures):
             why = f"{shard.name}: two pictures in it have one name, expected one each"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..photo import walking
-from . import arrays, braces, lists
+from . import arrays, braces, held, lists
 from .items import Found, Item, Other, Refused, Shard
 from .lists import LISTS
 
@@ -58,7 +58,9 @@ def source(src: Path, dst: Path, column: str = "path") -> Source:
             f"{src}: a NumPy file, expected photos in files of their own (or a .tar, or a .parquet)"
         )
     if name.endswith(TABLE) and (columns := columns_of(src, column)):
-        return Single(src, columns)
+        if any(lists.embeds(src, one) for one in columns):
+            return Single(src, columns)
+        column = columns[0]  # it could hold pictures, and names them only
     if name.endswith(LISTS):
         lists.check(src, column)
         return Paths(src, dst, column)
@@ -239,6 +241,9 @@ class Paths:
             if row.wrong:
                 name = f"{self._path.name}, row {row.number + 1}"
                 yield Refused(name, "value", f"{name}: {row.wrong}, expected a path")
+            elif row.head:
+                name = held.name_of(self._path.stem, row.number, row.path, row.head)
+                yield Item(name, str(self._path), row=(self._column, row.number))
             else:
                 yield self._found(row.path, base)
 

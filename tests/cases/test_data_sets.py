@@ -67,6 +67,20 @@ def test_pictures_in_a_column_are_read_and_never_written_as_text(
     assert "PNG\\r" not in written(dst)
 
 
+def test_pictures_that_a_column_only_names_are_files(protect, tmp_path: Path, dst: Path):
+    """As the library `datasets` writes a set of files that it has not been told to embed."""
+    tiny.write_pictures(tmp_path, 2)
+    rows = [
+        {"bytes": None, "path": "0/00000.png"},
+        {"bytes": None, "path": str(tmp_path / "1" / "00001.bmp")},
+    ]
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow, which is not installed")
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    summary = protect(table(tmp_path / "list.parquet", image=pyarrow.array(rows, kind)), dst)
+    assert told(summary, "protected", "failed") == [2, 0]
+    assert [name.rpartition("/")[2] for name in files(dst)] == ["00000.png", "00001.bmp"]
+
+
 def test_rows_of_a_column_are_found_in_any_order(tmp_path: Path):
     data = [tiny.picture(n) for n in range(7)]
     path = table(tmp_path / "list.parquet", image=[*data[:6], None, data[6]])
