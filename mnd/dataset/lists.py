@@ -174,8 +174,8 @@ def opened(path: Path, column: str | None = None) -> Any:
             f"{path}: reading Parquet needs the package pyarrow: pip install 'mnd[parquet]'"
         ) from error
     try:
-        # a column is read piece by piece, however large a row group is
-        file = parquet.ParquetFile(path, buffer_size=1 << 20)
+        # piece by piece: pyarrow's own way is to read all row groups of a column at once
+        file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except (pyarrow.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: no readable Parquet file ({error})") from error
     try:

@@ -18,7 +18,7 @@ from .members import Contents, Member, Replaced, Wants, everything
 
 BATCH = 8
 """Rows that are in memory at once while a column is gone through."""
-LARGEST_GROUP = 128 << 20
+LARGEST_GROUP = 32 << 20
 """Bytes of a row group: a larger one of the source becomes several, so that memory does not follow it."""
 _CODECS = {"UNCOMPRESSED": "NONE", "LZO": "SNAPPY"}
 """Of compressions that are read under another name than they are written under, or cannot be written."""
@@ -119,7 +119,9 @@ def _write(
         at = schema.get_field_index(column)
         schema = schema.set(at, schema.field(at).with_nullable(True))
     first = 0
-    with parquet.ParquetWriter(made, schema, compression=_compression(file.metadata)) as writer:
+    # so that a page has a few pictures, not a thousand: whoever reads one has it in memory
+    how = {"compression": _compression(file.metadata), "write_batch_size": BATCH}
+    with parquet.ParquetWriter(made, schema, **how) as writer:
         for group in range(file.num_row_groups):
             waiting: list[Any] = []
             for batch in file.iter_batches(batch_size=BATCH, row_groups=[group], use_threads=False):
