@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from mnd.dataset.sources import source
 from mnd.dataset.tables import picture_columns
 from mnd.photo.photo import Photo, PhotoError
 from tests.helpers import tiny
-from tests.helpers.data_sets import command, files, lines, told
+from tests.helpers.data_sets import ROOT, command, files, lines, told
 
 pa: Any = pytest.importorskip("pyarrow", reason="needs pyarrow, which is not installed")
 pq: Any = pytest.importorskip("pyarrow.parquet")
@@ -231,3 +232,26 @@ def test_the_items_of_a_table_say_where_they_are(tmp_path: Path):
         "t.parquet/image/00000001-1.png", str(path), None, ".mnd-parts/t.parquet/00000001-0", row=("image", 1)
     )
     assert [item.read()[0] for item in items] == [tiny.picture(0), tiny.picture(1)]
+
+
+@pytest.mark.slow
+def test_memory_does_not_follow_the_number_of_rows(tmp_path: Path):
+    """With a search that does nothing: what is left is reading, waiting and writing."""
+    peaks = []
+    for count in (100, 600):
+        path = tmp_path / f"{count}" / "t.parquet"
+        path.parent.mkdir()
+        with pq.ParquetWriter(path, pa.schema([("image", PICTURE)])) as writer:
+            for first in range(0, count, 50):
+                rows = [
+                    {"bytes": tiny.picture(n) + os.urandom(200_000), "path": None}
+                    for n in range(first, first + 50)
+                ]
+                writer.write_table(pa.table({"image": pa.array(rows, PICTURE)}))
+        done = subprocess.run(
+            [sys.executable, ROOT / "tests" / "helpers" / "trivial.py", path, tmp_path / f"out{count}"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        peaks.append(json.loads(done.stdout)["peaks"])
+    few, many = peaks
+    assert all(big <= 1.1 * small for small, big in zip(few, many, strict=True)), peaks
