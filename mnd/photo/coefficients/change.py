@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...base.types import Pixels
-from .frame import ZIGZAG, Coefficients, Frame
+from .frame import ZIGZAG, Coefficients, Frame, Pixels
 
 Numbers = npt.NDArray[np.float64]
 

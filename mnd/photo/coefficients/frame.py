@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+"""`(x0, y0, x1, y1)`, the last two not included."""
 Coefficients = npt.NDArray[np.int16]
 """`(blocks, 64)`: the blocks of one component after the other, row by row; in a block, zigzag order."""
 

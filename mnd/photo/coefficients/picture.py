@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import JpegImagePlugin
 
-from ...base.types import Box, Pixels
 from .change import changed
-from .frame import Coefficients, Frame
+from .frame import Box, Coefficients, Frame, Pixels
 from .reader import read
 from .window import cut
 from .writer import write

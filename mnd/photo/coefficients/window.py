@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...base.types import Box
-from .frame import ZIGZAG, Coefficients, Frame, Scan, coded_alone, segment
+from .frame import ZIGZAG, Box, Coefficients, Frame, Scan, coded_alone, segment
 
 _MOST = 10
 """Blocks that a group of several components may have."""
