@@ -10,6 +10,14 @@ from PIL import Image
 from ..base.types import Box, Pixels
 
 
+class Stored(Protocol):
+    """Samples of a file that are not what recognisers see of it."""
+
+    def layers(self) -> tuple[Pixels, Pixels | None]:
+        """What they see: grey `(h, w)` or colours `(h, w, 3)` of eight bits, and alpha."""
+        ...
+
+
 class Encoding(Protocol):
     """How a photo is written: everything its file holds besides the pixels."""
 
@@ -57,6 +65,11 @@ class Encoding(Protocol):
         """How a part of the picture is written, `box` of the picture as it is stored: for `seen` alone."""
         ...
 
+    @property
+    def stored(self) -> Stored | None:
+        """What the file holds, where that is more than grey or colours of 8 bits; `None`: it is not."""
+        ...
+
     def encode(self, picture: Image.Image) -> bytes:
         """The whole new file, from the picture as it is stored (not upright)."""
         ...
@@ -73,6 +86,7 @@ class Usual:
     premultiplied = False
     slack = 0
     whole_below = 0
+    stored: Stored | None = None
 
     def part(self, box: Box) -> Self:  # noqa: ARG002
         """As the whole."""

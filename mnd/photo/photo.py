@@ -144,7 +144,7 @@ class Photo:
     @classmethod
     def _of(cls, image: ImageFile.ImageFile, form: Format, how: Encoding, name: str) -> Photo:
         orientation = how.orientation
-        stored, alpha = layers(image, name, how.depth)
+        stored, alpha = layers(image, name, how.depth) if how.stored is None else how.stored.layers()
         if how.premultiplied and alpha is not None and alpha.min() < 255:
             raise PhotoError(
                 "unsupported", f"{name}: a {form.name} with premultiplied alpha, expected plain alpha"
@@ -174,6 +174,9 @@ class Photo:
             raise PhotoError(
                 "unsupported", f"the image's format is {form}, expected one of {', '.join(FORMATS)}"
             )
+        if image.mode[0] in "IF":
+            got = f"the image of mode {image.mode} has more than 8 bits"
+            raise PhotoError("unsupported", f"{got}, expected 8 bits, or the file itself in its place")
         carried: dict[str, Any] = {
             key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)
         }

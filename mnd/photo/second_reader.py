@@ -32,7 +32,12 @@ def seen_plainly(data: bytes) -> Pixels:
     # without Pillow's own limit, which is below that of the photos that are read here
     with strict("picture", "it"), Image.open(io.BytesIO(data)) as image:
         image.load()
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The upper bytes of grey of 16 bits, of which Pillow's own `convert` makes white."""
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[:4] == "I;16" else image
 
 
 def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from ..base.files import PhotoError
+from .deep import Deep, read_deep
 from .encoding import Lossless
 from .format import Format
 from .metadata.directories import (
@@ -28,6 +31,7 @@ from .metadata.directories import (
 from .metadata.exif import ICC_TAG, XMP_TAG, gps_goes, kept_value, tag_name
 from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
+from .tiff_strips import bytes_as_tiff, layout, predicted
 
 _COMPRESSION = {
     1: "raw",
@@ -48,6 +52,8 @@ _UNREADABLE = {
 }  # fmt: skip
 """Compressions that Pillow's reader does not have, though the file may be whole."""
 _STRIPS, _SIZES, _EXTRA = 273, 279, 338
+_DEEP = 16
+"""Bits a channel that Pillow would reduce to eight."""
 _COLOURS = {ICC_TAG, 301, 318, 319}
 """Tags without which the picture would look otherwise: profile, transfer function, white, primaries."""
 _RAW_TAGS = {50706: "a camera's raw file (DNG)", 33422: "a camera's raw file (colour filter array)"}
@@ -72,24 +78,37 @@ class TiffEncoding(Lossless):
     fields: tuple[Field, ...]
     """Every tag that describes the photo."""
     premultiplied: bool = False
+    stored: Deep | None = None
+    """Of 16 bits a channel."""
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: strips as Pillow compresses them, under one directory of old and new tags."""
-        buffer = io.BytesIO()
         predicts = self.predictor == 2 and self.compression in ("tiff_lzw", "tiff_adobe_deflate")
-        picture.save(buffer, "TIFF", compression=self.compression, tiffinfo={317: 2} if predicts else {})
-        data = buffer.getvalue()
+        more: Sequence[Field] = ()
+        if self.stored is None:
+            buffer = io.BytesIO()
+            picture.save(buffer, "TIFF", compression=self.compression, tiffinfo={317: 2} if predicts else {})
+            data = buffer.getvalue()
+        else:
+            samples = self.stored.merged(np.asarray(picture))
+            data = bytes_as_tiff(predicted(samples) if predicts else samples, self.order, self.compression)
+            more = layout(samples, self.order, predicts)
+        return self._around(data, more)
+
+    def _around(self, data: bytes, more: Sequence[Field]) -> bytes:
+        """The strips of a TIFF that Pillow wrote, under its own layout but for what `more` says."""
         plain = first_directory(data)
         starts, sizes = plain.numbers(_STRIPS), plain.numbers(_SIZES)
         strips = [data[start : start + size] for start, size in zip(starts, sizes, strict=True)]
-        layout = {entry.tag: self._layout(plain, entry) for entry in plain.entries}
-        layout.pop(ORIENTATION, None)
+        tags = {entry.tag: self._layout(plain, entry) for entry in plain.entries}
+        tags |= {field.tag: field for field in more}
+        tags.pop(ORIENTATION, None)
         if self.turned:
-            layout[ORIENTATION] = Field.of(ORIENTATION, 3, [self.orientation], self.order)
-        layout[_SIZES] = Field.of(_SIZES, 4, sizes, self.order)
+            tags[ORIENTATION] = Field.of(ORIENTATION, 3, [self.orientation], self.order)
+        tags[_SIZES] = Field.of(_SIZES, 4, sizes, self.order)
         at = list(accumulate(map(len, strips[:-1]), initial=8))
-        layout[_STRIPS] = Field.of(_STRIPS, 4, at, self.order)
-        fields = {**layout, **{field.tag: field for field in self.fields}}
+        tags[_STRIPS] = Field.of(_STRIPS, 4, at, self.order)
+        fields = {**tags, **{field.tag: field for field in self.fields}}
         behind = b"".join(strips)
         behind += bytes(len(behind) & 1)
         mark = b"II*\0" if self.order == "<" else b"MM\0*"
@@ -119,19 +138,25 @@ def check_tiff(data: bytes, name: str) -> None:
     kind, packed = first.number(262, 1), first.number(259, 1)
     bits = set(first.numbers(258)) or {1}
     extra = set(first.numbers(_EXTRA))
+    # white is zero, grey with alpha and planes one after the other are what Pillow's reader does not have
+    plain = kind == (1 if (count := first.number(277, 1)) == 1 else 2) and count != 2
+    plain &= first.number(284, 1) == 1
     raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
     wrong = {
         f"a TIFF of {pages} pages": pages > 1,
         raw: bool(raw),
         f"a TIFF compressed with {_UNREADABLE.get(packed)}": packed in _UNREADABLE,
         "a reduced copy (thumbnail) of some other picture": bool(first.number(254, 0) & 1),
-        f"a TIFF of {max(bits)} bits a channel": not bits <= {1, 2, 4, 8},
+        f"a TIFF of {max(bits)} bits a channel": not (bits <= {1, 2, 4, 8} or bits == {_DEEP}),
         "a TIFF of signed or floating-point numbers": not set(first.numbers(339)) <= {1},
         f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 6),
+        "a TIFF of 16 bits a channel that is no plain grey, RGB or RGBA": bits == {_DEEP} and not plain,
         "a TIFF with channels that are neither colour nor alpha": not extra <= {1, 2} or len(extra) > 1,
     }
     if got := next((text for text, found in wrong.items() if found), ""):
-        raise PhotoError("unsupported", f"{name}: {got}, expected one page of 8-bit grey or RGB")
+        raise PhotoError(
+            "unsupported", f"{name}: {got}, expected one page of grey or RGB, 8 or 16 bits a channel"
+        )
 
 
 def tiff_unturned(data: bytes) -> bytes:
@@ -158,8 +183,19 @@ def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> T
     compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
     predictor, turned = first.number(317, 1), first.turning is not None
     premultiplied = 1 in first.numbers(_EXTRA)
+    deep = None
+    if _DEEP in first.numbers(258):
+        deep = Deep(read_deep(TiffImagePlugin.TiffImageFile, tiff_unturned(data)))
     return TiffEncoding(
-        b"", compression, predictor, first.orientation, turned, first.order, tuple(fields), premultiplied
+        b"",
+        compression,
+        predictor,
+        first.orientation,
+        turned,
+        first.order,
+        tuple(fields),
+        premultiplied,
+        deep,
     )
 
 
