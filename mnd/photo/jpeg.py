@@ -15,11 +15,13 @@ from PIL import Image, ImageFile, JpegImagePlugin
 
 from ..base.files import PhotoError
 from ..base.types import Box, Pixels
+from .behind import check_frames, note_behind
 from .coefficients import CodedPicture, Frame, NotReadError
 from .encoding import Usual
 from .format import Format
 from .jpeg_segments import check_jpeg, icc_segments, read_segments, segment
 from .metadata.noted import Noted
+from .ultra_hdr import UltraHdr, ultra_hdr
 
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""
@@ -56,11 +58,17 @@ class JpegEncoding(Usual):
     """How its coefficients are coded; None: not so that they are read here."""
     colours: bytes = b""
     """The segments that say how colours are stored (JFIF without what is private, Adobe)."""
+    hdr: UltraHdr | None = None
+    """The gain map behind the picture, where it can be kept."""
 
     @property
     def grid(self) -> int:
         """The larger side of a group of blocks."""
         return 16 if self.frame is None else 8 * max(self.frame.most)
+
+    def readings(self, pixels: Pixels) -> dict[str, Pixels]:
+        """What viewers of HDR show."""
+        return {} if self.hdr is None else self.hdr.readings(pixels)
 
     @property
     def shared(self) -> tuple[int, int]:
@@ -143,6 +151,17 @@ def _room(size: int) -> Iterator[None]:
 
 
 def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, noted: Noted) -> JpegEncoding:
+    """How the JPEG file `data`, opened as `image`, was encoded, with the gain map behind it.
+
+    Raises:
+        PhotoError: as `_alone`.
+    """
+    how, hdr = _alone(image, data, name, noted), ultra_hdr(data, image.size, name, _alone)
+    note_behind(data, hdr is not None, noted)
+    return replace(how, hdr=hdr)
+
+
+def _alone(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, noted: Noted) -> JpegEncoding:
     """How the JPEG file `data`, opened as `image`, was encoded; `noted` is told what is not carried.
 
     Raises:
@@ -185,12 +204,17 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, 
     )
 
 
+def _check(data: bytes, name: str) -> None:
+    check_jpeg(data, name)
+    check_frames(data, name)
+
+
 JPEG = Format(
     name="JPEG",
     suffixes=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     starts=lambda data: data.startswith(b"\xff\xd8\xff"),
     open=JpegImagePlugin.JpegImageFile,  # of a multi-picture file (MPO) the first picture
     encoding=jpeg_encoding,
-    check=check_jpeg,
+    check=_check,
     saving=lambda image: {"quality": "keep" if image.format == "JPEG" else 95},
 )

@@ -15,6 +15,7 @@ lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing and run
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from .formats import FORMATS
 from .metadata.noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import colour_groups, stored_box, turn, unturn, window
+from .ultra_hdr import Rung
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -197,11 +199,37 @@ class Photo:
         """Whether the file gives back exactly the pixels that were written."""
         return self.encoding.grid is None
 
-    def encode(self, pixels: Pixels) -> bytes:
-        """The new file with `pixels` `(H, W, 3)`, uint8, upright, of the photo's size; all else as it was."""
+    def encode(
+        self, pixels: Pixels, regions: Sequence[Box] | None = None, hdr: Rung | None = "curve"
+    ) -> bytes:
+        """The new file with `pixels` `(H, W, 3)`, uint8, upright, of the photo's size; all else as it was.
+
+        Args:
+            pixels: of the new file.
+            regions: where a gain map must not show the photo as it was; by default all that differs.
+            hdr: what is left of a gain map there (`mnd.photo.ultra_hdr`); None: the file has none.
+        """
         self._check(pixels, "pixels", self.pixels.shape)
-        picture = self._picture(self._stored(self._kept(pixels)), self._stored_alpha())
-        return self.encoding.encode(picture)
+        stored = self._stored(self._kept(pixels))
+        data = self.encoding.encode(self._picture(stored, self._stored_alpha()))
+        if self.encoding.hdr is None or hdr is None:
+            return data
+        height, width = self.pixels.shape[:2]
+        boxes = _differing(self.pixels, pixels) if regions is None else regions
+        boxes = [stored_box(box, (width, height), self.orientation) for box in boxes]
+        return self.encoding.hdr.beside(data, self._stored(self.pixels), stored, boxes, hdr)
+
+    def readings(self, data: bytes | None = None) -> dict[str, Pixels]:
+        """What else programs may show of a file than its usual picture, `(H, W, 3)`, upright; by name.
+
+        `HDR` and `gain map`, where it has a gain map.
+
+        Args:
+            data: a file that was made of the photo; by default the one that it was read from.
+        """
+        it = self if data is None else type(self).from_bytes(data, max(MAX_PIXELS, self.pixels.size))
+        others = it.encoding.readings(it._stored(it.pixels))
+        return {name: np.ascontiguousarray(turn(seen, it.orientation)) for name, seen in others.items()}
 
     def save(self, pixels: Pixels, out: Path | str, overwrite: bool = False) -> Path:
         """Write `encode(pixels)` to `out`, wholly or not at all.
@@ -316,6 +344,15 @@ class Photo:
         if alpha is not None:
             layers = np.concatenate([layers, alpha[..., None]], axis=2)
         return Image.fromarray(np.ascontiguousarray(layers[..., 0] if layers.shape[2] == 1 else layers))
+
+
+def _differing(before: Pixels, after: Pixels) -> list[Box]:
+    """The box around all that differs; none where nothing does."""
+    there = (before != after).any(axis=2)
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return []
+    return [(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)]
 
 
 def _same_file(source: Path, out: Path) -> bool:
