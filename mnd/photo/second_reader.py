@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from ..base.files import PhotoError
 from ..base.types import Box, Pixels
@@ -36,7 +36,13 @@ def seen_plainly(data: bytes) -> Pixels:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """The upper bytes of grey of 16 bits, of which Pillow's own `convert` makes white."""
+    """As people see it: inks through their profile, and of grey of 16 bits, of which Pillow's own `convert`
+    makes white, the upper bytes."""
+    if image.mode == "CMYK" and (profile := image.info.get("icc_profile")):
+        press = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        colours = ImageCms.profileToProfile(image, press, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert colours is not None, "it is not done in place"
+        return colours
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[:4] == "I;16" else image
 
 

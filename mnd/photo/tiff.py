@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Self
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from ..base.files import PhotoError
+from ..base.types import Box, Pixels
 from .deep import Deep, read_deep
 from .encoding import Lossless
 from .format import Format
+from .inks import ADVICE, Inks, inks_of
 from .metadata.directories import (
     EXIF_IFD,
     GPS_IFD,
@@ -52,6 +55,8 @@ _UNREADABLE = {
 }  # fmt: skip
 """Compressions that Pillow's reader does not have, though the file may be whole."""
 _STRIPS, _SIZES, _EXTRA = 273, 279, 338
+_CMYK = 5
+"""Of `_PHOTOMETRIC`."""
 _DEEP = 16
 """Bits a channel that Pillow would reduce to eight."""
 _COLOURS = {ICC_TAG, 301, 318, 319}
@@ -78,8 +83,33 @@ class TiffEncoding(Lossless):
     fields: tuple[Field, ...]
     """Every tag that describes the photo."""
     premultiplied: bool = False
-    stored: Deep | None = None
-    """Of 16 bits a channel."""
+    stored: Deep | Inks | None = None
+    """Of 16 bits a channel, or in CMYK."""
+
+    @property
+    def grid(self) -> int | None:  # type: ignore[override]
+        """Inks do not show every colour exactly; all else is exact."""
+        return 1 if isinstance(self.stored, Inks) else None
+
+    @property
+    def read_as(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Inks without their profile."""
+        return self.stored.read_as if isinstance(self.stored, Inks) else ()
+
+    def readings(self, pixels: Pixels) -> dict[str, Pixels]:  # noqa: ARG002
+        """The same, as pictures."""
+        return self.stored.readings(self.stored.samples) if isinstance(self.stored, Inks) else {}
+
+    def part(self, box: Box) -> Self:
+        """With the inks of the part."""
+        return replace(self, stored=self.stored.part(box)) if isinstance(self.stored, Inks) else self
+
+    def seen(self, picture: Image.Image) -> Pixels:
+        """What the inks show."""
+        pixels = np.asarray(picture)
+        if isinstance(self.stored, Inks):
+            return self.stored.shown(self.stored.merged(pixels))
+        return pixels[..., :3]
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: strips as Pillow compresses them, under one directory of old and new tags."""
@@ -92,7 +122,8 @@ class TiffEncoding(Lossless):
         else:
             samples = self.stored.merged(np.asarray(picture))
             data = bytes_as_tiff(predicted(samples) if predicts else samples, self.order, self.compression)
-            more = layout(samples, self.order, predicts)
+            kind = _CMYK if isinstance(self.stored, Inks) else None
+            more = layout(samples, self.order, predicts, kind)
         return self._around(data, more)
 
     def _around(self, data: bytes, more: Sequence[Field]) -> bytes:
@@ -140,6 +171,8 @@ def check_tiff(data: bytes, name: str) -> None:
     extra = set(first.numbers(_EXTRA))
     # white is zero, grey with alpha and planes one after the other are what Pillow's reader does not have
     plain = kind == (1 if (count := first.number(277, 1)) == 1 else 2) and count != 2
+    if kind == _CMYK:
+        plain = count == 4 and bits == {8} and first.number(332, 1) == 1
     plain &= first.number(284, 1) == 1
     raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
     wrong = {
@@ -149,14 +182,13 @@ def check_tiff(data: bytes, name: str) -> None:
         "a reduced copy (thumbnail) of some other picture": bool(first.number(254, 0) & 1),
         f"a TIFF of {max(bits)} bits a channel": not (bits <= {1, 2, 4, 8} or bits == {_DEEP}),
         "a TIFF of signed or floating-point numbers": not set(first.numbers(339)) <= {1},
-        f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 6),
+        f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 5, 6),
+        f"a TIFF of inks that are no plain CMYK of 8 bits; {ADVICE}": kind == _CMYK and not plain,
         "a TIFF of 16 bits a channel that is no plain grey, RGB or RGBA": bits == {_DEEP} and not plain,
         "a TIFF with channels that are neither colour nor alpha": not extra <= {1, 2} or len(extra) > 1,
     }
     if got := next((text for text, found in wrong.items() if found), ""):
-        raise PhotoError(
-            "unsupported", f"{name}: {got}, expected one page of grey or RGB, 8 or 16 bits a channel"
-        )
+        raise PhotoError("unsupported", f"{name}: {got}, expected one page of grey, RGB or CMYK")
 
 
 def tiff_unturned(data: bytes) -> bytes:
@@ -171,7 +203,7 @@ def tiff_unturned(data: bytes) -> bytes:
     return bytes(changed)
 
 
-def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> TiffEncoding:  # noqa: ARG001
+def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> TiffEncoding:
     """What the TIFF file `data` carries; `noted` is told what it does not."""
     first = first_directory(data)
     fields = _fields(first, "TIFF", {first.at}, noted)
@@ -183,9 +215,13 @@ def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> T
     compression = _COMPRESSION.get(first.number(259, 1), "tiff_adobe_deflate")
     predictor, turned = first.number(317, 1), first.turning is not None
     premultiplied = 1 in first.numbers(_EXTRA)
-    deep = None
+    stored: Deep | Inks | None = None
     if _DEEP in first.numbers(258):
-        deep = Deep(read_deep(TiffImagePlugin.TiffImageFile, tiff_unturned(data)))
+        stored = Deep(read_deep(TiffImagePlugin.TiffImageFile, tiff_unturned(data)))
+    elif image.mode == "CMYK":
+        profile = next((it.value for it in fields if it.tag == ICC_TAG), b"")
+        assert isinstance(profile, bytes), "only directories below are fields of fields"
+        stored = inks_of(image, profile, name)
     return TiffEncoding(
         b"",
         compression,
@@ -195,7 +231,7 @@ def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> T
         first.order,
         tuple(fields),
         premultiplied,
-        deep,
+        stored,
     )
 
 
