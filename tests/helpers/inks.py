@@ -73,3 +73,18 @@ def saved(form: str, pixels: np.ndarray = FACE, profile: bool = True, **options:
     more = {"icc_profile": press()} if profile else {}
     separated(pixels).save(buffer, form, **(more | options))
     return buffer.getvalue()
+
+
+def ycck(pixels: np.ndarray = FACE, profile: bool = True, **options: object) -> bytes:
+    """A JPEG of which the first three planes are YCbCr of the inks, as Photoshop writes it (transform 2)."""
+    inks = inks_of(pixels)
+    # the decoder makes 255 - RGB of YCbCr, and of Adobe's files Pillow makes 255 less that: RGB is the ink
+    ycc = np.asarray(Image.fromarray(inks[..., :3]).convert("YCbCr"))
+    planes = np.concatenate([255 - ycc, inks[..., 3:]], axis=2)
+    buffer = io.BytesIO()
+    more = {"icc_profile": press()} if profile else {}
+    image = Image.frombytes("CMYK", planes.shape[1::-1], planes.tobytes())
+    image.save(buffer, "JPEG", **(more | {"subsampling": 0, "quality": 92} | options))
+    data = buffer.getvalue()
+    at = data.index(b"Adobe") + 11
+    return data[:at] + b"\x02" + data[at + 1 :]
