@@ -11,6 +11,8 @@ from .metadata.directories import Field, first_directory, written
 MARK = b"MPF\0"
 _VERSION, _COUNT, _ENTRIES = 0xB000, 0xB001, 0xB002
 _UNDEFINED = 7
+_MOST = 64
+"""Pictures that are looked at; no camera writes as many."""
 _PRIMARY = 0x030000
 _KIND = 0xFFFFFF
 KINDS = {
@@ -45,7 +47,8 @@ def listed(body: bytes, at: int) -> list[Listed]:
     if found is None:
         return []
     rows = table.value(found)
-    told = [struct.unpack_from(table.order + "III", rows, k) for k in range(0, len(rows) - 15, 16)]
+    places = range(0, len(rows) - 15, 16)[:_MOST]
+    told = [struct.unpack_from(table.order + "III", rows, k) for k in places]
     return [Listed(KINDS.get(kind & _KIND, ""), at + offset, size) for kind, size, offset in told if offset]
 
 

@@ -7,6 +7,7 @@ in XMP, the version of ISO 21496-1, and the index of pictures.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,7 @@ Rung = Literal["curve", "mean"]
 Reader = Callable[[JpegImagePlugin.JpegImageFile, bytes, str, Noted], Encoding]
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _LARGEST = 65533
+_DAMAGED = (ValueError, OSError, SyntaxError, TypeError, KeyError, IndexError, AttributeError, struct.error)
 _END = b"</rdf:RDF>"
 _CONTAINER = (
     f'<rdf:Description rdf:about="" xmlns:Container="http://ns.google.com/photos/1.0/container/" '
@@ -124,7 +126,7 @@ def ultra_hdr(data: bytes, size: tuple[int, int], name: str, reader: Reader) -> 
             return None
         encoding = reader(image, found, name, Noted(strip=True))
         return UltraHdr(np.asarray(image), encoding, numbers, by_xmp is not None, iso)
-    except (ValueError, OSError, SyntaxError):
+    except _DAMAGED:  # of the map alone: the photo is whole
         return None
 
 

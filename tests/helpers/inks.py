@@ -1,4 +1,4 @@
-"""CMYK pictures, and a profile for them that is made here: a press of four inks, as a table of ICC version 2."""
+"""CMYK pictures, and a profile for them that is made here: a press of four inks, as a table (ICC 2)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def press() -> bytes:
     inks = np.stack(np.meshgrid(levels, levels, levels, levels, indexing="ij"), axis=-1)
     ratio = np.clip(printed(inks) @ _XYZ.T / _WHITE, 1e-6, None)
     f = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
-    lab = np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+    x, y, z = np.moveaxis(f, -1, 0)
+    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
     coded = np.stack([lab[..., 0] * 652.80, (lab[..., 1] + 128) * 256, (lab[..., 2] + 128) * 256], axis=-1)
     table = np.round(coded).clip(0, 65535).astype(">u2").tobytes()
     ends = struct.pack(">HH", 0, 65535)
@@ -49,7 +50,12 @@ def press() -> bytes:
         rows += struct.pack(">4sII", name, at + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     head = struct.pack(">I4sI4s4s4s", 0, b"none", 0x02400000, b"prtr", b"CMYK", b"Lab ")
-    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    head += (
+        struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
+        + b"acsp"
+        + bytes(28)
+        + struct.pack(">3i", 63190, 65536, 54061)
+    )
     head = head.ljust(128, b"\0")
     size = len(head) + 4 + len(rows) + len(body)
     return struct.pack(">I", size) + head[4:] + struct.pack(">I", 4) + rows + body

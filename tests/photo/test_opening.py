@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from mnd.photo.photo import Photo, PhotoError
+from tests.helpers import inks
+from tests.helpers.deep import deep_face, write_png, write_tiff
 from tests.helpers.photos import FACE, png, save, with_alpha
+from tests.helpers.ultra_hdr import ultra
 
 
 def tiff_with(**tags: object) -> bytes:
@@ -26,8 +29,6 @@ def tiff_with(**tags: object) -> bytes:
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(FACE[::-1].copy())]}
 REFUSED = {
     "float TIFF": (lambda: save(Image.new("F", (4, 4)), "TIFF"), "32 bits a channel"),
-    "CMYK JPEG": (lambda: save(Image.new("CMYK", (9, 9)), "JPEG"), "mode CMYK"),
-    "CMYK TIFF": (lambda: save(Image.new("CMYK", (9, 9)), "TIFF"), "CMYK"),
     "Lab TIFF": (lambda: save(Image.new("LAB", (9, 9)), "TIFF"), "CIE Lab"),
     "pages": (lambda: save(FACE, "TIFF", **FRAMES), "2 pages"),
     "reduced copy": (lambda: tiff_with(_254=1), "thumbnail"),
@@ -109,6 +110,11 @@ SOURCES = {
     "lossy WEBP": lambda: save(FACE[:60, :60], "WEBP", lossless=False),
     "BMP": lambda: save(FACE[:60, :60], "BMP"),
     "TIFF": lambda: save(FACE[:60, :60], "TIFF"),
+    "PNG of 16 bits": lambda: write_png(deep_face(3, size=40)),
+    "TIFF of 16 bits": lambda: write_tiff(deep_face(3, size=40), compression="zlib"),
+    "CMYK JPEG": lambda: inks.saved("JPEG", FACE[:60, :60], profile=False),
+    "YCCK JPEG": lambda: inks.ycck(FACE[:60, :60], profile=False, subsampling=2),
+    "CMYK TIFF": lambda: inks.saved("TIFF", FACE[:40, :40], profile=False),
     "LZW TIFF": lambda: save(FACE[:60, :60], "TIFF", compression="tiff_lzw"),
 }
 
@@ -125,10 +131,10 @@ def test_a_photo_cut_short_anywhere_is_refused(source: str, monkeypatch: pytest.
     assert ImageFile.LOAD_TRUNCATED_IMAGES
 
 
-@given(st.sampled_from(list(SOURCES)), st.data())
+@given(st.sampled_from([*SOURCES, "Ultra HDR"]), st.data())
 @settings(max_examples=150, deadline=None)
 def test_damage_raises_nothing_but_photo_errors(source: str, data: st.DataObject) -> None:
-    content = bytearray(SOURCES[source]())
+    content = bytearray(SOURCES[source]() if source in SOURCES else ultra(FACE[:60, :60]))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, min(len(content), 400) - 1))] = data.draw(st.integers(0, 255))
     try:
