@@ -1,7 +1,7 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | sharing | countermeasures | looks | grain | formats | blind | readme
+    start | protect | variance | ui | sharing | countermeasures | looks | grain | kinds | blind | readme
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks import (
     countermeasures,
     eyes,
     finding,
-    formats,
+    kinds,
     landmarks,
     levels,
     page,
@@ -72,7 +72,7 @@ DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
-    **eyes.DIGITS, **formats.DIGITS,
+    **eyes.DIGITS, **kinds.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -295,7 +295,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
     "variance": variance.variance, "sharing": sharing.sharing,
     "countermeasures": countermeasures.countermeasures, "looks": sheets.looks, "grain": eyes.grain,
-    "formats": formats.formats,
+    "kinds": kinds.kinds,
 }  # fmt: skip
 BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
 """What asks for somebody who looks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import cast
 
 import numpy as np
@@ -28,6 +28,8 @@ _STEP = 12
 """By how much of an ink its effect is measured."""
 _DAMPING = 0.02
 """Of J J', relative to 1: an ink that has no effect is not moved."""
+_KEPT = 4_000_000
+"""Samples of a picture of which what was measured is kept."""
 _ROWS = 128
 """Rows that are changed at once."""
 
@@ -63,8 +65,16 @@ class Inks:
 
     def part(self, box: Box) -> Inks:
         """Those of a box."""
-        x0, y0, x1, y1 = box
-        return replace(self, samples=self.samples[y0:y1, x0:x1])
+        if box not in self._parts:
+            x0, y0, x1, y1 = box
+            self._parts.clear()
+            self._parts[box] = replace(self, samples=self.samples[y0:y1, x0:x1])
+        return self._parts[box]
+
+    @cached_property
+    def _parts(self) -> dict[Box, Inks]:
+        """The part that was asked for last: a search asks for the same one again and again."""
+        return {}
 
     def merged(self, picture: Pixels) -> Pixels:
         """The inks `(h, w, 4)` that show `picture` `(h, w, 3)`; where nothing changes, no ink does.
@@ -74,24 +84,41 @@ class Inks:
         """
         made = self.samples.copy()
         for top in range(0, len(made), _ROWS):
-            rows = np.s_[top : top + _ROWS]
-            here, wanted = self.samples[rows], picture[rows]
-            moved = (self.shown(here) != wanted).any(axis=2)
+            here, wanted = self.samples[top : top + _ROWS], picture[top : top + _ROWS]
+            shown, steps = self._rows(top)
+            moved = (shown != wanted).any(axis=2)
             if moved.any():
-                made[rows][moved] = self._nearest(here[moved], wanted[moved])
+                made[top : top + _ROWS][moved] = self._nearest(here[moved], wanted[moved], steps[moved])
         return made
 
-    def _nearest(self, inks: Pixels, wanted: Pixels) -> Pixels:
+    def _rows(self, top: int) -> tuple[Pixels, Floats]:
+        """Of some rows the colours, and the step `(h, w, 4, 3)` of the inks to a change of them."""
+        if (kept := self._known.get(top)) is None:
+            here = self.samples[top : top + _ROWS]
+            kept = self.shown(here), self._steps(here)
+            if self.samples.size <= _KEPT:
+                self._known[top] = kept
+        return kept
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[Pixels, Floats]]:
+        """`_rows` of small pictures, which a search asks for."""
+        return {}
+
+    def _nearest(self, inks: Pixels, wanted: Pixels, steps: Floats) -> Pixels:
         """The inks `(n, 4)` near these that show the colours `(n, 3)` as nearly as they can."""
         now = inks.astype(np.float32)
         for _ in range(_ROUNDS):
-            seen = self._colours(now)
-            effects = np.stack([self._effect(now, k) for k in range(4)], axis=2)
-            square = effects @ effects.swapaxes(1, 2) + _DAMPING * np.eye(3, dtype=np.float32)
-            missing = (wanted - seen)[..., None]
-            step = (effects.swapaxes(1, 2) @ np.linalg.solve(square, missing))[..., 0]
-            now = np.clip(now + step, 0, 255)
+            missing = wanted - self._colours(now)
+            now = np.clip(now + (steps @ missing[..., None])[..., 0], 0, 255)
         return cast(Pixels, np.round(now).astype(np.uint8))
+
+    def _steps(self, inks: Pixels) -> Floats:
+        now = inks.reshape(-1, 4).astype(np.float32)
+        effects = np.stack([self._effect(now, k) for k in range(4)], axis=2)
+        back = effects.swapaxes(1, 2)
+        square = effects @ back + _DAMPING * np.eye(3, dtype=np.float32)
+        return cast(Floats, (back @ np.linalg.inv(square)).reshape(*inks.shape, 3))
 
     def _colours(self, inks: Floats) -> Floats:
         colours = self.shown(np.round(inks).astype(np.uint8)[None])[0]

@@ -154,7 +154,9 @@ def check_png(data: bytes, name: str) -> None:
             raise PhotoError("unsupported", f"{got}, expected one with alpha, or 8 bits")
         if chunk == b"acTL" and (frames := int.from_bytes(body[:4], "big")) > 1:
             raise PhotoError(
-                "unsupported", f"{name}: an animated PNG of {frames} frames, expected one picture"
+                "unsupported",
+                f"{name}: an animated PNG of {frames} frames, expected one picture "
+                "(`ffmpeg -i IN frame-%03d.png` makes a file of each)",
             )
 
 

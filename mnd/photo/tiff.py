@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Self
@@ -54,7 +54,7 @@ _UNREADABLE = {
     34887: "LERC", 34661: "JBIG", 34933: "PNG", 34934: "JPEG XR", 22610: "JPEG XR", 50013: "Pixtiff",
 }  # fmt: skip
 """Compressions that Pillow's reader does not have, though the file may be whole."""
-_STRIPS, _SIZES, _EXTRA = 273, 279, 338
+_KIND, _STRIPS, _SIZES, _BELOW, _EXTRA, _THUMBNAIL = 254, 273, 279, 330, 338, 513
 _CMYK = 5
 """Of `_PHOTOMETRIC`."""
 _DEEP = 16
@@ -162,10 +162,7 @@ def check_tiff(data: bytes, name: str) -> None:
     if data[:4] in (b"II+\0", b"MM\0+"):
         raise PhotoError("unsupported", f"{name}: a BigTIFF, expected a classic TIFF")
     first = first_directory(data)
-    pages, following, seen = 1, first.next, {first.at}
-    while following and following not in seen:
-        pages, seen = pages + 1, seen | {following}
-        following = directory(data, first.order, following).next
+    pages = 1 + sum(not _is_copy(page) for page in _following(first))
     kind, packed = first.number(262, 1), first.number(259, 1)
     bits = set(first.numbers(258)) or {1}
     extra = set(first.numbers(_EXTRA))
@@ -176,10 +173,10 @@ def check_tiff(data: bytes, name: str) -> None:
     plain &= first.number(284, 1) == 1
     raw = next((text for entry in first.entries if (text := _RAW_TAGS.get(entry.tag))), "")
     wrong = {
-        f"a TIFF of {pages} pages": pages > 1,
+        f"a TIFF of {pages} pages (`magick IN page-%d.tif` makes a file of each)": pages > 1,
         raw: bool(raw),
         f"a TIFF compressed with {_UNREADABLE.get(packed)}": packed in _UNREADABLE,
-        "a reduced copy (thumbnail) of some other picture": bool(first.number(254, 0) & 1),
+        "a reduced copy (thumbnail) of some other picture": bool(first.number(_KIND, 0) & 1),
         f"a TIFF of {max(bits)} bits a channel": not (bits <= {1, 2, 4, 8} or bits == {_DEEP}),
         "a TIFF of signed or floating-point numbers": not set(first.numbers(339)) <= {1},
         f"a TIFF in {_PHOTOMETRIC.get(kind, f'colour scheme {kind}')}": kind not in (0, 1, 2, 3, 5, 6),
@@ -189,6 +186,21 @@ def check_tiff(data: bytes, name: str) -> None:
     }
     if got := next((text for text, found in wrong.items() if found), ""):
         raise PhotoError("unsupported", f"{name}: {got}, expected one page of grey, RGB or CMYK")
+
+
+def _following(first: Directory) -> Iterator[Directory]:
+    """The pages behind the first."""
+    page, seen = first, {first.at}
+    while page.next and page.next not in seen:
+        page = directory(first.data, first.order, page.next)
+        seen.add(page.at)
+        yield page
+
+
+def _is_copy(page: Directory) -> bool:
+    """Whether a page is a reduced copy of another, by its own word or as cameras write thumbnails."""
+    tags = {entry.tag for entry in page.entries}
+    return bool(page.number(_KIND, 0) & 1) or (_THUMBNAIL in tags and _STRIPS not in tags)
 
 
 def tiff_unturned(data: bytes) -> bytes:
@@ -207,6 +219,10 @@ def tiff_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> T
     """What the TIFF file `data` carries; `noted` is told what it does not."""
     first = first_directory(data)
     fields = _fields(first, "TIFF", {first.at}, noted)
+    if first.next:
+        noted.cut("TIFF thumbnail")
+    if first.numbers(_BELOW):
+        noted.cut("TIFF pictures below the first (SubIFDs)")
     if noted.strip:
         for it in fields:
             if it.tag not in _COLOURS:

@@ -26,6 +26,15 @@ def tiff_with(**tags: object) -> bytes:
     return save(FACE, "TIFF", tiffinfo={int(tag[1:]): value for tag, value in tags.items()})
 
 
+def pages(*pictures: np.ndarray, kinds: tuple[int, ...]) -> bytes:
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for picture, kind in zip(pictures, kinds, strict=True):
+            file.write(picture, photometric="rgb", subfiletype=kind, metadata=None)
+    return buffer.getvalue()
+
+
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(FACE[::-1].copy())]}
 REFUSED = {
     "float TIFF": (lambda: save(Image.new("F", (4, 4)), "TIFF"), "32 bits a channel"),
@@ -33,6 +42,11 @@ REFUSED = {
     "pages": (lambda: save(FACE, "TIFF", **FRAMES), "2 pages"),
     "reduced copy": (lambda: tiff_with(_254=1), "thumbnail"),
     "DNG": (lambda: tiff_with(_50706=b"\1\4\0\0"), "DNG"),
+    "pages and a thumbnail": (
+        lambda: pages(FACE, FACE[::2, ::2], FACE[::-1], kinds=(0, 1, 0)),
+        r"2 pages \(`magick",
+    ),
+    "animated GIF": (lambda: save(FACE, "GIF", **FRAMES), "an animated GIF .*ffmpeg"),
     "animated WebP": (lambda: save(FACE, "WEBP", **FRAMES), "2 frames"),
     "animated PNG": (lambda: save(FACE, "PNG", **FRAMES), "2 frames"),
     "GIF": (
@@ -54,6 +68,18 @@ def test_what_would_be_flattened_is_refused(case: str, tmp_path: Path) -> None:
     assert caught.value.kind == "unsupported"
     assert str(path) in str(caught.value)
     assert "expected" in str(caught.value)
+
+
+def test_a_reduced_copy_on_a_second_page_is_left_behind() -> None:
+    small = np.ascontiguousarray(FACE[::4, ::4])
+    data = pages(FACE, small, kinds=(0, 1))
+    photo = Photo.from_bytes(data)
+    assert photo.removed == ("TIFF thumbnail",)
+    np.testing.assert_array_equal(photo.pixels, FACE)
+    out = photo.encode(photo.pixels)
+    assert small[4].tobytes() in data
+    assert small[4].tobytes() not in out
+    assert Image.open(io.BytesIO(out)).n_frames == 1
 
 
 def test_premultiplied_and_unknown_channels_are_refused() -> None:

@@ -25,7 +25,7 @@ PHOTOS = 12
 """So many unless `--limit` says otherwise."""
 
 
-def kinds() -> dict[str, tuple[str, Callable[[Pixels], bytes]]]:
+def makers() -> dict[str, tuple[str, Callable[[Pixels], bytes]]]:
     """By name: the ending of a file, and its maker, as the tests have them."""
     sys.path.insert(0, str(ROOT))
     from tests.helpers import deep, inks, ultra_hdr
@@ -42,7 +42,7 @@ def kinds() -> dict[str, tuple[str, Callable[[Pixels], bytes]]]:
     }
 
 
-def formats(args: argparse.Namespace) -> dict[str, Any]:
+def kinds(args: argparse.Namespace) -> dict[str, Any]:
     """The first photo of each person in each kind of file, cloaked alone with dlib attacked.
 
     `--attacks` names the kinds, all by default, by patterns like `Ultra HDR,CMYK TIFF`.
@@ -50,12 +50,12 @@ def formats(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     folder = args.data or DATA / "faces" / "lfw38"
     photos = [sorted(person.glob("*.jpg"))[0] for person in sorted(folder.iterdir()) if person.is_dir()]
-    asked = args.attacks.split(",") if args.attacks else list(kinds())
+    asked = args.attacks.split(",") if args.attacks else list(makers())
     rows = {}
     for level in LEVELS:
         cloaker = Cloaker(CloakSettings(targets=("dlib",), level=level, offline=True))  # type: ignore[arg-type]
         for name in asked:
-            ending, made = kinds()[name]
+            ending, made = makers()[name]
             told = [_one(cloaker, read(photo), ending, made) for photo in photos[: args.limit or PHOTOS]]
             done = [it for it in told if it["protected"]]
             rows[f"{name}, {level}"] = {
