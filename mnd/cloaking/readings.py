@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from ..base.types import Box, Pixels
 from ..faces.detector import Detector
 from ..photo.behind import GAINS
+from ..photo.gain_map import RUNGS
 from ..photo.photo import Photo
-from ..photo.ultra_hdr import Rung
+from ..photo.ultra_hdr import MAP
 from .levels import Level
 from .record import Record, RegionRecord
 from .subjects import Opinion, Subject
-from .verdict import all_fooled, regions
-
-RUNGS: tuple[Rung, ...] = ("curve", "mean")
-"""How much of a gain map is kept, the most first."""
+from .verdict import regions
 
 
 class Readings:
@@ -33,8 +31,15 @@ class Readings:
     ) -> None:
         self.subjects, self.before, self.detector, self.level = subjects, before, detector, level
 
-    def add(self, rows: Sequence[RegionRecord], shown: Mapping[str, Pixels]) -> bool:
+    def add(self, rows: Sequence[RegionRecord], shown: Mapping[str, Pixels], strict: bool = False) -> bool:
         """Write what the targets say of pictures `(H, W, 3)` beside what they say after the ways of sharing.
+
+        A gain map in which no face is found shows nobody.
+
+        Args:
+            rows: the regions of a record, in the order of the subjects.
+            shown: the pictures by name.
+            strict: of a gain map, too, the place counts where the face was.
 
         Returns:
             Whether no target recognises anybody in any of them.
@@ -42,11 +47,13 @@ class Readings:
         fooled = True
         for name, pixels in shown.items():
             seen = regions(self.subjects, self.before, pixels, self.detector, (), self.level)
-            fooled = fooled and all_fooled({"regions": seen, "quality": None})
-            for row, other in zip(rows, seen, strict=True):
+            for subject, row, other in zip(self.subjects, rows, seen, strict=True):
+                asked = name == MAP and not strict and subject.kind == "face"
+                nobody = asked and subject.seen(pixels, self.detector) is None
                 for target, told in row["targets"].items():
-                    told["channel"][name] = other["targets"][target]["fooled"]
+                    told["channel"][name] = nobody or other["targets"][target]["fooled"]
                     told["values"][name] = other["targets"][target]["after"]
+                    fooled = fooled and (told["channel"][name] or not row.get("seen", True))
         return fooled
 
     def with_hdr(
@@ -67,7 +74,7 @@ class Readings:
             except ValueError:  # no room in the photo's XMP
                 return data
             shown = photo.readings(made)
-            if shown and self.add(rows, shown):
+            if shown and self.add(rows, shown, strict=rung == "curve"):
                 return made
         for told in (told for row in rows for told in row["targets"].values()):
             for name in shown:

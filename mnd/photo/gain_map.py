@@ -2,13 +2,15 @@
 
 A gain map is a picture of the photo's brightest and darkest parts, so it shows the clean face too. In the
 regions it is made anew: the boost as a curve of the new photo's lightness, so that sixteen numbers a channel
-are all that is left of what the map showed there; or, where that is too much, as one number a channel.
+are all that is left of what the map showed there. Where even that shows too much of the new face, the curve
+follows its lightness in a few cells alone, or the boost is one number a channel.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +20,16 @@ from ..base.types import Box, Pixels
 from .gain_numbers import GainNumbers
 
 Floats = npt.NDArray[np.float32]
-KNOTS = 16
-"""Points of a curve."""
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+KNOTS, CELLS = 16, 8
+"""Points of a curve, and cells of lightness along the shorter side of a region."""
+Rung = Literal["curve", "smooth", "mean"]
+"""How a map is made anew: a curve of the new lightness, a curve of it in cells, one number."""
+RUNGS: tuple[Rung, ...] = ("curve", "smooth", "mean")
+"""The nearest to the old map first."""
+_LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
+_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
 _ROWS = 256
 """Rows that are composed at once."""
-_BRIGHT = 99.5
-"""Percent of the values of an HDR picture that are below white when it is brought to eight bits."""
 
 
 def composed(pixels: Pixels, gains: Pixels, numbers: GainNumbers, weight: float = 1.0) -> Floats:
@@ -50,25 +55,23 @@ def composed(pixels: Pixels, gains: Pixels, numbers: GainNumbers, weight: float 
     image = Image.fromarray(np.ascontiguousarray(gains))
     large = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
     large = large[..., None] if large.ndim == 2 else large
-    levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
     low, high, gamma, before, behind = (
         np.array(row, np.float32)
         for row in (numbers.minimum, numbers.maximum, numbers.gamma, numbers.offset_sdr, numbers.offset_hdr)
     )
-    boosts = np.exp2(weight * (low + (high - low) * levels ** (1 / gamma))).astype(np.float32)
-    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)[:, 0]
+    boosts = np.exp2(weight * (low + (high - low) * _LEVELS[:, None] ** (1 / gamma))).astype(np.float32)
     made = np.empty((height, width, 3), np.float32)
     for top in range(0, height, _ROWS):
         rows = np.s_[top : top + _ROWS]
         boost = np.stack([boosts[large[rows][..., min(c, large.shape[2] - 1)], c] for c in range(3)], axis=2)
-        made[rows] = (linear[pixels[rows]] + before) * boost - behind
+        made[rows] = (_LINEAR[pixels[rows]] + before) * boost - behind
     return made
 
 
-def eight_bits(linear: Floats) -> Pixels:
-    """An HDR picture as one of eight bits, exposed so that nearly nothing of it is too bright."""
-    step = max(1, linear.size // 1_000_000)
-    white = max(float(np.percentile(linear.reshape(-1)[::step], _BRIGHT)), 1e-6)
+def eight_bits(linear: Floats, pixels: Pixels) -> Pixels:
+    """An HDR picture as one of eight bits, exposed so that its mean is that of the usual picture `pixels`."""
+    usual = float(_LINEAR[pixels].mean(dtype=np.float64))
+    white = max(float(linear.mean(dtype=np.float64)) / max(usual, 1e-6), 1e-6)
     made = np.empty(linear.shape, np.uint8)
     for top in range(0, len(linear), _ROWS):
         part = np.clip(linear[top : top + _ROWS] / white, 0, 1)
@@ -78,11 +81,11 @@ def eight_bits(linear: Floats) -> Pixels:
 
 
 def recomputed(
-    gains: Pixels, before: Pixels, after: Pixels, boxes: Sequence[Box], knots: int = KNOTS
+    gains: Pixels, before: Pixels, after: Pixels, boxes: Sequence[Box], rung: Rung = "curve"
 ) -> Pixels:
     """The map with what it shows in the boxes made anew from the changed picture.
 
-    In each box the mean of the map is taken for each of `knots` ranges of the old picture's lightness; the
+    In each box the mean of the map is taken for each of `KNOTS` ranges of the old picture's lightness; the
     new map is this curve of the new picture's lightness. Around a box it goes over into the old map.
 
     Args:
@@ -90,7 +93,7 @@ def recomputed(
         before: `(H, W, 3)` uint8, the clean picture.
         after: the same, changed.
         boxes: `(x0, y0, x1, y1)` in pixels of the picture.
-        knots: points of the curve; 1: the mean of the box.
+        rung: how.
     """
     height, width = gains.shape[:2]
     across, down = width / before.shape[1], height / before.shape[0]
@@ -109,7 +112,8 @@ def recomputed(
         away = np.maximum(above[:, None], beside) / (around + 1)
         share = (1 - away).astype(np.float32)
         share = share if gains.ndim == 2 else share[..., None]
-        new = _curved(gains[inner], dark[inner], bright[outer], knots)
+        light = _in_cells(bright[outer]) if rung == "smooth" else bright[outer]
+        new = _curved(gains[inner], dark[inner], light, 1 if rung == "mean" else KNOTS)
         made[outer] = share * new + (1 - share) * made[outer]
     return np.round(made).clip(0, 255).astype(np.uint8)
 
@@ -118,6 +122,14 @@ def _reduced(pixels: Pixels, size: tuple[int, int]) -> Floats:
     """The lightness of a picture at the size of its map, `(h, w)`."""
     luma = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
     return np.asarray(luma.resize(size, Image.Resampling.BOX), np.float32)
+
+
+def _in_cells(light: Floats) -> Floats:
+    """Lightness in cells, of which the shorter side has a few, and from one to the next smoothly."""
+    height, width = light.shape
+    side = max(1.0, min(height, width) / CELLS)
+    small = Image.fromarray(light).resize((round(width / side), round(height / side)), Image.Resampling.BOX)
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.float32)
 
 
 def _curved(gains: Pixels, dark: Floats, bright: Floats, knots: int) -> Floats:

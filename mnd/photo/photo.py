@@ -28,10 +28,10 @@ from ..base.types import Box, Pixels
 from .encoding import Encoding
 from .format import Format
 from .formats import FORMATS
+from .gain_map import Rung
 from .metadata.noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import colour_groups, stored_box, turn, unturn, window
-from .ultra_hdr import Rung
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -207,7 +207,7 @@ class Photo:
         Args:
             pixels: of the new file.
             regions: where a gain map must not show the photo as it was; by default all that differs.
-            hdr: what is left of a gain map there (`mnd.photo.ultra_hdr`); None: the file has none.
+            hdr: how a gain map is made anew there (`mnd.photo.gain_map`); None: the file has none.
         """
         self._check(pixels, "pixels", self.pixels.shape)
         stored = self._stored(self._kept(pixels))

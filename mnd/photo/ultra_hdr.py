@@ -10,7 +10,6 @@ import io
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
@@ -18,14 +17,14 @@ from PIL import Image, JpegImagePlugin
 from ..base.types import Box, Pixels
 from .behind import GAINS, pictures_behind
 from .encoding import Encoding
-from .gain_map import KNOTS, composed, eight_bits, recomputed
+from .gain_map import Rung, composed, eight_bits, recomputed
 from .gain_numbers import HDRGM, GainNumbers
 from .jpeg_segments import ISO, segment, walked
 from .metadata.noted import Noted
 from .mpf import MARK, index
 
-Rung = Literal["curve", "mean"]
-"""How much of the map is left in the regions: a curve, or its mean."""
+HDR, MAP = "HDR", "gain map"
+"""Names of what viewers show."""
 Reader = Callable[[JpegImagePlugin.JpegImageFile, bytes, str, Noted], Encoding]
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _LARGEST = 65533
@@ -69,12 +68,12 @@ class UltraHdr:
             before: `(H, W, 3)`, the clean picture, as the file has it turned.
             after: the same, changed.
             boxes: of these pictures.
-            rung: what is left of the map in the boxes.
+            rung: how.
 
         Raises:
             ValueError: the photo's XMP leaves no room for the directory.
         """
-        gains = recomputed(self.gains, before, after, boxes, KNOTS if rung == "curve" else 1)
+        gains = recomputed(self.gains, before, after, boxes, rung)
         behind = _inserted(self.encoding.encode(Image.fromarray(gains)), self._segments())
         photo = _with_directory(photo, len(behind)) if self.xmp else photo
         photo = _inserted(photo, segment(0xE2, ISO + bytes(4))) if self.iso else photo
@@ -94,8 +93,8 @@ class UltraHdr:
         size = pixels.shape[1], pixels.shape[0]
         large = Image.fromarray(self.gains).convert("RGB").resize(size, Image.Resampling.BICUBIC)
         return {
-            "HDR": eight_bits(composed(pixels, self.gains, self.numbers)),
-            "gain map": np.asarray(large),
+            HDR: eight_bits(composed(pixels, self.gains, self.numbers), pixels),
+            MAP: np.asarray(large),
         }
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnd.photo.gain_map import composed, eight_bits, recomputed
+from mnd.photo.gain_map import CELLS, RUNGS, Rung, composed, eight_bits, recomputed
 from mnd.photo.gain_numbers import GainNumbers
 from mnd.photo.mpf import index
 from mnd.photo.photo import Photo, PhotoError
@@ -36,7 +36,7 @@ def changed_inside(photo: Photo) -> np.ndarray:
 
 
 def psnr(a: np.ndarray, b: np.ndarray, peak: float) -> float:
-    return float(10 * np.log10(peak**2 / np.square(a - b).mean()))
+    return float(10 * np.log10(peak**2 / max(np.square(a - b).mean(), 1e-12)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,7 +75,7 @@ def test_a_viewer_and_the_proof_see_the_same() -> None:
     assert list(seen) == ["HDR", "gain map"]
     hdr = composed(photo.pixels, photo.encoding.hdr.gains, photo.encoding.hdr.numbers)
     np.testing.assert_allclose(hdr, oracle.hdr(data), atol=2e-2)
-    np.testing.assert_array_equal(seen["HDR"], eight_bits(hdr))
+    np.testing.assert_array_equal(seen["HDR"], eight_bits(hdr, photo.pixels))
     assert seen["gain map"].shape == FACE.shape
 
 
@@ -91,8 +91,8 @@ def test_the_composition_in_closed_form(
     np.testing.assert_allclose(composed(pixels, gains, numbers, weight), wanted, rtol=1e-3, atol=1e-4)
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 4, 16]))
-def test_nothing_of_the_clean_map_is_left_but_a_curve(seed: int, knots: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.sampled_from(RUNGS))
+def test_nothing_of_the_clean_map_is_left_but_a_curve(seed: int, rung: Rung) -> None:
     """Whatever the map shows inside, as long as its mean for each lightness is the same."""
     rng = np.random.default_rng(seed)
     before = np.repeat(rng.integers(0, 4, (64, 64, 1)) * 60, 3, axis=2).astype(np.uint8)
@@ -106,7 +106,7 @@ def test_nothing_of_the_clean_map_is_left_but_a_curve(seed: int, knots: int) -> 
         mixed[there] = rng.permutation(mixed[there])
     other[inner] = mixed
     box = [(11, 21, 29, 39)]
-    made = [recomputed(it, before, after, box, knots) for it in (one, other)]
+    made = [recomputed(it, before, after, box, rung) for it in (one, other)]
     np.testing.assert_array_equal(*made)
     outside = np.ones((64, 64), bool)
     outside[14:46, 4:36] = False
@@ -116,7 +116,7 @@ def test_nothing_of_the_clean_map_is_left_but_a_curve(seed: int, knots: int) -> 
 def test_one_number_is_the_mean() -> None:
     rng = np.random.default_rng(0)
     gains, pixels = rng.integers(0, 256, (64, 64), dtype=np.uint8), np.zeros((64, 64, 3), np.uint8)
-    made = recomputed(gains, pixels, pixels, [(11, 21, 29, 39)], 1)
+    made = recomputed(gains, pixels, pixels, [(11, 21, 29, 39)], "mean")
     assert np.unique(made[20:40, 10:30]).tolist() == [round(float(gains[20:40, 10:30].mean()))]
 
 
@@ -126,6 +126,25 @@ def test_a_curve_follows_the_scene() -> None:
     gains = (ramp[..., 0].astype(float) ** 2 / 255).astype(np.uint8)
     made = recomputed(gains, ramp, ramp, [(0, 0, 256, 64)])
     assert np.abs(made.astype(int) - gains).max() <= 16
+
+
+def test_cells_show_no_more_than_their_means() -> None:
+    """Of the new picture, too: what is finer than a cell does not come into the map."""
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    gains = before.mean(axis=2).astype(np.uint8)
+    fine = np.indices((128, 128)).sum(axis=0) % 2 * 200  # a chessboard
+    after = np.repeat(fine[..., None], 3, axis=2).astype(np.uint8)
+    sharp, soft = (recomputed(gains, before, after, [(0, 0, 128, 128)], rung) for rung in RUNGS[:2])
+    assert sharp.std() > 50
+    assert soft.std() < 3
+    assert CELLS < 10
+
+
+@pytest.mark.parametrize("pixels", [FACE, FACE // 3])
+def test_hdr_of_eight_bits_is_as_bright_as_the_usual_picture(pixels: np.ndarray) -> None:
+    light = oracle.linear(pixels.astype(float))
+    np.testing.assert_allclose(eight_bits((4 * light).astype(np.float32), pixels), pixels, atol=1)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
