@@ -2,8 +2,9 @@
 
 What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
 profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
-gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
-animations, several pages) is refused.
+depth maps, pictures inside metadata) stays behind; a gain map is made anew where pixels change. What could not
+be kept (animations, several pages) is refused. Sixteen bits and inks stay what they are (`Encoding.stored`):
+`pixels` is what recognisers and people see of them.
 
 Of a JPEG, the coefficients stay that no change of pixels reaches, and so do scans and restart markers
 (`coefficients/`); arithmetic coding and damaged data are coded anew.
@@ -60,7 +61,7 @@ class Photo:
     format: str
     """One of `FORMATS`."""
     mode: str
-    """How pixels are stored in the file that is written: `L`, `LA`, `RGB` or `RGBA`."""
+    """How `pixels` are written: `L`, `LA`, `RGB` or `RGBA`; a file of inks is `RGB` here."""
     grey: bool
     """Nothing but grey in it, however it is stored; what is written is grey too."""
     alpha: Pixels | None
@@ -68,7 +69,7 @@ class Photo:
     orientation: int
     """1..8, EXIF's: how the stored picture has to be turned to be upright. It is kept, and so is the tag."""
     icc: bytes | None
-    """The ICC profile."""
+    """The ICC profile of the file."""
     encoding: Encoding
     removed: tuple[str, ...] = ()
     """What of the file is not carried to the new one (thumbnails, previews), in short texts."""
