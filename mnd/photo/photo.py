@@ -2,9 +2,9 @@
 
 What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
 profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
-depth maps, pictures inside metadata) stays behind; a gain map is made anew where pixels change. What could not
-be kept (animations, several pages) is refused. Sixteen bits and inks stay what they are (`Encoding.stored`):
-`pixels` is what recognisers and people see of them.
+depth maps, pictures inside metadata) stays behind; a gain map is made anew where pixels change. What could
+not be kept (animations, several pages) is refused. Sixteen bits and inks stay what they are: `pixels` is what
+recognisers and people see of them (`Encoding.stored`).
 
 Of a JPEG, the coefficients stay that no change of pixels reaches, and so do scans and restart markers
 (`coefficients/`); arithmetic coding and damaged data are coded anew.
