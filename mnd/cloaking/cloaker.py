@@ -277,7 +277,8 @@ class Cloaker:
             "quality": judged,
         }
         readings = Readings(subjects, before, self.panel.detector, self.settings.level)
-        readings.add(seen["regions"], photo.readings(data))
+        if photo.encoding.read_as:
+            readings.add(seen["regions"], photo.readings(data))
         if photo.encoding.hdr is not None and all_fooled(seen):
             data = readings.with_hdr(photo, pixels, changed, data, seen["regions"])
         return data, seen

@@ -85,24 +85,25 @@ class Inks:
         made = self.samples.copy()
         for top in range(0, len(made), _ROWS):
             here, wanted = self.samples[top : top + _ROWS], picture[top : top + _ROWS]
-            shown, steps = self._rows(top)
-            moved = (shown != wanted).any(axis=2)
+            moved = (self.shown(here) != wanted).any(axis=2)
             if moved.any():
-                made[top : top + _ROWS][moved] = self._nearest(here[moved], wanted[moved], steps[moved])
+                made[top : top + _ROWS][moved] = self._nearest(
+                    here[moved], wanted[moved], self._at(top, moved)
+                )
         return made
 
-    def _rows(self, top: int) -> tuple[Pixels, Floats]:
-        """Of some rows the colours, and the step `(h, w, 4, 3)` of the inks to a change of them."""
-        if (kept := self._known.get(top)) is None:
-            here = self.samples[top : top + _ROWS]
-            kept = self.shown(here), self._steps(here)
-            if self.samples.size <= _KEPT:
-                self._known[top] = kept
-        return kept
+    def _at(self, top: int, moved: npt.NDArray[np.bool_]) -> Floats:
+        """The steps `(n, 4, 3)` of the inks to a change of colours, at some places of some rows."""
+        here = self.samples[top : top + _ROWS]
+        if self.samples.size > _KEPT:
+            return self._steps(here[moved])
+        if top not in self._known:
+            self._known[top] = self._steps(here.reshape(-1, 4)).reshape(*here.shape, 3)
+        return self._known[top][moved]
 
     @cached_property
-    def _known(self) -> dict[int, tuple[Pixels, Floats]]:
-        """`_rows` of small pictures, which a search asks for."""
+    def _known(self) -> dict[int, Floats]:
+        """The steps everywhere in some rows of a small picture, which a search asks for."""
         return {}
 
     def _nearest(self, inks: Pixels, wanted: Pixels, steps: Floats) -> Pixels:
@@ -114,11 +115,12 @@ class Inks:
         return cast(Pixels, np.round(now).astype(np.uint8))
 
     def _steps(self, inks: Pixels) -> Floats:
-        now = inks.reshape(-1, 4).astype(np.float32)
+        """The steps `(n, 4, 3)` of inks `(n, 4)` to a change of colours."""
+        now = inks.astype(np.float32)
         effects = np.stack([self._effect(now, k) for k in range(4)], axis=2)
         back = effects.swapaxes(1, 2)
         square = effects @ back + _DAMPING * np.eye(3, dtype=np.float32)
-        return cast(Floats, (back @ np.linalg.inv(square)).reshape(*inks.shape, 3))
+        return cast(Floats, back @ np.linalg.inv(square))
 
     def _colours(self, inks: Floats) -> Floats:
         colours = self.shown(np.round(inks).astype(np.uint8)[None])[0]
