@@ -1,8 +1,8 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | sharing | countermeasures | looks | grain | blind | clusters | who |
-    readme
+    start | protect | variance | ui | sharing | countermeasures | looks | grain | kinds | blind | clusters |
+    who | readme
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks import (
     countermeasures,
     eyes,
     finding,
+    kinds,
     landmarks,
     levels,
     page,
@@ -74,7 +75,7 @@ DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
-    **eyes.DIGITS, **clusters.DIGITS,
+    **eyes.DIGITS, **clusters.DIGITS, **kinds.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -298,6 +299,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "variance": variance.variance, "sharing": sharing.sharing,
     "countermeasures": countermeasures.countermeasures, "looks": sheets.looks, "grain": eyes.grain,
     "clusters": clusters.clusters, "who": who.who,
+    "kinds": kinds.kinds,
 }  # fmt: skip
 BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
 """What asks for somebody who looks."""

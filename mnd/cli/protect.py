@@ -44,8 +44,8 @@ def protect(
     Called again, it goes on where it was stopped. `DST/manifest.jsonl` says what became of each photo.
 
     Args:
-        src: A folder of any depth, a tar of pictures or several (shard-{000..127}.tar), or a list of paths
-            (.txt, .csv, .tsv, .parquet). It is never changed.
+        src: A folder of any depth, a tar or Parquet file of pictures, several (shard-{000..127}.tar), or a
+            list of paths (.txt, .csv, .tsv, .parquet). It is never changed.
         dst: The folder of the results.
     """
     cloak, asked = cloak_settings(how), settings(ProtectSettings, where, WORDS)

@@ -217,6 +217,13 @@ def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
         yield f"passed over in the gallery: {printable(passed[0])}{more}"
 
 
+HDR = {
+    "kept": "still an HDR photo; its gain map was made anew where faces were changed",
+    "removed": "no longer an HDR photo: its gain map, which shows the clean face, was left behind",
+}
+"""What is said of a photo with a gain map."""
+
+
 def metadata_told(record: Mapping[str, Any], removals: bool = True) -> Iterable[str]:
     """A line on what was left behind of the metadata, and one on people they name; names are not told.
 
@@ -227,6 +234,8 @@ def metadata_told(record: Mapping[str, Any], removals: bool = True) -> Iterable[
     removed, names = record.get("removed") or [], record.get("names") or {}
     if removed and removals:
         yield f"left behind: {', '.join(map(printable, removed))}"
+    if hdr := HDR.get(record.get("hdr") or ""):
+        yield hdr
     left = [where for where in names.get("fields") or () if where not in removed]
     if left:
         told = f"{names['people']} ({', '.join(map(printable, left))})"

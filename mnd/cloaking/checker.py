@@ -17,6 +17,7 @@ from ..photo.photo import Photo
 from ..targets.target import Target
 from .features import add_appearances
 from .panel import Found, Panel, targets_in
+from .readings import Readings
 from .record import Record, blank
 from .settings import CloakSettings
 from .shows import shows, shows_face
@@ -152,6 +153,10 @@ class Checker:
         record["regions"] = regions(
             subjects, before, shown, self.panel.detector, channels, settings.level, scale
         )
+        if how == "same size":
+            others = changed.readings()
+            Readings(subjects, before, self.panel.detector, settings.level).add(record["regions"], others)
+            withstands = (*withstands, *others)
         if how != "other framing":
             height, width = shown.shape[:2]
             boxes = [s.area(width, height, scale) for s in subjects]

@@ -30,6 +30,7 @@ from .features import add_appearances, limits
 from .levels import Plan
 from .many import destinations, each, folder_for
 from .panel import Found, Panel, targets_in
+from .readings import Readings, tell_hdr
 from .record import Record, blank
 from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
@@ -210,7 +211,8 @@ class Cloaker:
         settings = self.settings
         record["names"], record["metadata"] = photo.names, {"location": photo.location}
         plans = [settings.plan_for(known, photo.pixels.shape[:2]) for known in (False, True)]
-        data, best, withstands = b"", (True, math.inf), plans[0].withstands
+        data, best = b"", (True, math.inf)
+        withstands = (*plans[0].withstands, *photo.encoding.read_as)
         if found is None:
             self.progress("looking for faces", 0, 0)
             found = self.panel.found(photo, where or settings.where, path)
@@ -238,6 +240,7 @@ class Cloaker:
             if attempt == ATTEMPTS - 2 and ever <= {"ssim"}:
                 plans = [plan.freer().freer() for plan in plans]
         conclude(record, withstands, plans[0])
+        tell_hdr(record, photo, data)
         if settings.against:
             pairs = [(subject, subject) for subject in subjects]
             record["apps"] = self.panel.apps.judge(
@@ -259,24 +262,30 @@ class Cloaker:
         for group in groups(subjects, photo.pixels.shape[:2]):
             self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
         self.progress("checking the saved file", 0, 0)
-        data = photo.encode(pixels)
+        changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
+        data = photo.encode(pixels, changed, hdr=None)
         shown = photo.decode(data)
         withstands = plans[0].withstands
         channels = dict.fromkeys((*CHECKS, *withstands))
         others = [name for name in channels if name not in withstands]
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
         made = photo.roundtrip(pixels, (0, 0, *photo.pixels.shape[1::-1]))
-        changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         if why := disagreement(data, photo.pixels, made, changed):
             raise PhotoError("not-as-made", why)
         judged = quality(photo.pixels, shown, areas).as_json()
         add_appearances(judged, subjects, photo.pixels, shown)
-        return data, {
+        seen: Judged = {
             "regions": regions(
                 subjects, before, shown, self.panel.detector, channels, self.settings.level, told=others
             ),
             "quality": judged,
         }
+        readings = Readings(subjects, before, self.panel.detector, self.settings.level)
+        if photo.encoding.read_as:
+            readings.add(seen["regions"], photo.readings(data))
+        if photo.encoding.hdr is not None and all_fooled(seen):
+            data = readings.with_hdr(photo, pixels, changed, data, seen["regions"])
+        return data, seen
 
     def _search(
         self, photo: Photo, group: list[Subject], pixels: Pixels, plans: Sequence[Plan], attempt: int

@@ -202,6 +202,8 @@ class Record(TypedDict):
     gallery: GalleryRecord | None
     removed: list[str]
     """What the new file does not carry of the old one."""
+    hdr: NotRequired[Literal["kept", "removed"]]
+    """Of a photo with a gain map: whether it is still HDR. In the regions a kept map was made anew."""
     names: NamesRecord
     metadata: MetadataRecord
     error: ErrorRecord | None

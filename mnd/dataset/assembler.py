@@ -11,9 +11,9 @@ from ..base import windows
 from ..base.files import PhotoError, sha256_of
 from .items import Item, Stat
 from .lines import Line
+from .members import Member, Wants, assemble, everything, stored
 from .outputs import PARTS, Places
 from .planner import OpenShard
-from .shards import Member, Stored, Wants, assemble, everything
 
 
 class Assembler:
@@ -89,7 +89,7 @@ class Assembler:
     def _assemble(self, shard: OpenShard, out: Path) -> str:
         """Write the result; its sha256."""
         name = shard.shard.name
-        before = Stored(name, out if shard.whole else self._dst / PARTS / "nothing")
+        before = stored(name, out if shard.whole else self._dst / PARTS / "nothing")
 
         def replaced(member: Member) -> bytes | None:
             if member.name in shard.without:

@@ -12,9 +12,13 @@ from ..base.files import PhotoError
 from ..photo.walking import suffixes
 from .lists import opened
 
-_BATCH = 16
+_BATCH = 8
 _SOON = 2048
 """Rows that are gone through to get to another one; what is farther is looked up."""
+_OPEN = 4
+"""Columns that are open at once."""
+_Which = tuple[Path, str, int, int]
+"""Path, column, size and time of a file."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 
 
@@ -46,15 +50,19 @@ def picture_in(path: Path, column: str, number: int) -> bytes:
         ModuleNotFoundError: the package pyarrow is not installed.
         OSError: the file cannot be read.
     """
-    global _reader
     told = path.stat()
     which = path, column, told.st_size, told.st_mtime_ns
     with _LOCK:
-        if _reader is None or _reader.which != which or not _reader.reaches(number):
-            if _reader is not None:
-                _reader.close()
-            _reader = _Reader(which, number)
-        return _reader.row(number)
+        reader = _readers.pop(which, None)
+        if reader is None or not reader.reaches(number):
+            old = (
+                [reader] if reader else [_readers.pop(next(iter(_readers)))] if len(_readers) == _OPEN else []
+            )
+            for one in old:
+                one.close()
+            reader = _Reader(which, number)
+        _readers[which] = reader
+        return reader.row(number)
 
 
 class _Reader:
@@ -65,7 +73,7 @@ class _Reader:
         number: of the first row that is going to be asked for.
     """
 
-    def __init__(self, which: tuple[Path, str, int, int], number: int) -> None:
+    def __init__(self, which: _Which, number: int) -> None:
         self.which = which
         path, column, _, _ = which
         self._file: Any = opened(path, column)
@@ -98,8 +106,9 @@ class _Reader:
             self._rows = batch.column(0)
         value = self._rows[number - self._start].as_py()
         data = value.get("bytes") if isinstance(value, dict) else value
-        return bytes(data or b"")
+        return data if isinstance(data, bytes) else b""
 
 
 _LOCK = threading.Lock()
-_reader: _Reader | None = None
+_readers: dict[_Which, _Reader] = {}
+"""The last ones that were used, the latest at the end."""

@@ -116,10 +116,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A tar file with pictures in it."""
+    """A tar file with pictures in it, or a table."""
 
     name: str
     path: str
+    columns: tuple[str, ...] = ()
+    """Of a table (Parquet) those that hold pictures to be worked on; none: it is a tar file."""
 
 
 @dataclass(frozen=True, slots=True)

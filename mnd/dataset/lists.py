@@ -133,8 +133,13 @@ def _text(path: Path, column: str) -> Iterator[ListRow]:
             yield _row(number, line.rstrip("\r\n"))
 
 
+def long_fields() -> None:
+    """Let a field of a CSV file be longer than a page: captions can be."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
+
+
 def _csv(path: Path, column: str) -> Iterator[ListRow]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))  # captions can be long
+    long_fields()
     encoding, errors = encoding_of(path)
     with path.open(encoding=encoding, errors=errors, newline="") as file:
         try:
@@ -148,15 +153,15 @@ def _csv(path: Path, column: str) -> Iterator[ListRow]:
 
 def _parquet(path: Path, column: str) -> Iterator[ListRow]:
     with opened(path, column) as file:
-        pictures = _holds_pictures(path, column, file.schema_arrow.field(column).type)
-        number = 0
-        for batch in file.iter_batches(batch_size=64, columns=[column], use_threads=False):
+        pictures = _holds_pictures(path, column, file.schema_arrow)
+        number, size = 0, 8 if pictures else 1024
+        for batch in file.iter_batches(batch_size=size, columns=[column], use_threads=False):
             for value in batch.column(0):
                 yield _held(number, value.as_py()) if pictures else _row(number, value.as_py() or "")
                 number += 1
 
 
-def opened(path: Path, column: str) -> Any:
+def opened(path: Path, column: str | None = None) -> Any:
     """The Parquet file at `path`, which has such a column; to be closed.
 
     Raises:
@@ -171,38 +176,79 @@ def opened(path: Path, column: str) -> Any:
             f"{path}: reading Parquet needs the package pyarrow: {pip_install('[parquet]')}"
         ) from error
     try:
-        file = parquet.ParquetFile(path)
+        # piece by piece: pyarrow's own way is to read all row groups of a column at once
+        file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
     except (pyarrow.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: no readable Parquet file ({error})") from error
     try:
-        _check_column(path, column, file.schema_arrow.names)
+        if column is not None:
+            _check_column(path, column, file.schema_arrow.names)
     except ValueError:
         file.close()
         raise
     return file
 
 
-def _holds_pictures(path: Path, column: str, kind: Any) -> bool:
-    """Whether a column of this type holds pictures; False: paths.
+def holds_pictures(path: Path, column: str) -> bool:
+    """Whether a column of a Parquet file holds pictures; False: paths.
 
     Raises:
-        ValueError: neither.
+        ValueError: neither, or it cannot be read.
+        ModuleNotFoundError: the package pyarrow is not installed.
     """
+    with opened(path, column) as file:
+        return _holds_pictures(path, column, file.schema_arrow)
+
+
+def embeds(path: Path, column: str) -> bool:
+    """Whether one of the first rows of a column holds a picture, and does not only name it.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `rows`.
+    """
+    return any(row.head for row in itertools.islice(rows(path, column), FIRST))
+
+
+def _holds_pictures(path: Path, column: str, schema: Any) -> bool:
     types: Any = importlib.import_module("pyarrow").types
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    if _is_text(types, kind) or types.is_null(kind):
+    kind = schema.field(column).type
+    if _is_text(types, _plain(types, kind)) or types.is_null(kind):
         return False
-    if _is_binary(types, kind):
+    if may_hold_pictures(kind):
         return True
-    fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
-    if types.is_struct(kind) and _is_binary(types, fields.get("bytes", kind)):
-        return True
-    got = str(kind)[:_SHORT]
-    raise ValueError(
-        f"{path}: column {column!r} holds {got}, expected paths (text) or pictures (binary, or a struct of"
-        " bytes and path)"
+    fitting = [field.name for field in schema if may_hold_pictures(field.type)]
+    texts = [field.name for field in schema if _is_text(types, _plain(types, field.type))]
+    would = "; ".join(
+        f"{what}: {', '.join(name[:_SHORT] for name in names[:10])}"
+        for what, names in (("of pictures", fitting), ("of text", texts))
+        if names
     )
+    raise ValueError(
+        f"{path}: column {column!r} holds {str(kind)[:_SHORT]}, expected paths (text) or pictures (binary,"
+        f" or a struct of bytes and path); columns that would do: {would or 'none'}"
+    )
+
+
+def may_hold_pictures(kind: Any) -> bool:
+    """Whether a column of this type can hold pictures: binary, or a struct that has `bytes`."""
+    types: Any = importlib.import_module("pyarrow").types
+    kind = _plain(types, kind)
+    return _is_binary(types, kind) or is_struct(kind)
+
+
+def is_struct(kind: Any) -> bool:
+    """Whether this type is a struct whose `bytes` are binary."""
+    types: Any = importlib.import_module("pyarrow").types
+    kind = _plain(types, kind)
+    if not types.is_struct(kind):
+        return False
+    fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+    return "bytes" in fields and _is_binary(types, fields["bytes"])
+
+
+def _plain(types: Any, kind: Any) -> Any:
+    """The type of the values, of which a column may have a dictionary."""
+    return kind.value_type if types.is_dictionary(kind) else kind
 
 
 def _is_text(types: Any, kind: Any) -> bool:
@@ -211,7 +257,7 @@ def _is_text(types: Any, kind: Any) -> bool:
 
 
 def _is_binary(types: Any, kind: Any) -> bool:
-    checks = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    checks = ("is_binary", "is_large_binary", "is_binary_view")  # no picture has a fixed size
     return any(getattr(types, name)(kind) for name in checks if hasattr(types, name))
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..base.files import PhotoError, sha256_of, shown
+from . import beside
 from .items import Item, Other, Refused, Shard, Stat
 from .lines import Line
 from .manifest import Index, shortened
+from .members import Contents, contents
 from .outputs import Claims, digest, folded, is_reserved, shard_of, twins
 from .settings import ProtectSettings
-from .shards import Contents, contents
 from .sources import Source
 
 Listed = Item | Other | Refused
@@ -83,10 +84,14 @@ class Planner:
         """Lines of earlier runs whose input is there still."""
         self.left: dict[str, list[str]] = {}
         """What is copied as it is inside shards and may show faces: names by kind."""
+        self.beside: list[str] = []
+        """Tables about the pictures of a folder, which lie in it."""
         self._twins: dict[bytes, str] | None = None
 
     def __iter__(self) -> Iterator[Task]:
         for found in self._source:
+            if isinstance(found, Other) and found.name.rpartition("/")[2] in beside.NAMES:
+                self.beside.append(found.name)
             if not self._mine(found.name):
                 continue
             if isinstance(found, Shard):
@@ -213,7 +218,10 @@ class Planner:
             return
         pictures = inside.pictures
         if not pictures or stat is None:
-            self.settle(Other(shard.name, "a tar file without pictures"))
+            what = "a tar file without pictures"
+            if shard.columns:
+                what = f"a Parquet file that {'only names' if inside.left else 'holds no'} pictures"
+            self.settle(Other(shard.name, what))
             return
         if len({member.name for member in pictures}) < len(pictures):
             why = f"{shard.name}: two pictures in it have one name, expected one each"
@@ -224,20 +232,22 @@ class Planner:
         self.found += line is not None
         whole = line is not None and not self._output_lost(shard.name, line)
         changed = line is None or line.get("input_stat") != [stat.size, stat.mtime_ns]
-        told = self._told(inside)
+        told = self._told(inside, shard)
         changed = changed or line is None or line.get("left_by", [[], []]) != told["left_by"]
+        changed = changed or line is None or line.get("columns", []) != told.get("columns", [])
         opened = OpenShard(shard, stat, 0, changed or not whole, whole, line is not None, told=told)
         tasks = [task for member in pictures if (task := self._member(member.item(shard), opened))]
         opened.left, opened.changed = len(tasks), opened.changed or bool(tasks)
         self._opened(opened)
         yield from tasks
 
-    def _told(self, inside: Contents) -> Line:
+    def _told(self, inside: Contents, shard: Shard) -> Line:
         """What the line of a shard says of the members that are left as they are; they are remembered."""
         for kind, names in inside.left.items():
             self.left.setdefault(kind, []).extend(names)
         rule = [list(self.settings.include), list(self.settings.exclude)]
-        return {"left": {kind: len(names) for kind, names in inside.left.items()}, "left_by": rule}
+        told: Line = {"left": {kind: len(names) for kind, names in inside.left.items()}, "left_by": rule}
+        return told | ({"columns": list(shard.columns)} if shard.columns else {})
 
     def _member(self, item: Item, opened: OpenShard) -> Task | None:
         task = self.task(item, opened.whole)

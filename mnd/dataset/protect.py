@@ -15,7 +15,7 @@ from ..base.files import shown, try_folder
 from ..base.types import Progress
 from ..cloaking.settings import CloakSettings
 from ..photo.walking import Photos, counted, said
-from . import engines, fingerprint, origin
+from . import beside, engines, fingerprint, origin
 from .assembler import Assembler
 from .engines import Engine, Job
 from .items import Item, Other, Shard
@@ -195,6 +195,7 @@ class Protection:
                 if index.header != header and not self.settings.verify:
                     self._manifest.append([header])
                 self._work(index, header["settings_sha256"], folder)
+        self._copy_what_is_beside()
         self._finished = True
         self._note_what_is_left()
 
@@ -225,13 +226,20 @@ class Protection:
             expected = "a folder of its own (--add-source puts both there)"
             raise origin.OtherSourceError(f"{self.dst}: {why}; expected {expected}")
 
+    def _copy_what_is_beside(self) -> None:
+        """Tables about the pictures of a folder, whose results are there now."""
+        if self._planner is None or self.settings.verify or not self.src.is_dir():
+            return
+        for name in self._planner.beside:
+            if told := beside.copied(name, self.src, self.dst, self.settings.overwrite):
+                self._note(told)
+
     def _note_what_is_left(self) -> None:
         """What may still show faces in the results, and a source without photos."""
         for kind, names in sorted(self._planner.left.items() if self._planner else ()):
             named = ", ".join(map(shown, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
-            self._note(
-                f"{counted(kind, len(names))} in tar files copied as they are, may show faces: {named}"
-            )
+            where = "in tar and Parquet files copied as they are, may show faces"
+            self._note(f"{counted(kind, len(names))} {where}: {named}")
         if self._empty:
             self._note(
                 f"{self.src}: found no photos, expected at least one; there: {said(self._count.others)}"

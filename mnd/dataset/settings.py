@@ -50,8 +50,8 @@ class ProtectSettings:
     report_originals: bool = False
     """Show the worst photos in report.html also as they were before. Do not publish that page."""
     column: str = "path"
-    """The column of a CSV or Parquet list that has the paths; of a Parquet list also one that holds the
-    pictures."""
+    """The column of a CSV or Parquet list that has the paths; of a Parquet file also one that holds the
+    pictures, all of them by default."""
     include: tuple[str, ...] = ()
     """Work only on pictures whose name fits such a pattern (*.jpg, left/*); may be given several times."""
     exclude: tuple[str, ...] = ()

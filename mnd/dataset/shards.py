@@ -6,16 +6,15 @@ import copy
 import io
 import secrets
 import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.disks import sync
 from ..base.files import PhotoError, shown
 from ..photo.metadata.pictures import starts_picture
 from ..photo.walking import hidden
-from .items import Item, Shard
-from .outputs import PARTS
+from .items import Shard
+from .members import Contents, Member, Replaced, Wants, everything
 from .sources import is_named_picture, looks_like_picture
 
 _HOLDERS: dict[str, tuple[tuple[str, ...], tuple[bytes, ...]]] = {
@@ -34,51 +33,6 @@ _SIGN = 32
 """Bytes that the longest sign of a picture has at most."""
 _LITTLE = 300
 """Bytes: a small face needs more."""
-
-Wants = Callable[[str], bool]
-
-
-def everything(name: str) -> bool:
-    """No picture is left alone."""
-    del name
-    return True
-
-
-Replaced = Callable[["Member"], bytes | None]
-"""The bytes that stand in for a picture, None: it is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A picture in a shard."""
-
-    name: str
-    """Of its item: the shard's, `/`, its own."""
-    number: int
-    """Among all members, from 0."""
-    offset: int
-    size: int
-
-    def item(self, shard: Shard) -> Item:
-        """What a worker is given."""
-        return Item(self.name, shard.path, (self.offset, self.size), self.part(shard))
-
-    def part(self, shard: Shard) -> str:
-        """Where its result waits for the others, relative to DST."""
-        return f"{PARTS}/{shard.name}/{self.number:08d}"
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is in a shard.
-
-    Attributes:
-        pictures: those to be worked on, in its order.
-        left: what is copied as it is and may show faces: names by kind.
-    """
-
-    pictures: list[Member]
-    left: dict[str, list[str]]
 
 
 def members(shard: Shard, wants: Wants = everything) -> list[Member]:
@@ -150,7 +104,18 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
             return kind
     if info.size <= _LITTLE:
         return ""
-    for block in _blocks(info, file):
+    file.seek(info.offset_data)
+    return _pictures_in(_blocks(file, info.size))
+
+
+def pictures_in_text(path: Path) -> str:
+    """What a text is called that has pictures in it; empty where it has none."""
+    with path.open("rb") as file:
+        return _pictures_in(_blocks(file, path.stat().st_size))
+
+
+def _pictures_in(blocks: Iterator[bytes]) -> str:
+    for block in blocks:
         if any(sign in block for sign in _BASE64):
             return "text with pictures in it"
         if starts_picture(block):
@@ -158,10 +123,9 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
     return ""
 
 
-def _blocks(info: tarfile.TarInfo, file: io.BufferedReader) -> Iterator[bytes]:
-    """All bytes of a member; each block begins with the end of the one before, where a sign may be cut."""
-    file.seek(info.offset_data)
-    left, last = info.size, b""
+def _blocks(file: io.BufferedReader, left: int) -> Iterator[bytes]:
+    """So many bytes; each block begins with the end of the one before, where a sign may be cut."""
+    last = b""
     while left > 0 and (block := file.read(min(_BLOCK, left))):
         yield last + block
         left, last = left - len(block), block[-_SIGN:]

@@ -60,7 +60,7 @@ class Summary:
     strangers: int = 0
     """With a gallery: those in which no face is the person's; they are judged against themselves alone."""
     left: dict[str, int] = field(default_factory=dict)
-    """Members of tar files that were copied as they are and may show faces: numbers by kind."""
+    """Members of tar and Parquet files that were copied as they are and may show faces: numbers by kind."""
     empty: bool = False
     """There is no photo in the source; a part of a divided one may have none."""
     failures: tuple[str, ...] = ()

@@ -14,8 +14,8 @@ from ..base.files import PhotoError, read_bytes
 from ..cloaking.settings import CloakSettings
 from .items import LARGEST, Item, Refused, Shard, Stat
 from .lines import Line
+from .members import Stored, contents, stored
 from .planner import Planner, Task
-from .shards import Stored, members
 from .worker import blank, tell_error
 
 
@@ -40,7 +40,7 @@ class VerifyPlanner(Planner):
     def tasks_of(self, shard: Shard) -> Iterator[Task]:
         """Those of the results in a shard."""
         try:
-            inside = members(shard, self.settings.wants)
+            inside = contents(shard, self.settings.wants).pictures
         except PhotoError as error:
             self.settle(Refused(shard.name, error.kind, str(error)))
             return
@@ -126,7 +126,7 @@ class Verifier:
             record["output_stat"] = None if stat is None else [stat.size, stat.mtime_ns]
             return read_bytes(path, LARGEST)
         if self._shard is None or self._shard[0] != item.part:
-            self._shard = item.part, Stored(item.part, self.job.dst / item.part)
+            self._shard = item.part, stored(item.part, self.job.dst / item.part)
         found = self._shard[1].get(item.name)
         if found is None:
             raise PhotoError("missing", f"{item.name}: is not in the shard of results, expected it there")

@@ -24,11 +24,18 @@ _PHOTOSHOP, _ICC = b"Photoshop 3.0\0", b"ICC_PROFILE\0"
 _LARGEST = 65533
 """The largest body of a segment."""
 _PART = 65400
+_NO_DENSITY = bytes([1, 1, 0, 0, 1, 0, 1])
+"""Version 1.1, no unit, square pixels."""
 _CODED = {
     0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical lossless",
     0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical lossless",
 }  # fmt: skip
 _LS = 0xF7
+ISO = b"urn:iso:std:iso:ts:21496:-1\0"
+"""What the segments of gain maps by ISO 21496-1 begin with."""
+INDEX, BEHIND = "index of further pictures (MPF)", "data behind the picture"
+PADDING = b"\0\r\n \xff"
+"""Bytes that mean nothing behind a picture."""
 
 
 @dataclass
@@ -41,8 +48,17 @@ class Segments:
     density: bytes = b""
     """Version, unit and density of the JFIF header."""
     icc: bytes = b""
+    jfif: bool = False
+    adobe: bytes = b""
+    """What Adobe's segment says of colours, 12 bytes; the last is the transform."""
     kept: bytes = b""
     """XMP, IPTC, comments and small notes of programs, as whole segments."""
+
+    @property
+    def colours(self) -> bytes:
+        """The segments that say how colours are stored."""
+        jfif = segment(0xE0, b"JFIF\0" + (self.density or _NO_DENSITY) + b"\0\0") if self.jfif else b""
+        return jfif + (segment(0xEE, self.adobe) if self.adobe else b"")
 
 
 @dataclass
@@ -50,6 +66,8 @@ class _Bodies:
     """The bodies of the segments, put together where they came in parts."""
 
     exif: bytes = b""
+    jfif: bool = False
+    adobe: bytes = b""
     density: bytes = b""
     icc: dict[int, bytes] = field(default_factory=dict)
     xmp: bytes = b""
@@ -64,10 +82,10 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     >>> list(jpeg_segments(bytes.fromhex("ffd8 fffe0004 6869 ffd9")))
     [(254, b'hi')]
     """
-    yield from ((marker, body) for marker, body, _ in _walk(data))
+    yield from ((marker, body) for marker, body, _ in walked(data))
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+def walked(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Marker, body and end of each segment before the first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
@@ -87,6 +105,13 @@ def _walk(data: bytes) -> Iterator[tuple[int, bytes, int]]:
 def segment(marker: int, body: bytes) -> bytes:
     """A whole segment."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def icc_segments(profile: bytes) -> bytes:
+    """A colour profile as whole segments."""
+    parts = [profile[at : at + _PART] for at in range(0, len(profile), _PART)]
+    heads = [_ICC + bytes([number, len(parts)]) for number in range(1, len(parts) + 1)]
+    return b"".join(segment(0xE2, head + part) for head, part in zip(heads, parts, strict=True))
 
 
 def check_jpeg(data: bytes, name: str) -> None:
@@ -117,6 +142,7 @@ def read_segments(data: bytes, noted: Noted) -> Segments:
     for marker, body in jpeg_segments(data):
         _sort(marker, body, bodies, noted)
     told = Segments(density=bodies.density, orientation=exif_orientation(bodies.exif))
+    told.jfif, told.adobe = bodies.jfif, bodies.adobe
     told.exif = clean_exif(bodies.exif, noted)
     if len(told.exif) > _LARGEST - len(_EXIF):
         noted.cut("EXIF longer than a segment")
@@ -143,6 +169,7 @@ def _sort(marker: int, body: bytes, bodies: _Bodies, noted: Noted) -> None:
     """Put a segment where it belongs, or note that it does not come out."""
     if marker == 0xE0 and body[:5] == b"JFIF\0":
         bodies.density = body[5:12] if len(body) >= 12 else b""
+        bodies.jfif = bodies.jfif or len(body) >= 14  # libjpeg does not take a shorter one for it
         if len(body) > 14:
             noted.cut("JFIF thumbnail")
     elif marker == 0xE0:
@@ -168,22 +195,26 @@ def _sort(marker: int, body: bytes, bodies: _Bodies, noted: Noted) -> None:
         bodies.icc[body[12]] = body[14:]
     elif marker == 0xED and body.startswith(_PHOTOSHOP):
         bodies.photoshop += body[len(_PHOTOSHOP) :]
+    elif marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
+        bodies.adobe = body[:12]
     elif marker == 0xFE and not text_block_hides(body):
         bodies.rest += segment(marker, body)
     elif marker in (0xEC, 0xEF) and not block_hides(body):
         bodies.rest += segment(marker, body)  # quality, as Photoshop and GraphicConverter note it
     elif marker == 0xFE:
         noted.cut("comment")
-    elif 0xE1 <= marker <= 0xEF and marker != 0xEE:
-        noted.cut(_dropped(marker, body))
+    elif 0xE1 <= marker <= 0xEF and marker != 0xEE and (what := _dropped(marker, body)):
+        noted.cut(what)
 
 
 def _dropped(marker: int, body: bytes) -> str:
-    """What a segment that does not come out is called."""
+    """What a segment that does not come out is called; empty: it says nothing."""
     if marker == 0xEB and body[:2] == b"JP":
         return "C2PA manifest" if b"c2pa" in body[:256] else "JUMBF boxes"
     if marker == 0xE2 and body[:4] == b"MPF\0":
-        return "index of further pictures (MPF)"
+        return INDEX
+    if marker == 0xE2 and body.startswith(ISO) and len(body) == len(ISO) + 4:
+        return ""  # the version alone
     return f"segment APP{marker - 0xE0}"
 
 
@@ -211,10 +242,15 @@ def _xmp(bodies: _Bodies, orientation: int, noted: Noted) -> bytes:
     return kept
 
 
-def _note_behind(data: bytes, noted: Noted) -> None:
-    """Note what stands behind the picture: further pictures, films, what phones append."""
-    scan = max((end for _, _, end in _walk(data)), default=2)
+def end_of_picture(data: bytes) -> int:
+    """Where the first picture of a JPEG file ends, the length of the file if that is not said."""
+    scan = max((end for _, _, end in walked(data)), default=2)
     # in coded data, FF is followed by a zero or a restart marker: the first FFD9 is the end of the picture
     end = data.find(b"\xff\xd9", scan)
-    if end >= 0 and data[end + 2 :].strip(b"\0\r\n \xff"):
-        noted.cut("data behind the picture")
+    return end + 2 if end >= 0 else len(data)
+
+
+def _note_behind(data: bytes, noted: Noted) -> None:
+    """Note what stands behind the picture: further pictures, films, what phones append."""
+    if data[end_of_picture(data) :].strip(PADDING):
+        noted.cut(BEHIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import GifImagePlugin, Image, ImageFile
 
 from ..base.files import PhotoError
 from ..base.pillow import LOCK, without_limit
@@ -21,6 +22,7 @@ from .formats import FORMATS
 
 _EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
 _OTHERS = {
+    b"\x93NUMPY": "NumPy",
     b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
 }  # fmt: skip
@@ -53,8 +55,18 @@ def format_of(data: bytes, name: str) -> Format:
         )
     for head, kind in _OTHERS.items():
         if data.startswith(head):
-            raise PhotoError("unsupported", f"{name}: a {kind} file, {_EXPECTED}")
+            raise PhotoError("unsupported", f"{name}: {_frames(data) or f'a {kind} file'}, {_EXPECTED}")
     raise PhotoError("not-an-image", f"{name}: starts with {data[:8]!r}, {_EXPECTED}")
+
+
+def _frames(data: bytes) -> str:
+    """What an animated GIF is called; empty for all else."""
+    if not data.startswith(b"GIF8"):
+        return ""
+    with contextlib.suppress(PhotoError), strict("GIF", "it"):
+        if (frames := GifImagePlugin.GifImageFile(io.BytesIO(data)).n_frames) > 1:
+            return f"an animated GIF of {frames} frames (`ffmpeg -i IN frame-%03d.png` makes a file of each)"
+    return ""
 
 
 @contextmanager

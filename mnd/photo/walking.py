@@ -27,7 +27,7 @@ UNSUPPORTED = {
 """Suffixes of pictures that cannot be read, by what they are called."""
 _SYSTEM = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "#recycle", "#snapshot", "__macosx",
            "$recycle.bin", "system volume information")  # fmt: skip
-_DOCUMENTS = (b"%PDF", b"\0\0\1\0")
+_DOCUMENTS = (b"%PDF", b"\0\0\1\0", b"\x93NUMPY")
 _TIFF = (b"II", b"MM")
 _HEAD = 16
 

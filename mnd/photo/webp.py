@@ -129,7 +129,11 @@ def webp_encoding(image: WebPImagePlugin.WebPImageFile, data: bytes, name: str, 
     """
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise PhotoError("unsupported", f"{name}: an animation of {frames} frames, expected one picture")
+        raise PhotoError(
+            "unsupported",
+            f"{name}: an animation of {frames} frames, expected one picture "
+            "(`magick IN -coalesce frame-%03d.png` makes a file of each)",
+        )
     chunks: dict[bytes, bytes] = {}
     for chunk, body in webp_chunks(data):
         if chunk in chunks or chunk not in _WEBP_CHUNKS:

@@ -22,7 +22,7 @@ from ...photo.difference import difference_gain, difference_picture
 from ...photo.photo import Photo
 from ..items import LARGEST, Item, Shard
 from ..lines import Line
-from ..shards import Stored, members
+from ..members import contents, stored
 from ..sources import Source
 
 SIDE = 320
@@ -100,7 +100,7 @@ def _items(source: Source, wanted: set[str]) -> Iterator[tuple[str, Item]]:
 
 def _members(shard: Shard) -> list[Any]:
     try:
-        return list(members(shard))
+        return contents(shard).pictures
     except PhotoError:
         return []  # its photos are said to be missing
 
@@ -134,7 +134,7 @@ def _result(dst: Path, line: Line) -> bytes:
         if folder == dst:
             break
         if folder.is_file():
-            data = Stored(folder.relative_to(dst).as_posix(), folder).get(name)
+            data = stored(folder.relative_to(dst).as_posix(), folder).get(name)
             if data is not None:
                 return data
     raise ValueError("the result is not there any more")

@@ -42,7 +42,7 @@ STATUSES = {
     "held": "held back, a face is suspected or not proven to be protected: there is no result",
     "failed": "failed: there is no result",
     "other": "files that are no pictures",
-    "shard": "tar files",
+    "shard": "tar and Parquet files",
 }
 """What the counts are called."""
 _MEASURES = {
@@ -97,7 +97,7 @@ class Tally:
         self.failures: list[int] = []
         """Where the lines of failures are, and of photos that were held back."""
         self.left: Counter[str] = Counter()
-        """Members of tar files that were copied as they are and may show faces, by kind."""
+        """Members of tar and Parquet files that were copied as they are and may show faces, by kind."""
         self.strangers = 0
         """Photos in which no face is that of the gallery's person."""
         self.several = False
