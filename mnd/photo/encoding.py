@@ -57,8 +57,18 @@ class Encoding(Protocol):
         """The whole new file, from the picture as it is stored (not upright)."""
         ...
 
-    def seen(self, picture: Image.Image) -> Pixels:
-        """What a reader sees of `picture` after it was encoded, `(h, w)` or `(h, w, 3)`; fast."""
+    @property
+    def apart(self) -> bool:
+        """Blocks are coded each for itself: a window needs none around it."""
+        ...
+
+    def seen(self, picture: Image.Image, at: tuple[int, int] = (0, 0)) -> Pixels:
+        """What a reader sees of `picture` after it was encoded, `(h, w)` or `(h, w, 3)`; fast.
+
+        Args:
+            picture: the whole, or a window.
+            at: where in the stored picture it has its left and upper edge.
+        """
         ...
 
 
@@ -69,6 +79,7 @@ class Usual:
     premultiplied = False
     slack = 0
     whole_below = 0
+    apart = False
 
 
 class Lossless(Usual):
@@ -77,6 +88,6 @@ class Lossless(Usual):
     grid = None
     shared = (1, 1)
 
-    def seen(self, picture: Image.Image) -> Pixels:
+    def seen(self, picture: Image.Image, at: tuple[int, int] = (0, 0)) -> Pixels:  # noqa: ARG002
         """The picture itself."""
         return np.asarray(picture)[..., :3]

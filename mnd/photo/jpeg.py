@@ -61,7 +61,7 @@ class JpegEncoding(Usual):
             data = data[:11] + self.density + data[18:]
         return data
 
-    def seen(self, picture: Image.Image) -> Pixels:
+    def seen(self, picture: Image.Image, at: tuple[int, int] = (0, 0)) -> Pixels:  # noqa: ARG002
         """What decoding `encode(picture)` gives, exactly; entropy coding touches no pixel: kept cheap."""
         buffer = io.BytesIO()
         self._put(picture, buffer)

@@ -19,7 +19,7 @@ from ..base.types import Pixels
 from .format import Format
 from .formats import FORMATS
 
-_EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
+_EXPECTED = "expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP photo"
 _OTHERS = {
     b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
@@ -30,9 +30,6 @@ _BROKEN = (
     Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises when it meets a damaged file."""
-
-_IPHONE = "; an iPhone takes JPEGs with Settings, Camera, Formats, Most Compatible"
-"""What owners of HEIC can do for their next photos."""
 
 
 def format_of(data: bytes, name: str) -> Format:
@@ -46,11 +43,6 @@ def format_of(data: bytes, name: str) -> Format:
             return form
     if not data:
         raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
-        kind, advice = ("an AVIF", "") if data[8:10] == b"av" else ("a HEIC", _IPHONE)
-        raise PhotoError(
-            "unsupported", f"{name}: {kind} picture, {_EXPECTED} (convert it to JPEG or PNG first{advice})"
-        )
     for head, kind in _OTHERS.items():
         if data.startswith(head):
             raise PhotoError("unsupported", f"{name}: a {kind} file, {_EXPECTED}")

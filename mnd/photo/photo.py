@@ -1,6 +1,6 @@
 """Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
 
-What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
+What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
 profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
 gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
 animations, several pages) is refused.
@@ -250,8 +250,9 @@ class Photo:
         """What a reader of the saved file sees in `box` when these pixels are put there.
 
         Exact for JPEG (blocks are coded one by one, so a window aligned to the blocks is enough) and for
-        lossless formats. Lossy WebP predicts blocks from others: photos below one million pixels are coded
-        whole, which is exact; of larger ones a window is coded, which is near.
+        lossless formats. WebP, HEIC and AVIF predict blocks from others: small photos (`whole_below`) are
+        coded whole, which is exact; of larger ones a window is coded, which is near. Tiles of a HEIC are
+        coded one by one.
 
         Args:
             crop: `(h, w, 3)` uint8, upright.
@@ -272,13 +273,14 @@ class Photo:
         size = base.shape[1], base.shape[0]
         inner = stored_box(box, (width, height), self.orientation)
         whole = width * height < self.encoding.whole_below
-        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid)
+        more = 0 if self.encoding.apart else 1
+        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid, more)
         part = self._kept(base[top:bottom, left:right]).copy()
         spot = slice(inner[1] - top, inner[3] - top), slice(inner[0] - left, inner[2] - left)
         part[spot] = self._stored(flat)
         alpha = self._stored_alpha()
         picture = self._picture(part, None if alpha is None else alpha[top:bottom, left:right])
-        seen = self.encoding.seen(picture)[spot]
+        seen = self.encoding.seen(picture, (left, top))[spot]
         if seen.ndim == 2:
             seen = np.repeat(seen[..., None], 3, axis=2)
         return np.ascontiguousarray(turn(seen, self.orientation))

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from ..base.files import PhotoError
 from ..base.types import Box, Pixels
-from .opening import strict
+from .opening import format_of, strict
 
 ALLOWED = 3.0
 """Decibels that the second reader's picture may be worse than what was made."""
@@ -24,13 +24,13 @@ STRIP = 64
 
 
 def seen_plainly(data: bytes) -> Pixels:
-    """`(H, W, 3)`: what `Image.open` and `ImageOps.exif_transpose` show of a file.
+    """`(H, W, 3)`: what `Image.open` (or a plug-in of Pillow) and `ImageOps.exif_transpose` show of a file.
 
     Raises:
         PhotoError: Pillow cannot read it.
     """
     # without Pillow's own limit, which is below that of the photos that are read here
-    with strict("picture", "it"), Image.open(io.BytesIO(data)) as image:
+    with strict("picture", "it"), format_of(data, "it").plain(io.BytesIO(data)) as image:
         image.load()
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 

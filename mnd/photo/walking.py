@@ -19,7 +19,7 @@ from ..base.files import PhotoError
 
 Kind = Literal["photo", "unsupported", "tar", "other", "hidden", "unreadable"]
 UNSUPPORTED = {
-    "HEIC": (".heic", ".heif", ".hif"), "AVIF": (".avif",), "JPEG XL": (".jxl",), "GIF": (".gif",),
+    "JPEG XL": (".jxl",), "GIF": (".gif",),
     "JPEG 2000": (".jp2", ".j2k", ".jpf"), "Photoshop": (".psd", ".psb"),
     "RAW": (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mrw", ".nef",
             ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
