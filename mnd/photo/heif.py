@@ -1,8 +1,8 @@
 """What HEIC and AVIF share: a picture coded anew among what its file may keep.
 
-The bytes of the new file are this project's own (`heif_writer`): the pixels as a library codes them, the alpha
-as it was, bit for bit, and of all else what is known to be harmless. What would show the clean picture is not
-there: thumbnails, gain maps, depth maps, mattes, other pictures, films.
+The bytes of the new file are this project's own (`heif_writer`): the pixels as a library codes them, the
+alpha as it was, bit for bit, and of all else what is known to be harmless. What would show the clean picture
+is not there: thumbnails, gain maps, depth maps, mattes, other pictures, films.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
 from .sized import quality_of
 
+Place = tuple[slice, slice]
 Chroma = Literal["400", "420", "422", "444"]
 """The resolution of the colours: none at all, half across and down, half across, full."""
 Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -92,11 +93,12 @@ class HeifEncoding(Usual):
     """The picture as it was read, grey or colours, in the eight bits that other readers show of it."""
     deep: Levels | None
     """The same at its full depth, where that is more."""
-    pieces: tuple[tuple[int, int, int, int], ...]
-    """Boxes of the source whose coded size is known: all of it, or some of its tiles."""
+    pieces: tuple[Place, ...]
+    """Parts of the source whose coded size is known: all of it, or some of its tiles."""
     size: int
     """Bytes of their pixels in the source file."""
     orientation: int = 1
+    premultiplied: bool = False
 
     slack = 1
 
@@ -127,10 +129,8 @@ class HeifEncoding(Usual):
         def measured(quality: int) -> int:
             whole = replace(self.coding, tile=None) if self.coding.tile else self.coding
             levels = self.source if self.deep is None else self.deep
-            files = (
-                self.codec.encode(levels[y0:y1, x0:x1], whole, quality) for x0, y0, x1, y1 in self.pieces
-            )
-            return sum(self._layer(read(data)).bytes for data in files)
+            files = (self.codec.encode(levels[place], whole, quality) for place in self.pieces)
+            return sum(self._layer(read(data)).length for data in files)
 
         return quality_of(self.size, measured, self.codec.step, lowest=0)
 
@@ -249,6 +249,7 @@ def heif_encoding(
         pieces=pieces,
         size=size,
         orientation=seen.orientation,
+        premultiplied=seen.premultiplied,
     )
 
 
@@ -274,27 +275,18 @@ def _colours(main: Layer, codec: Codec, noted: Noted) -> tuple[list[Property], t
     return profiles, (primaries, transfer, matrix, full)
 
 
-def _measured(
-    main: Layer, coding: Coding, size: tuple[int, int]
-) -> tuple[tuple[tuple[int, int, int, int], ...], int]:
-    """Boxes of the picture whose coded size is known, and that size."""
-    side = coding.tile
-    if side is None or len(main.tiles) <= _TILES:
-        return ((0, 0, *size),), main.bytes
-    columns = -(-main.size[0] // side)
-    whole = [
-        n
-        for n in range(len(main.tiles))
-        if (n % columns + 1) * side <= size[0] and (n // columns + 1) * side <= size[1]
-    ]
-    some = [whole[place * len(whole) // _TILES] for place in range(_TILES)] if len(whole) >= _TILES else whole
-    if not some:
-        return ((0, 0, *size),), main.bytes
-    boxes = tuple(
-        (n % columns * side, n // columns * side, (n % columns + 1) * side, (n // columns + 1) * side)
-        for n in some
-    )
-    return boxes, sum(len(main.tiles[n].data) for n in some)
+def _measured(main: Layer, coding: Coding, size: tuple[int, int]) -> tuple[tuple[Place, ...], int]:
+    """Parts of the picture whose coded size is known, rows and columns of each, and that size: of all of it,
+    or of some of its tiles, evenly spread."""
+    side = coding.tile or max(size) + 1
+    across = -(-size[0] // side)
+    whole = [row * across + column for row in range(size[1] // side) for column in range(size[0] // side)]
+    if len(whole) <= _TILES:
+        return ((slice(None), slice(None)),), main.length
+    some = [whole[place * len(whole) // _TILES] for place in range(_TILES)]
+    corners = [(number // across * side, number % across * side) for number in some]
+    places = tuple((slice(y, y + side), slice(x, x + side)) for y, x in corners)
+    return places, sum(len(main.tiles[number].data) for number in some)
 
 
 def settings_of(data: bytes, kind: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """HEIF files as boxes and items: read strictly, before a decoder sees anything of them.
 
-A HEIF file (ISO/IEC 23008-12; HEIC and AVIF are such) is a tree of boxes: a size, four letters, a body. One of
-them, `meta`, lists items: pictures, the tiles of pictures, EXIF, XMP. Each has properties (size, colours, how
-it is turned), refers to others, and says where its bytes lie.
+A HEIF file (ISO/IEC 23008-12; HEIC and AVIF are such) is a tree of boxes: a size, four letters, a body. One
+of them, `meta`, lists items: pictures, the tiles of pictures, EXIF, XMP. Each has properties (size, colours,
+how it is turned), refers to others, and says where its bytes lie.
 """
 
 from __future__ import annotations

@@ -12,17 +12,13 @@ from .heif_boxes import Cursor, Heif, Item
 CONFIG = {b"hvc1": b"hvcC", b"av01": b"av1C"}
 """Kinds of coded pictures, and the property that has the settings of their decoder."""
 _KNOWN = {
-    b"hvcC", b"av1C", b"ispe", b"pixi", b"colr", b"irot", b"imir", b"clap", b"pasp", b"auxC", b"clli", b"mdcv",
-    b"cclv", b"amve", b"ndwt",
+    b"hvcC", b"av1C", b"ispe", b"pixi", b"colr", b"irot", b"imir", b"clap", b"pasp", b"auxC", b"clli",
+    b"mdcv", b"cclv", b"amve", b"ndwt",
 }  # fmt: skip
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _SPARE = 128
 """Pixels by which a coded picture may be larger than what is shown of it."""
-_ALPHA = (
-    b"urn:mpeg:hevc:2015:auxid:1",
-    b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
-    b"urn:mpeg:avc:2015:auxid:1",
-)
+_ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
 _AUXILIARY = (
     (b"gainmap", "gain map"), (b"auxid:2", "depth map"), (b"depth", "depth map"), (b"disparity", "depth map"),
     (b"portraiteffectsmatte", "portrait matte"), (b"matte", "matte"),
@@ -56,8 +52,8 @@ class Layer:
         return _extent(self.tiles[0]) if self.tiles else None
 
     @property
-    def bytes(self) -> int:
-        """Of its pixels."""
+    def length(self) -> int:
+        """Bytes of its pixels."""
         return sum(len(item.data) for item in self.coded)
 
     @property
@@ -99,9 +95,8 @@ def shown(heif: Heif, kind: bytes, name: str) -> Shown:
             got = "a HEIF file whose tiles have alpha, each its own"
             raise PhotoError("unsupported", f"{name}: {got}, expected alpha of the whole picture")
     if alpha and alpha.size != main.size:
-        raise ValueError(
-            f"the alpha is {alpha.size[0]} x {alpha.size[1]}, the picture {main.size[0]} x {main.size[1]}"
-        )
+        sizes = " and ".join(f"{layer.size[0]} x {layer.size[1]}" for layer in (main, alpha))
+        raise ValueError(f"the picture and its alpha are of {sizes} pixels")
     return Shown(main, alpha, bool(primary.refers.get(b"prem")), _orientation(primary, name))
 
 
@@ -236,12 +231,8 @@ def _signed(cursor: Cursor) -> int:
 def others(heif: Heif, seen: Shown) -> Iterator[str]:
     """What the file holds beside the picture, its alpha and its texts, each in a few words."""
     mine = {one.id for layer in (seen.main, seen.alpha) if layer for one in (layer.item, *layer.tiles)}
-    parts = {
-        number
-        for item in heif.items.values()
-        if item.kind == b"grid"
-        for number in item.refers.get(b"dimg", ())
-    }
+    grids = [item for item in heif.items.values() if item.kind == b"grid"]
+    parts = {number for item in grids for number in item.refers.get(b"dimg", ())}
     for item in heif.items.values():
         if item.id in mine or (item.id in parts and item.hidden) or item.kind in (b"Exif", b"mime"):
             continue
