@@ -53,12 +53,7 @@ def written(brands: Sequence[bytes], parts: Sequence[Part]) -> bytes:
         (
             _full(b"hdlr", 0, 0, bytes(4) + b"pict" + bytes(13)),
             _full(b"pitm", 0, 0, struct.pack(">H", 1)),
-            _full(
-                b"iinf",
-                0,
-                0,
-                struct.pack(">H", len(parts)) + b"".join(map(_described, range(1, len(parts) + 1), parts)),
-            ),
+            _listed(parts),
             _references(parts),
             _box(b"iprp", _box(b"ipco", b"".join(_box(*one) for one in known)) + _associated(parts, known)),
             _box(b"idat", inner) if inner else b"",
@@ -76,6 +71,11 @@ def _box(kind: bytes, body: bytes) -> bytes:
 
 def _full(kind: bytes, version: int, flags: int, body: bytes) -> bytes:
     return _box(kind, struct.pack(">I", version << 24 | flags) + body)
+
+
+def _listed(parts: Sequence[Part]) -> bytes:
+    rows = b"".join(_described(number, part) for number, part in enumerate(parts, 1))
+    return _full(b"iinf", 0, 0, struct.pack(">H", len(parts)) + rows)
 
 
 def _described(number: int, part: Part) -> bytes:

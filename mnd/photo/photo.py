@@ -1,7 +1,7 @@
 """Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
 
-What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
-profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
+What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and
+subsampling, ICC profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
 gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
 animations, several pages) is refused.
 

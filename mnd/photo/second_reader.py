@@ -30,9 +30,13 @@ def seen_plainly(data: bytes) -> Pixels:
         PhotoError: Pillow cannot read it.
     """
     # without Pillow's own limit, which is below that of the photos that are read here
-    with strict("picture", "it"), format_of(data, "it").plain(io.BytesIO(data)) as image:
+    with strict("picture", "it"), _opened(data) as image:
         image.load()
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _opened(data: bytes) -> Image.Image:
+    return format_of(data, "it").plain(io.BytesIO(data))
 
 
 def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box]) -> str:
