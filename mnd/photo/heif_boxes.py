@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 
 MOST_ITEMS = 20_000
 """A picture of 200 million pixels in tiles of 256 has about 3,000."""
+_META = {
+    b"hdlr", b"dinf", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"ipro", b"free", b"skip",
+}  # fmt: skip
+"""Boxes that say how the items of a file hang together."""
 _TOP = {b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"uuid", b"mpvd", b"sefd", b"etyp", b"wide"}
 
 
@@ -181,7 +185,9 @@ def read(data: bytes) -> Heif:
         at = end
     if meta is None:
         raise ValueError("there is no box 'meta', which says what the file holds")
-    parts = {box.kind: box for box in reversed(list(boxes(meta.full()[2].rest)))}
+    listed = list(boxes(meta.full()[2].rest))
+    parts = {box.kind: box for box in reversed(listed)}
+    beside += [box.kind for box in listed if box.kind not in _META]
     for kind in (b"pitm", b"iinf", b"iloc", b"iprp"):
         if kind not in parts:
             raise ValueError(f"there is no box {kind!r} in 'meta'")

@@ -248,12 +248,18 @@ def others(heif: Heif, seen: Shown) -> Iterator[str]:
             yield f"HEIF item {item.kind.decode('latin-1').strip()!r}"
         else:
             yield "second picture"
+    for it in seen.main.item.properties:
+        if it.kind not in _KNOWN:
+            yield f"HEIF property {it.kind.decode('latin-1')!r}"
+    films = {
+        b"moov": "film",
+        b"mpvd": "film",
+        b"": "data behind the picture",
+        b"uuid" + _C2PA: "C2PA manifest",
+    }
     for kind in heif.beside:
-        films = {b"moov": "film", b"mpvd": "film", b"": "data behind the picture"}
-        if kind.startswith(b"uuid"):
-            yield "C2PA manifest" if kind[4:] == _C2PA else "HEIF box 'uuid'"
-        elif kind != b"free":
-            yield films.get(kind, f"HEIF box {kind.decode('latin-1')!r}")
+        if kind != b"free":
+            yield films.get(kind, f"HEIF box {kind[:4].decode('latin-1')!r}")
 
 
 def _auxiliary(item: Item) -> bytes:

@@ -1,9 +1,9 @@
 """Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
 
 What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and
-subsampling, ICC profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
-gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
-animations, several pages) is refused.
+subsampling, ICC profile, orientation, alpha and metadata. What would show the clean face (thumbnails,
+previews, second frames, gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept
+(16 bits, CMYK, animations, several pages) is refused.
 
 A palette cannot hold changed colours, so palette pictures are written as grey or RGB (with alpha); nothing is
 lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing, restart markers and run lengths are
