@@ -319,7 +319,8 @@ def main() -> None:
     parser.add_argument(
         "--attacks",
         help="attacks, landmarks: which, separated by commas; sharing, countermeasures, formats: levels; "
-        "levels: which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by default",
+        "levels: which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by "
+        "default",
     )
     parser.add_argument(
         "--out",

@@ -60,7 +60,7 @@ def cloak(
 
     found = [it.path for it in asked.photos]
     try:
-        outs = destinations(found, out, [it.place for it in asked.photos])
+        outs = destinations(found, out, [it.place for it in asked.photos], settings.suffix)
     except ValueError as error:
         raise UsageError(f"--{error}") from error
     own, well = pages.begin(found), True

@@ -21,7 +21,7 @@ from ..base.files import PhotoError
 from ..base.types import Pixels
 from .encoding import Usual
 from .heif_boxes import Heif, Property, read
-from .heif_items import Layer, Shown, others, shown, texts, turning
+from .heif_items import Layer, Shown, cut_out, others, shown, texts, turning
 from .heif_writer import Part, as_parts, referring, written
 from .metadata.exif import clean_exif, shown_exif
 from .metadata.icc import clean_icc
@@ -122,6 +122,13 @@ class HeifEncoding(Usual):
         """By the resolution of its colours."""
         return _SHARED[self.coding.chroma]
 
+    @property
+    def unusual(self) -> str:
+        """What is told of a colour space that is not sRGB's, in numbers of ITU-T H.273; empty of sRGB's."""
+        primaries, transfer = struct.unpack_from(">HH", self.colours[-1].body, 4)
+        usual = primaries in (1, 2) and transfer in (1, 2, 6, 13)
+        return "" if usual else f"primaries {primaries}, transfer {transfer}"
+
     @cached_property
     def quality(self) -> int:
         """The quality whose pixels are nearest in size to the source's, found once."""
@@ -188,7 +195,9 @@ def checked(data: bytes, kind: bytes, name: str) -> tuple[Heif, Shown]:
     if heif.brands[0] in _SEQUENCES:
         got = f"a sequence of pictures (brand {heif.brands[0].decode('latin-1')!r})"
         raise PhotoError("unsupported", f"{name}: {got}, expected one picture")
-    return heif, shown(heif, kind, name)
+    seen = shown(heif, kind, name)
+    cut_out(seen.main.item, seen.main.size)
+    return heif, seen
 
 
 def bare(data: bytes, kind: bytes) -> bytes:

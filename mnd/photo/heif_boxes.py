@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 MOST_ITEMS = 20_000
 """A picture of 200 million pixels in tiles of 256 has about 3,000."""
 _META = {
-    b"hdlr", b"dinf", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"ipro", b"free", b"skip",
+    b"hdlr", b"dinf", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"ipro", b"free",
+    b"skip",
 }  # fmt: skip
 """Boxes that say how the items of a file hang together."""
 _TOP = {b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"uuid", b"mpvd", b"sefd", b"etyp", b"wide"}

@@ -178,7 +178,8 @@ def _orientation(item: Item, name: str) -> int:
             table = _SWAPPED if it.body[0] & 1 else _UPSIDE
             orientation, turned = table[orientation], True
         elif it.kind == b"clap" and turned:
-            raise PhotoError("unsupported", f"{name}: a HEIF file that is turned before it is cut out")
+            got = "a HEIF file that is turned before it is cut out"
+            raise PhotoError("unsupported", f"{name}: {got}, expected the other way round")
     return orientation
 
 
@@ -248,6 +249,9 @@ def others(heif: Heif, seen: Shown) -> Iterator[str]:
             yield f"HEIF item {item.kind.decode('latin-1').strip()!r}"
         else:
             yield "second picture"
+    x0, y0, x1, y1 = cut_out(seen.main.item, seen.main.size)
+    if seen.main.size[0] - (x1 - x0) >= _SPARE // 2 or seen.main.size[1] - (y1 - y0) >= _SPARE // 2:
+        yield "part that was cut off"
     for it in seen.main.item.properties:
         if it.kind not in _KNOWN:
             yield f"HEIF property {it.kind.decode('latin-1')!r}"

@@ -82,7 +82,8 @@ def strict(form: str, name: str, prints: bool = False) -> Iterator[None]:
             raise PhotoError("too-large", f"{name}: a {form} too large for this machine's memory") from error
         except _BROKEN as error:
             reason = str(error) or type(error).__name__
-            got = f"{name}: starts as a {form} but is cut short or damaged ({reason})"
+            article = "an" if form[0] in "AEIOU" else "a"
+            got = f"{name}: starts as {article} {form} but is cut short or damaged ({reason})"
             raise PhotoError("truncated", f"{got}, expected a whole file") from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before

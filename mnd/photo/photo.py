@@ -76,6 +76,8 @@ class Photo:
     """With what, as far as they say it: make and model, at most 80 printable characters."""
     taken: bool = False
     """They say when."""
+    converted: bool = False
+    """It is written in another format than its file's (`mnd.photo.converting`)."""
 
     @classmethod
     def read(
@@ -219,10 +221,11 @@ class Photo:
             raise PhotoError("original", f"{out}: this is the original photo, expected another name")
         suffix = out.suffix.lower()
         # `cloaked_path` makes `photo.cloaked` of a photo without an ending
-        mine = () if self.path is None else (self.path.suffix.lower() or ".cloaked",)
+        mine = () if self.path is None or self.converted else (self.path.suffix.lower() or ".cloaked",)
         own = FORMATS[self.format].suffixes + mine
         if suffix and suffix not in own:
             got = f"the photo is a {self.format}, and keeps its format"
+            got = f"the photo is written as {self.format}" if self.converted else got
             raise PhotoError(
                 "unsupported",
                 f"{out}: {got}, expected a name that ends in {FORMATS[self.format].suffixes[0]}",

@@ -96,13 +96,13 @@ def test_a_name_comes_before_a_pattern(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_is_passed_over_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.jpg", "a.cloaked.jpg")
-    (tmp_path / "b.heic").touch()
+    (tmp_path / "b.jxl").touch()
     (tmp_path / "notes.txt").touch()
     monkeypatch.chdir(tmp_path)
     for word in ("*", "."):
         told = arguments([word]).passed
         assert f"{word}: 1 earlier result (*.cloaked.*) was passed over" in told
-        assert f"{word}: 1 HEIC file was passed over" in told
+        assert f"{word}: 1 JPEG XL file was passed over" in told
 
 
 @pytest.mark.parametrize(
