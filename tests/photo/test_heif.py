@@ -168,10 +168,14 @@ def test_the_colour_space_is_kept(form: str, numbers: tuple[int, int, int]) -> N
     old = heif.items[1].one(b"colr")
     new = b"nclx" + struct.pack(">HHHB", *numbers, 0x80)
     assert old is not None
-    data = data.replace(old, new)
+    light = (b"clli", struct.pack(">HH", 1000, 400)), (b"pasp", struct.pack(">II", 1, 1))
+    data = with_properties(data.replace(old, new), *light, essential=False)
     photo = Photo.from_bytes(data)
+    assert photo.removed == ()
     out = photo.encode(changed(photo))
-    told = heif_boxes.read(out).items[1].one(b"colr")
+    main = heif_boxes.read(out).items[1]
+    assert [main.one(kind) for kind, _ in light] == [body for _, body in light]
+    told = main.one(b"colr")
     assert told is not None
     matrix = numbers[2] if numbers[2] in CODEC[form].matrices else CODEC[form].matrices[0]
     assert struct.unpack_from(">HHHB", told, 4) == (*numbers[:2], matrix, 0x80)

@@ -18,6 +18,7 @@ from mnd.photo.heif_boxes import Property
 from mnd.photo.heif_writer import Part, written
 from mnd.photo.photo import Photo, PhotoError
 from tests.helpers.heif import EVEN, FORMS, coded, parts_of, pillow_heif, with_items, with_properties
+from tests.helpers.photos import with_alpha
 
 SMALL = EVEN[:64, :96]
 
@@ -124,6 +125,20 @@ def test_what_is_put_together_in_other_ways(form: str, no_decoder: None) -> None
     cut = with_properties(data, (b"clap", struct.pack(">8I", 9, 1, 9, 1, 0, 1, 0, 1)))
     if form == "AVIF":
         refused(cut, "unsupported", "only a part is shown")
+
+
+def test_alpha_that_could_not_be_kept() -> None:
+    data = coded("AVIF", with_alpha().crop((0, 0, 96, 64)))
+    heif = heif_boxes.read(data)
+    first, *rest = parts_of(heif)
+    refused(
+        written(heif.brands, [replace(first, refers=((b"prem", (2,)),)), *rest]),
+        "unsupported",
+        "premultiplied alpha",
+    )
+    tiles = heif_boxes.read(grid())
+    alpha = replace(rest[0], refers=((b"auxl", (2,)),))
+    refused(written(tiles.brands, [*parts_of(tiles), alpha]), "unsupported", "whose tiles have alpha")
 
 
 def test_more_bits_than_pillow_writes_are_refused(no_decoder: None) -> None:
