@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,9 @@ XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5"/></rdf:RDF></x:xmpmeta>'
 )
+
+
+SMALL = EVEN[40:104, 60:156]
 
 
 def upright(data: bytes) -> np.ndarray:
@@ -85,7 +89,7 @@ def test_a_photo_keeps_size_and_sampling_and_is_seen_beforehand(form: str, sourc
 def test_all_orientations_as_libraries_write_them(form: str, orientation: int, odd: bool) -> None:
     exif = Image.Exif()
     exif[274], exif[271] = orientation, "Camera works"
-    data = coded(form, FACE if odd else EVEN, exif=exif.tobytes())
+    data = coded(form, FACE[40:103, 60:157] if odd else SMALL, exif=exif.tobytes())
     photo = Photo.from_bytes(data)
     assert photo.orientation == orientation
     if not odd:  # else libheif's colours are a pixel off
@@ -163,8 +167,8 @@ def test_metadata_and_colours_are_kept(form: str) -> None:
 @pytest.mark.parametrize("numbers", [(12, 13, 6), (9, 16, 9), (1, 13, 1)])
 def test_the_colour_space_is_kept(form: str, numbers: tuple[int, int, int]) -> None:
     """Primaries and transfer always; the matrix where the coder has it."""
-    heif = heif_boxes.read(coded(form))
-    data = coded(form)
+    heif = heif_boxes.read(coded(form, SMALL))
+    data = coded(form, SMALL)
     old = heif.items[1].one(b"colr")
     new = b"nclx" + struct.pack(">HHHB", *numbers, 0x80)
     assert old is not None
@@ -184,7 +188,7 @@ def test_the_colour_space_is_kept(form: str, numbers: tuple[int, int, int]) -> N
 
 @pytest.mark.parametrize("form", FORMS)
 def test_alpha_stays_bit_for_bit(form: str) -> None:
-    data = coded(form, with_alpha())
+    data = coded(form, with_alpha().crop((60, 40, 156, 104)))
     photo = Photo.from_bytes(data)
     assert photo.mode == "RGBA"
     assert photo.alpha is not None
@@ -200,7 +204,7 @@ def test_alpha_stays_bit_for_bit(form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_grey_stays_grey(form: str, mode: str) -> None:
-    data = coded(form, Image.fromarray(EVEN).convert("L").convert(mode))
+    data = coded(form, Image.fromarray(SMALL).convert("L").convert(mode))
     photo = Photo.from_bytes(data)
     assert photo.grey
     assert photo.mode == mode
@@ -213,7 +217,7 @@ def test_grey_stays_grey(form: str, mode: str) -> None:
 @pytest.mark.parametrize("what", AUXILIARY)
 def test_auxiliary_pictures_are_removed_and_told(form: str, what: str) -> None:
     more = small(form, [(b"auxl", (1,))], AUXILIARY[what])
-    photo = Photo.from_bytes(with_items(coded(form), more))
+    photo = Photo.from_bytes(with_items(coded(form, SMALL), more))
     assert photo.removed == (what,)
     out = photo.encode(photo.pixels)
     assert no_trace(more.data[20:], out)
@@ -227,29 +231,31 @@ def test_other_pictures_films_and_makers_boxes_are_removed_and_told(form: str) -
     c2pa = struct.pack(">I4s16s", 3024, b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481"))
     c2pa += b"clean thumbs" * 250
     cases = {
-        "thumbnail": with_items(coded(form), small(form, [(b"thmb", (1,))])),
-        "second picture": with_items(coded(form), small(form)),
-        "gain map": with_items(coded(form), Part(b"tmap", b"\0" * 62, refers=((b"dimg", (1,)),))),
-        "HEIF item 'uri'": with_items(coded(form), Part(b"uri ", b"of a maker")),
-        "HEIF property 'udes'": with_properties(coded(form), (b"udes", bytes(9)), essential=False),
-        "film": coded(form) + film,
-        "C2PA manifest": coded(form) + c2pa,
-        "data behind the picture": coded(form) + b"\xff\xd8\xff\xe0 and more",
-        "HEIF box 'sefd'": coded(form) + struct.pack(">I4s", 12, b"sefd") + b"1234",
+        "thumbnail": with_items(coded(form, SMALL), small(form, [(b"thmb", (1,))])),
+        "second picture": with_items(coded(form, SMALL), small(form)),
+        "gain map": with_items(coded(form, SMALL), Part(b"tmap", b"\0" * 62, refers=((b"dimg", (1,)),))),
+        "HEIF item 'uri'": with_items(coded(form, SMALL), Part(b"uri ", b"of a maker")),
+        "HEIF property 'udes'": with_properties(coded(form, SMALL), (b"udes", bytes(9)), essential=False),
+        "film": coded(form, SMALL) + film,
+        "C2PA manifest": coded(form, SMALL) + c2pa,
+        "data behind the picture": coded(form, SMALL) + b"\xff\xd8\xff\xe0 and more",
+        "HEIF box 'sefd'": coded(form, SMALL) + struct.pack(">I4s", 12, b"sefd") + b"1234",
     }
     for what, data in cases.items():
         photo = Photo.from_bytes(data)
         assert photo.removed == (what,), what
         assert Photo.from_bytes(photo.encode(photo.pixels)).removed == ()
-    assert Photo.from_bytes(coded(form) + motion).removed == ("film",)
-    assert b"clean" not in Photo.from_bytes(coded(form) + film).encode(Photo.from_bytes(coded(form)).pixels)
+    assert Photo.from_bytes(coded(form, SMALL) + motion).removed == ("film",)
+    assert b"clean" not in Photo.from_bytes(coded(form, SMALL) + film).encode(
+        Photo.from_bytes(coded(form, SMALL)).pixels
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_picture_of_a_file_is_its_primary_item(form: str) -> None:
     """In a burst another one may come first, and it goes."""
-    heif = heif_boxes.read(coded(form))
-    other = heif_boxes.read(coded(form, np.zeros_like(EVEN))).items[1]
+    heif = heif_boxes.read(coded(form, SMALL))
+    other = heif_boxes.read(coded(form, np.zeros_like(SMALL))).items[1]
     from mnd.photo.heif_writer import written
 
     main = Part(heif.items[1].kind, heif.items[1].data, tuple(heif.items[1].properties))
@@ -257,22 +263,22 @@ def test_the_picture_of_a_file_is_its_primary_item(form: str) -> None:
     at = data.index(b"pitm") + 8
     data = data[:at] + b"\0\2" + data[at + 2 :]
     photo = Photo.from_bytes(data)
-    np.testing.assert_array_equal(photo.pixels, Photo.from_bytes(coded(form)).pixels)
+    np.testing.assert_array_equal(photo.pixels, Photo.from_bytes(coded(form, SMALL)).pixels)
     assert photo.removed == ("second picture",)
 
 
 def test_a_grid_of_tiles_stays_one_and_its_tiles_are_known_beforehand() -> None:
-    large = np.asarray(Image.fromarray(EVEN).resize((600, 520)))
-    data = coded("HEIF", large, tile_size=128)
+    large = np.asarray(Image.fromarray(EVEN).resize((300, 260)))
+    data = coded("HEIF", large, tile_size=64)
     photo = Photo.from_bytes(data)
-    assert photo.encoding.grid == 128
+    assert photo.encoding.grid == 64
     pixels = changed(photo)
     out = photo.encode(pixels)
     _, seen = layer(out)
-    assert seen.main.tile == (128, 128)
+    assert seen.main.tile == (64, 64)
     assert len(seen.main.tiles) == 25
     assert abs(len(photo.encode(photo.pixels)) / len(data) - 1) < 0.25
-    box = (150, 300, 250, 380)
+    box = (75, 150, 125, 190)
     crop = photo.roundtrip(pixels[box[1] : box[3], box[0] : box[2]], box, pixels)
     np.testing.assert_array_equal(crop, photo.decode(out)[box[1] : box[3], box[0] : box[2]])
     np.testing.assert_array_equal(seen_plainly(out), photo.decode(out))
@@ -280,10 +286,11 @@ def test_a_grid_of_tiles_stays_one_and_its_tiles_are_known_beforehand() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_large_photo_is_seen_through_a_window(form: str) -> None:
-    large = np.asarray(Image.fromarray(EVEN).resize((1200, 1000)))
-    photo = Photo.from_bytes(coded(form, large))
+    photo = Photo.from_bytes(coded(form, np.asarray(Image.fromarray(EVEN).resize((480, 400)))))
+    how = photo.encoding
+    photo = replace(photo, encoding=replace(how, codec=replace(how.codec, whole_below=0)))
     pixels = photo.pixels.copy()
-    box = (500, 400, 620, 540)
+    box = (200, 150, 260, 220)
     part = np.s_[box[1] : box[3], box[0] : box[2]]
     pixels[part] = changed(photo)[part]
     seen = photo.roundtrip(pixels[part], box)
@@ -332,7 +339,7 @@ def test_an_image_in_memory_goes_through(form: str) -> None:
 
 
 @given(st.integers(16, 90), st.integers(16, 90), st.sampled_from(FORMS), st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_any_size(height: int, width: int, form: str, seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     data = coded(form, np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)))
