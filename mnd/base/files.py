@@ -71,10 +71,11 @@ def shown(name: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: half - 1]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
-def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
+def cloaked_path(path: Path | str, out: Path | str | None = None, suffix: str | None = None) -> Path:
     """Where the cloaked version of `path` goes: beside it, into the folder `out`, or to the file `out`.
 
-    `out` is a folder when one is there, when it ends with a separator, or when it has no suffix.
+    `out` is a folder when one is there, when it ends with a separator, or when it has no suffix. `suffix` is
+    that of another format.
 
     >>> cloaked_path("a/photo.jpg").as_posix(), cloaked_path("a/photo.jpg", "b.jpg").as_posix()
     ('a/photo.cloaked.jpg', 'b.jpg')
@@ -82,7 +83,7 @@ def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
     'b/photo.cloaked.jpg'
     """
     source = Path(path)
-    name = f"{source.stem}.cloaked{source.suffix}"
+    name = f"{source.stem}.cloaked{source.suffix if suffix is None else suffix}"
     if out is None:
         return source.with_name(name)
     target = Path(out)

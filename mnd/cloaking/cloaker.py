@@ -18,6 +18,7 @@ from ..faces.detector import Detector
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
 from ..optimizer.mnd import MND, SearchSettings
+from ..photo.converting import converted
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
@@ -121,8 +122,8 @@ class Cloaker:
         """
         record = self._record(path)
         with judging(record):
-            photo = Photo.read(path, **self.settings.stripping)
-            destination = cloaked_path(path, out)
+            photo = converted(Photo.read(path, **self.settings.stripping), self.settings.format)
+            destination = cloaked_path(path, out, self.settings.suffix)
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, Path(path))
             if data is not None:
@@ -148,7 +149,7 @@ class Cloaker:
         def cloak(photo: Path, to: Path) -> Record:
             return self.photo(photo, to, overwrite)
 
-        outs = destinations(photos, out)
+        outs = destinations(photos, out, suffix=self.settings.suffix)
 
         def records() -> Iterator[Record]:
             with folder_for(photos, out):
@@ -193,6 +194,7 @@ class Cloaker:
         record, made = self._record(name), None
         with judging(record):
             photo = Photo.from_bytes(data, name=name, **self.settings.stripping)
+            photo = converted(photo, self.settings.format)
             made = self._cloak(photo, record, path, where, found)
         return made, record
 

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from ..base.runtime import Device
 from ..base.types import Edges
@@ -22,6 +22,9 @@ class Where:
     whole: bool = False
 
 
+Format = Literal["jpeg", "png"]
+SUFFIX: dict[str, str] = {"jpeg": ".jpg", "png": ".png"}
+"""Of new files, by the format that is asked for."""
 MESSENGER = "signal"
 """What stands for messengers: read in its own code, and used by those for whom this is made."""
 
@@ -109,6 +112,8 @@ class CloakSettings:
     """Leave out what says where the photo was taken: GPS, and names of places in EXIF, XMP and IPTC."""
     strip: bool = False
     """Leave out all metadata but what is needed to show the photo: colour profile and orientation."""
+    format: Format | None = None
+    """Write a JPEG or a PNG (jpeg, png), whatever the photo is; by default it keeps its format."""
     keep_best: bool = False
     """Write the best file found even if it is not protected."""
     rho: float = 2000.0  # `mnd.losses.standard.RHO`, which must not be imported: it would bring torch
@@ -143,6 +148,8 @@ class CloakSettings:
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):
             raise ValueError(f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}")
+        if self.format is not None and self.format not in SUFFIX:
+            raise ValueError(f"format is {self.format!r}, expected one of {', '.join(SUFFIX)}")
         self._check_plan()
         if not 0 <= self.rho < float("inf"):
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
@@ -193,6 +200,11 @@ class CloakSettings:
             if not four or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
         return tuple((a, b, c, d) for a, b, c, d in several)
+
+    @property
+    def suffix(self) -> str | None:
+        """Of the format that is asked for; None: each photo has its own."""
+        return None if self.format is None else SUFFIX[self.format]
 
     @property
     def where(self) -> Where:

@@ -91,6 +91,11 @@ class Encoding(Protocol):
         """The whole new file, from the picture as it is stored (not upright)."""
         ...
 
+    @property
+    def apart(self) -> bool:
+        """Blocks are coded each for itself: a window needs none around it."""
+        ...
+
     def seen(self, picture: Image.Image) -> Pixels:
         """What a reader sees of `picture` after it was encoded, `(h, w)` or `(h, w, 3)`; fast."""
         ...
@@ -103,6 +108,7 @@ class Usual:
     premultiplied = False
     slack = 0
     whole_below = 0
+    apart = False
     stored: Stored | None = None
     hdr: UltraHdr | None = None
     read_as: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
 """Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
 
-What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
-profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
-depth maps, pictures inside metadata) stays behind; a gain map is made anew where pixels change. What could
-not be kept (animations, several pages) is refused. Sixteen bits and inks stay what they are: `pixels` is what
-recognisers and people see of them (`Encoding.stored`).
+What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and
+subsampling, ICC profile, orientation, alpha and metadata. What would show the clean face (thumbnails,
+previews, second frames, depth maps, pictures inside metadata) stays behind; a gain map is made anew where
+pixels change. What could not be kept (animations, several pages) is refused. Sixteen bits and inks stay what
+they are: `pixels` is what recognisers and people see of them (`Encoding.stored`).
 
 Of a JPEG, the coefficients stay that no change of pixels reaches, and so do scans and restart markers
 (`coefficients/`); arithmetic coding and damaged data are coded anew.
@@ -81,6 +81,8 @@ class Photo:
     """With what, as far as they say it: make and model, at most 80 printable characters."""
     taken: bool = False
     """They say when."""
+    converted: bool = False
+    """It is written in another format than its file's (`mnd.photo.converting`)."""
 
     @classmethod
     def read(
@@ -253,10 +255,11 @@ class Photo:
             raise PhotoError("original", f"{out}: this is the original photo, expected another name")
         suffix = out.suffix.lower()
         # `cloaked_path` makes `photo.cloaked` of a photo without an ending
-        mine = () if self.path is None else (self.path.suffix.lower() or ".cloaked",)
+        mine = () if self.path is None or self.converted else (self.path.suffix.lower() or ".cloaked",)
         own = FORMATS[self.format].suffixes + mine
         if suffix and suffix not in own:
             got = f"the photo is a {self.format}, and keeps its format"
+            got = f"the photo is written as {self.format}" if self.converted else got
             raise PhotoError(
                 "unsupported",
                 f"{out}: {got}, expected a name that ends in {FORMATS[self.format].suffixes[0]}",
@@ -284,8 +287,9 @@ class Photo:
         """What a reader of the saved file sees in `box` when these pixels are put there.
 
         Exact for JPEG (blocks are coded one by one, so a window aligned to the blocks is enough) and for
-        lossless formats. Lossy WebP predicts blocks from others: photos below one million pixels are coded
-        whole, which is exact; of larger ones a window is coded, which is near.
+        lossless formats. WebP, HEIC and AVIF predict blocks from others: small photos (`whole_below`) are
+        coded whole, which is exact; of larger ones a window is coded, which is near. Tiles of a HEIC are
+        coded one by one.
 
         Args:
             crop: `(h, w, 3)` uint8, upright.
@@ -306,7 +310,8 @@ class Photo:
         size = base.shape[1], base.shape[0]
         inner = stored_box(box, (width, height), self.orientation)
         whole = width * height < self.encoding.whole_below
-        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid)
+        more = 0 if self.encoding.apart else 1
+        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid, more)
         part = self._kept(base[top:bottom, left:right]).copy()
         spot = slice(inner[1] - top, inner[3] - top), slice(inner[0] - left, inner[2] - left)
         part[spot] = self._stored(flat)

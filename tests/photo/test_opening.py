@@ -51,10 +51,9 @@ REFUSED = {
     "animated PNG": (lambda: save(FACE, "PNG", **FRAMES), "2 frames"),
     "GIF": (
         lambda: save(Image.new("P", (4, 4)), "GIF"),
-        "a GIF file, expected a JPEG, PNG, WebP, TIFF or BMP",
+        "a GIF file, expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP",
     ),
-    "HEIC": (lambda: b"\0\0\0\x18ftypheic" + bytes(40), "HEIC.*convert it"),
-    "AVIF": (lambda: b"\0\0\0\x18ftypavif" + bytes(40), "AVIF.*convert it"),
+    "JPEG XL": (lambda: b"\xff\x0a" + bytes(40), "a JPEG XL file"),
 }
 
 
