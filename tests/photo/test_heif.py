@@ -308,7 +308,7 @@ def test_ten_bits_stay_ten_and_the_change_is_added_to_them() -> None:
     assert len(np.unique(how.deep % 4)) == 4
     pixels = photo.pixels.copy()
     pixels[40:60, 50:90] += 3
-    levels = how._levels(Image.fromarray(pixels), (0, 0))
+    levels = how._levels(Image.fromarray(pixels))
     change = levels.astype(int) - how.deep
     expected = np.zeros_like(change)
     expected[40:60, 50:90] = (pixels[40:60, 50:90].astype(int) - photo.pixels[40:60, 50:90]) * 4
