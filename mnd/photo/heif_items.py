@@ -90,8 +90,9 @@ def shown(heif: Heif, kind: bytes, name: str) -> Shown:
     main = _layer(heif, primary, kind, name)
     alphas = [item for item in heif.referring(b"auxl", primary.id) if _auxiliary(item).startswith(_ALPHA)]
     alpha = _layer(heif, alphas[0], kind, name) if alphas else None
-    for tile in main.tiles:
-        if any(_auxiliary(item).startswith(_ALPHA) for item in heif.referring(b"auxl", tile.id)):
+    tiles = {tile.id for tile in main.tiles}
+    for item in heif.items.values():
+        if tiles.intersection(item.refers.get(b"auxl", ())) and _auxiliary(item).startswith(_ALPHA):
             got = "a HEIF file whose tiles have alpha, each its own"
             raise PhotoError("unsupported", f"{name}: {got}, expected alpha of the whole picture")
     if alpha and alpha.size != main.size:
