@@ -53,7 +53,8 @@ def converted(photo: Photo, form: Format | None) -> Photo:
             raise PhotoError("unsupported", f"{got}, expected --format png")
         image = image.convert("L" if image.mode == "LA" else "RGB")
     xmp = clean_xmp(getattr(how, "xmp", b""), Noted(), 1)
-    data = _file(image, form, _upright(how.exif), photo.icc, xmp, how.shared)
+    fits = photo.icc is not None and photo.icc[16:20] == (b"GRAY" if image.mode[0] == "L" else b"RGB ")
+    data = _file(image, form, _upright(how.exif), photo.icc if fits else None, xmp, how.shared)
     made = Photo.from_bytes(data, name=name)
     return replace(
         photo,
