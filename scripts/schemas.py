@@ -135,6 +135,7 @@ def card() -> Schema:
         "judged_as": {"type": "array", "items": {"enum": list(LOOKS)}},
         "lfw": {"anyOf": [share, {"type": "null"}]},
         "judge_only": {"type": "boolean"},
+        "surrogate": {"type": "boolean"},
         "sha256": {"anyOf": [{"type": "string", "pattern": "^[0-9a-fA-F]{8,64}$"}, {"type": "null"}]},
         "architecture": {
             "type": "string",
