@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -99,8 +99,6 @@ class HeifEncoding(Usual):
     """Bytes of their pixels in the source file."""
     orientation: int = 1
     premultiplied: bool = False
-    corner: tuple[int, int] = (0, 0)
-    """Where in the picture that is stored a part of it begins: x, y."""
 
     slack = 1
 
@@ -164,11 +162,15 @@ class HeifEncoding(Usual):
             parts.append(Part(b"mime", self.xmp, refers=about, content_type="application/rdf+xml"))
         return written(heif.brands, parts)
 
-    def part(self, box: Box) -> Self:
-        """The same of a window, at the quality of the whole."""
-        other = replace(self, corner=box[:2])
-        vars(other)["quality"] = self.quality  # it is found once
-        return other
+    def part(self, box: Box) -> HeifEncoding:
+        """Of more than eight bits the window of the source, which has more to say than the picture."""
+        if self.deep is None:
+            return self
+        x0, y0, x1, y1 = box
+        there = np.s_[y0:y1, x0:x1]
+        part = replace(self, source=self.source[there], deep=self.deep[there])
+        vars(part)["quality"] = self.quality
+        return part
 
     def seen(self, picture: Image.Image) -> Pixels:
         """What decoding gives; exact for whole pictures and for tiles."""
@@ -185,10 +187,8 @@ class HeifEncoding(Usual):
             plain = plain[..., 0] if picture.mode == "LA" else plain[..., :3]
         if self.deep is None:
             return np.ascontiguousarray(plain)
-        (x, y), (height, width) = self.corner, plain.shape[:2]
-        there = np.s_[y : y + height, x : x + width]
-        change = plain.astype(np.int32) - self.source[there]
-        deep = self.deep[there].astype(np.int32) + (change << self.coding.depth - 8)
+        change = plain.astype(np.int32) - self.source
+        deep = self.deep.astype(np.int32) + (change << self.coding.depth - 8)
         return deep.clip(0, (1 << self.coding.depth) - 1).astype(np.uint16)
 
 

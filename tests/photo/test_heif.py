@@ -314,6 +314,10 @@ def test_ten_bits_stay_ten_and_the_change_is_added_to_them() -> None:
     expected[40:60, 50:90] = (pixels[40:60, 50:90].astype(int) - photo.pixels[40:60, 50:90]) * 4
     near = (levels < 1023) & (levels > 0)
     np.testing.assert_array_equal(change[near], expected[near])
+    crop = photo.roundtrip(pixels[40:60, 50:90], (50, 40, 90, 60))
+    np.testing.assert_array_equal(crop, photo.decode(photo.encode(pixels))[40:60, 50:90])
+    window = how.part((50, 40, 90, 60))._levels(Image.fromarray(pixels[40:60, 50:90]))
+    np.testing.assert_array_equal(window, levels[40:60, 50:90])
     out = photo.encode(pixels)
     again = Photo.from_bytes(out)
     assert again.encoding.coding.depth == 10
