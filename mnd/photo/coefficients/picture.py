@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,4 +59,6 @@ class CodedPicture:
 
 
 def _decoded(data: bytes) -> Pixels:
-    return np.asarray(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of metadata, which are looked at elsewhere
+        return np.asarray(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
