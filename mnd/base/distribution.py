@@ -13,6 +13,7 @@ DISTRIBUTION = "mnd-cloak"
 EXTRAS = {
     "anchors": "foolbox",
     "frbench": "frbench",
+    "heic": "pillow_heif",
     "onnx": "onnx2pytorch",
     "parquet": "pyarrow",
     "ray": "ray",

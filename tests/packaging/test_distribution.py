@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mnd
-from mnd.base.distribution import DISTRIBUTION, pip_install, refuse_stranger
+from mnd.base.distribution import DISTRIBUTION, EXTRAS, pip_install, refuse_stranger
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -72,6 +72,7 @@ def test_every_advised_extra_is_there():
     }
     assert {"anchors", "onnx", "ray", "timm", "parquet"} <= advised
     assert advised | told <= set(PROJECT["optional-dependencies"])
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"]) - {"dev"}
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
