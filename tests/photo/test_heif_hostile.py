@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnd.base.distribution import pip_install
 from mnd.photo import avif, heic, heif_boxes
 from mnd.photo.heif_boxes import Property
 from mnd.photo.heif_writer import Part, written
@@ -155,7 +157,7 @@ def test_without_the_extra_the_command_to_install_it_is_told(
     path = tmp_path / "IMG_0001.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(PhotoError, match=r"IMG_0001\.HEIC: .*pip install 'mnd\[heic\]'") as caught:
+    with pytest.raises(PhotoError, match=rf"IMG_0001\.HEIC: .*{re.escape(pip_install('[heic]'))}") as caught:
         Photo.read(path)
     assert caught.value.kind == "unsupported"
 
