@@ -326,7 +326,7 @@ def test_frames_that_are_not_read_say_why() -> None:
 def test_a_part_is_seen_as_in_the_whole() -> None:
     data = save(FACE, "JPEG", quality=80, subsampling=2, progressive=True)
     frame = Frame.of(data)
-    whole = CodedPicture.of(data, frame, JFIF, rgb=False)
+    whole = CodedPicture.of(frame, pillow_sees(data), JFIF, rgb=False)
     after = np.array(whole.before) ^ 5
     part = whole.part((32, 48, 112, 144))
     seen = part.seen(after[48:144, 32:112])
