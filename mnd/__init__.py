@@ -5,6 +5,9 @@ The names are looked up when they are first used, so that `import mnd` costs not
 
 from __future__ import annotations
 
+__distribution__ = "mnd-cloak"  # before all imports: `mnd.base` asks for it
+__version__ = "0.1.0"
+
 from typing import TYPE_CHECKING
 
 from .base.lazy import attach
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from .faces.detector import Detector, Face, FaceError
     from .optimizer.mnd import MND, Result, SearchSettings
     from .photo.photo import Photo
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MND",

@@ -1,7 +1,8 @@
 """The project's own figures: what MND needs and what it changes, beside published attacks.
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
-    start | protect | variance | ui | sharing | countermeasures | looks | grain | blind | readme
+    start | protect | variance | ui | sharing | countermeasures | looks | grain | kinds | blind | clusters |
+    formats | who | readme
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 from benchmarks import (
+    clusters,
     costs,
     countermeasures,
     eyes,
     finding,
+    formats,
+    kinds,
     landmarks,
     levels,
     page,
@@ -28,6 +32,7 @@ from benchmarks import (
     sharing,
     sheets,
     variance,
+    who,
 )
 from benchmarks.judging import (
     DATA,
@@ -71,7 +76,7 @@ DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
-    **eyes.DIGITS,
+    **eyes.DIGITS, **clusters.DIGITS, **kinds.DIGITS, **formats.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -292,8 +297,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "faces": faces, "levels": levels.levels, "attacks": attacks, "landmarks": landmarks.landmarks,
     "time": costs.times, "robust": costs.robust, "memory": costs.memory, "start": costs.start,
     "ui": page.page, "learned": learned, "finding": finding.finding, "protect": protecting.protect,
-    "variance": variance.variance, "sharing": sharing.sharing,
+    "variance": variance.variance, "sharing": sharing.sharing, "formats": formats.formats,
     "countermeasures": countermeasures.countermeasures, "looks": sheets.looks, "grain": eyes.grain,
+    "clusters": clusters.clusters, "who": who.who,
+    "kinds": kinds.kinds,
 }  # fmt: skip
 BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
 """What asks for somebody who looks."""
@@ -316,8 +323,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--attacks",
-        help="attacks, landmarks: which, separated by commas; sharing, countermeasures: levels; levels: "
-        "which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by default",
+        help="attacks, landmarks: which, separated by commas; sharing, countermeasures, formats: levels; "
+        "levels: which plans, as patterns like 'strong-*' (none: only the tables of what is there); all by "
+        "default",
     )
     parser.add_argument(
         "--out",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from mnd.base.distribution import DISTRIBUTION
 from mnd.targets import frbench, registry
 from mnd.targets.registry import Entry
 
@@ -27,7 +28,7 @@ def row(entry: Entry) -> tuple[str, ...]:
     size = f"{card.download / 1e6:.1f}" if card.download else "in the package"
     licence = f"{card.licence}, {card.code_licence}" + ("; **judge only**" if card.judge_only else "")
     lfw = "-" if card.lfw is None else f"{100 * card.lfw:.2f} %"
-    needs = f"`mnd[{card.extra}]`" if card.extra else "-"
+    needs = f"`{DISTRIBUTION}[{card.extra}]`" if card.extra else "-"
     sha = f"`{card.sha256[:16]}`" if card.sha256 else "of its tensors" if entry.weights.check else "-"
     return link, size, licence, card.trained_on, lfw, f"{card.threshold:g}: {card.threshold_at}", needs, sha
 

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import io
 import json
 import sys
@@ -43,6 +42,7 @@ from rlpips.twoafc import Batch, TwoAFC, fingerprint, score
 from torch import Tensor
 
 from mnd.base.files import sha256_of, write_atomic
+from mnd.base.runtime import versions
 from mnd.losses.images import check_choice
 from mnd.losses.lpips import LPIPS
 from mnd.losses.rlpips import RLPIPS
@@ -334,7 +334,7 @@ class Training:
                 "noise of 4 grey levels": noise(metric, self.val, settings, self.device),
                 "seconds": round(sum(row["seconds"] for row in self.rows), 1),
             },
-            "versions": {name: importlib.metadata.version(name) for name in ("mnd", "torch", "torchvision")},
+            "versions": versions("mnd", "torch", "torchvision"),
             "device": str(self.device),
         }
         self._write("card.json", json.dumps(card, indent=1) + "\n")

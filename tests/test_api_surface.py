@@ -30,6 +30,8 @@ COMMANDS = (
     "study score",
     "targets",
     "demo",
+    "doctor",
+    "schema",
 )
 
 

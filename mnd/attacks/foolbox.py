@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..base.distribution import pip_install
 from .attack import BUDGETS, HEADROOMS, Attack, Dial
 from .common import LEVELS, grid
 from .problem import Problem
 
-INSTALL = 'pip install "mnd[anchors]"'
+INSTALL = pip_install("[anchors]")
 ROUNDED = {
     "eps": "rounds nothing itself",
     "headroom": "its target rounds to 8 bits, the slope passes straight through",

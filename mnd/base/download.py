@@ -15,6 +15,7 @@ from typing import IO, Any, Protocol
 
 from filelock import FileLock
 
+from . import windows
 from .files import check_sha256
 from .types import Progress
 
@@ -85,7 +86,7 @@ def download(wanted: Wanted, target: Path, progress: Progress | None = None) -> 
         except ValueError as error:
             part.remove()
             raise ValueError(f"{error}; what was downloaded is removed") from error
-        part.path.replace(target)
+        windows.replace(part.path, target)
         part.remove()
 
 

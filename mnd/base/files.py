@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+from . import windows
 from .disks import NOT_KNOWN, sync
 from .errors import MndError
 
@@ -70,10 +71,11 @@ def shown(name: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: half - 1]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
-def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
+def cloaked_path(path: Path | str, out: Path | str | None = None, suffix: str | None = None) -> Path:
     """Where the cloaked version of `path` goes: beside it, into the folder `out`, or to the file `out`.
 
-    `out` is a folder when one is there, when it ends with a separator, or when it has no suffix.
+    `out` is a folder when one is there, when it ends with a separator, or when it has no suffix. `suffix` is
+    that of another format.
 
     >>> cloaked_path("a/photo.jpg").as_posix(), cloaked_path("a/photo.jpg", "b.jpg").as_posix()
     ('a/photo.cloaked.jpg', 'b.jpg')
@@ -81,7 +83,7 @@ def cloaked_path(path: Path | str, out: Path | str | None = None) -> Path:
     'b/photo.cloaked.jpg'
     """
     source = Path(path)
-    name = f"{source.stem}.cloaked{source.suffix}"
+    name = f"{source.stem}.cloaked{source.suffix if suffix is None else suffix}"
     if out is None:
         return source.with_name(name)
     target = Path(out)
@@ -148,7 +150,7 @@ def write_atomic(path: Path | str, data: bytes, overwrite: bool = False, aside: 
         try:
             _write(temporary, data)
             if overwrite:
-                os.replace(temporary, path)
+                windows.replace(temporary, path)
             else:
                 _publish(temporary, path)
         finally:
@@ -238,6 +240,9 @@ def check_name(path: Path) -> None:
             raise PhotoError("unwritable", f"{path}: {got}, {why}") from error
     except ValueError as error:  # a zero byte
         raise PhotoError("unwritable", f"{path}: no name for a file ({error})") from error
+    if windows.HERE and (part := windows.reserved(path.name)):
+        why = f"Windows keeps {part!r} for itself, expected another name"
+        raise PhotoError("unwritable", f"{path}: no name for a file: {why}")
 
 
 def _is_of_the_system(folder: Path) -> bool:
@@ -275,7 +280,7 @@ def _publish(temporary: Path, path: Path) -> None:
     # a file system without hard links: reserve the name, then replace our own empty file
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666))
     try:
-        os.replace(temporary, path)
+        windows.replace(temporary, path)
     except BaseException:
         os.unlink(path)
         raise
@@ -304,8 +309,13 @@ def _unwritten(path: Path, error: OSError, size: int) -> PhotoError:
         return _exists(path)
     if error.errno in _FULL:
         return PhotoError("disk-full", f"{path}: no room for {size:,} bytes ({error.strerror or error})")
+    if windows.HERE and (why := windows.too_long(path)):
+        return PhotoError("unwritable", f"{path}: {why}")
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return _no_folder(path)
+    if windows.in_use(error):
+        why = "it is read-only, or open in another program: close that and try again"
+        return PhotoError("unwritable", f"{path}: cannot be written ({error.strerror or error}): {why}")
     return PhotoError("unwritable", f"{path}: cannot be written ({error.strerror or error})")
 
 

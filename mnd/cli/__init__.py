@@ -13,11 +13,13 @@ from . import (  # noqa: F401  these register themselves
     check,
     cloak,
     demo,
+    doctor,
     evaluate,
     faces,
     helps,
     probe,
     protect,
+    schema,
     study,
     targets,
     ui,
@@ -41,7 +43,10 @@ from .talk import bars_that_go, logging_faults
 
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
-COMMANDS = ("cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "ui")
+COMMANDS = (
+    "cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "doctor", "schema",
+    "ui",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from cyclopts import App, Parameter
 from .. import __version__
 from ..base.disks import DiskWarning
 from ..base.jsonlines import finite
+from ..base.plugins import PluginWarning
 from ..cloaking.apps_told import unanswered
 from ..cloaking.record import Record
 from ..cloaking.settings import CloakSettings
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all protected, something was not, wrong usage, Ctrl-C."""
+
+
+TOLD = (DiskWarning, PluginWarning)
+"""Warnings that are for people."""
 
 
 class UsageError(ValueError):
@@ -63,13 +68,14 @@ def forget_output() -> None:
 
 @contextlib.contextmanager
 def plain_warnings() -> Iterator[None]:
-    """What a disk cannot do is told as everything else is, not as a warning about a line of code."""
+    """What a disk or another package cannot do is told as everything else is, not as a warning about code."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", DiskWarning)
+        for kind in TOLD:
+            warnings.simplefilter("always", kind)
         usual = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-            if issubclass(category, DiskWarning):
+            if issubclass(category, TOLD):
                 print(f"mnd: {message}", file=sys.stderr)
             else:
                 usual(message, category, *rest, **more)

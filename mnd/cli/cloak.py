@@ -39,8 +39,8 @@ def cloak(
     """Cloak photos: `photo.jpg` becomes `photo.cloaked.jpg`, which recognisers fail on.
 
     Args:
-        photos: JPEG, PNG, WebP, TIFF or BMP files, folders of them, or patterns such as `"**/*.jpg"`. They
-            are never changed. `-`: standard input.
+        photos: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP files, folders of them, or patterns such as
+            `"**/*.jpg"`. They are never changed. `-`: standard input.
         out: A file, or a folder for all of them; beside each photo by default. `-`: standard output.
         overwrite: Make anew, and replace, what is done already.
     """
@@ -60,7 +60,7 @@ def cloak(
 
     found = [it.path for it in asked.photos]
     try:
-        outs = destinations(found, out, [it.place for it in asked.photos])
+        outs = destinations(found, out, [it.place for it in asked.photos], settings.suffix)
     except ValueError as error:
         raise UsageError(f"--{error}") from error
     own, well = pages.begin(found), True

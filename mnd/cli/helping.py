@@ -41,10 +41,11 @@ FACES, KEPT = _group("Faces and people", 1), _group("What is kept", 2)
 SEARCH, COMPUTER = _group("Search", 3), _group("Computer", 4)
 GROUPS = {
     **dict.fromkeys(("against", "galleries", "box", "whole"), FACES),
-    **dict.fromkeys(("strip_names", "strip", "keep_best"), KEPT),
+    **dict.fromkeys(("strip_names", "strip", "format", "keep_best"), KEPT),
     **dict.fromkeys(
-        ("targets", "withstand", "seed", "steps", "headroom", "jitter", "flips", "reference", "draws",
-         "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris", "most_stitches", "rho"),
+        ("targets", "withstand", "seed", "steps", "headroom", "jitter", "misplaced", "flips", "reference",
+         "own", "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris",
+         "most_stitches", "rho"),
         SEARCH,
     ),
     **dict.fromkeys(("device", "offline"), COMPUTER),

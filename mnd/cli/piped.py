@@ -31,6 +31,7 @@ def piped(
     Raises:
         UsageError: there are several photos, a stream is a terminal, or has two things to hold.
     """
+    from ..photo.converting import converted
     from ..photo.photo import MAX_PIXELS, Photo
 
     source, target = photos[0], STREAM if out in (None, "-") else str(out)
@@ -48,7 +49,7 @@ def piped(
     try:
         data = _read(limit) if name == _INPUT else read_bytes(source, limit)
         if target != STREAM:
-            Photo.from_bytes(data, name=name).check_output(target, overwrite)
+            converted(Photo.from_bytes(data, name=name), settings.format).check_output(target, overwrite)
         made, record = _made(settings, data, name, None if name == _INPUT else source, meter)
         if made is not None and target != STREAM:
             write_checked(Path(target), made, overwrite)

@@ -37,7 +37,7 @@ def probe(
     numbers, the order of colours. Without them those fields stay null.
 
     Args:
-        file: The network. It needs the extra: pip install 'mnd[onnx]'.
+        file: The network. It needs the extra onnx of this package.
         people: Folder with a folder of photos for each person: two people with two photos each at least; ten
             with ten tell more. At most 200 photos are looked at, and of each the largest face.
         out: Write the card to this .json file, too; --people has to be given.

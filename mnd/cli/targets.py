@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from ..base.distribution import pip_install
 from ..base.jsonlines import finite
 from .app import DONE, FAILED, UsageError, app
 from .options import AsJson
@@ -139,4 +140,4 @@ def _tell(record: dict[str, Any], entry: Entry, lacks: bool, as_json: bool) -> N
             line(console(), f"{name}: judge only, by its licence: attacked only where it is named")
     if lacks and not as_json and not record["error"]:
         head = "left out, it" if record["status"] == "skipped" else "it"
-        line(console(stderr=True), f"mnd: {name}: {head} needs pip install 'mnd[{card.extra}]'")
+        line(console(stderr=True), f"mnd: {name}: {head} needs {pip_install(f'[{card.extra}]')}")

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..base.distribution import pip_install
 from ..cloaking.appearance_in_words import appearance_in_words
 from ..cloaking.apps_told import approximated, apps_told
 from ..cloaking.record import without_person
@@ -216,6 +217,13 @@ def gallery_told(record: Mapping[str, Any]) -> Iterable[str]:
         yield f"passed over in the gallery: {printable(passed[0])}{more}"
 
 
+HDR = {
+    "kept": "still an HDR photo; its gain map was made anew where faces were changed",
+    "removed": "no longer an HDR photo: its gain map, which shows the clean face, was left behind",
+}
+"""What is said of a photo with a gain map."""
+
+
 def metadata_told(record: Mapping[str, Any], removals: bool = True) -> Iterable[str]:
     """A line on what was left behind of the metadata, and one on people they name; names are not told.
 
@@ -226,6 +234,8 @@ def metadata_told(record: Mapping[str, Any], removals: bool = True) -> Iterable[
     removed, names = record.get("removed") or [], record.get("names") or {}
     if removed and removals:
         yield f"left behind: {', '.join(map(printable, removed))}"
+    if hdr := HDR.get(record.get("hdr") or ""):
+        yield hdr
     left = [where for where in names.get("fields") or () if where not in removed]
     if left:
         told = f"{names['people']} ({', '.join(map(printable, left))})"
@@ -257,7 +267,7 @@ def advise_extras(lacking: Iterable[str]) -> None:
     extras = sorted({*lacking, *(["frbench"] if not installed("frbench") else [])})
     for extra in extras:
         more = ": networks of FRBench, too" if extra == "frbench" else ""
-        say(console(), f"[{extra}] needs pip install 'mnd[{extra}]'{more}")
+        say(console(), f"[{extra}] needs {pip_install(f'[{extra}]')}{more}")
 
 
 def count(records: Sequence[Mapping[str, Any]]) -> None:

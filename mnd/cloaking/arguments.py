@@ -153,7 +153,8 @@ def _line(what: str, number: int) -> str:
 
 def _without_own_results(asked: Arguments) -> None:
     """Pass over results that were named beside their originals."""
-    made = {_same(cloaked_path(it.path)) for it in asked.photos if it.path.name}
+    ends = (None, ".jpg", ".png")
+    made = {_same(cloaked_path(it.path, suffix=end)) for it in asked.photos if it.path.name for end in ends}
     kept = [it for it in asked.photos if not (it.named and is_result(it.path) and _same(it.path) in made)]
     asked.passed.extend(_results(len(asked.photos) - len(kept)))
     asked.photos[:] = kept

@@ -16,7 +16,8 @@ from ..metrics.portrait import on_a_phone
 from ..photo.photo import Photo
 from ..targets.target import Target
 from .features import add_appearances
-from .panel import Found, Panel
+from .panel import Found, Panel, targets_in
+from .readings import Readings
 from .record import Record, blank
 from .settings import CloakSettings
 from .shows import shows, shows_face
@@ -33,6 +34,7 @@ class Checker:
         settings: see `CloakSettings`.
         progress: called during loading, looking and checking.
         panel: what is loaded already, for the same targets, device and gallery.
+        targets: who judges, instead of those of the settings: names, or targets as they are.
 
     Raises:
         ValueError: a target is not known, or a card cannot be used.
@@ -44,10 +46,12 @@ class Checker:
         settings: CloakSettings | None = None,
         progress: Progress | None = None,
         panel: Panel | None = None,
+        *,
+        targets: Sequence[str | Target] | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or nobody
-        self.panel = panel or Panel(self.settings, self.progress)
+        self.panel = panel or Panel(self.settings, self.progress, targets)
 
     @property
     def targets(self) -> Sequence[Target]:
@@ -149,6 +153,10 @@ class Checker:
         record["regions"] = regions(
             subjects, before, shown, self.panel.detector, channels, settings.level, scale
         )
+        if how == "same size":
+            others = changed.readings()
+            Readings(subjects, before, self.panel.detector, settings.level).add(record["regions"], others)
+            withstands = (*withstands, *others)
         if how != "other framing":
             height, width = shown.shape[:2]
             boxes = [s.area(width, height, scale) for s in subjects]
@@ -262,10 +270,12 @@ def check(
         original: the clean file.
         cloaked: the other file. Of another size its regions are scaled; where its proportions are others (a
             crop), the face is found again. `compared` says which.
-        settings: see `CloakSettings`; or give its fields (targets, gallery, device, ...) as keywords.
+        settings: see `CloakSettings`; or give its fields (targets, gallery, device, ...) as keywords. There
+            `targets` may have targets as they are among the names.
         progress: called during loading.
 
     Raises:
         ValueError: settings are not as described, or a target is not known.
     """
-    return Checker(CloakSettings.of(settings, options), progress).pair(original, cloaked)
+    targets = targets_in(options)
+    return Checker(CloakSettings.of(settings, options), progress, targets=targets).pair(original, cloaked)

@@ -18,6 +18,7 @@ from ..faces.detector import Detector
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
 from ..optimizer.mnd import MND, SearchSettings
+from ..photo.converting import converted
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
@@ -29,7 +30,8 @@ from .eot import Views
 from .features import add_appearances, limits
 from .levels import Plan
 from .many import destinations, each, folder_for
-from .panel import Found, Panel
+from .panel import Found, Panel, targets_in
+from .readings import Readings, tell_hdr
 from .record import Record, blank
 from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
@@ -72,6 +74,8 @@ class Cloaker:
         batcher: where the searches of several threads ask the networks together, as
             `mnd.optimizer.batching` says.
         panel: what is loaded already, for the same targets, device and gallery.
+        targets: whom to fool, instead of those of the settings: names, or targets as they are
+            (`mnd.targets.FaceTarget`).
 
     Raises:
         ValueError: a target is not known, a card cannot be used, or the gallery shows no face.
@@ -84,10 +88,12 @@ class Cloaker:
         progress: Progress | None = None,
         batcher: Batcher | None = None,
         panel: Panel | None = None,
+        *,
+        targets: Sequence[str | Target] | None = None,
     ) -> None:
         self.settings = settings or CloakSettings()
         self.progress = progress or nobody
-        self.panel = panel or Panel(self.settings, self.progress)
+        self.panel = panel or Panel(self.settings, self.progress, targets)
         if missing := self.panel.apps.missing:
             raise FileNotFoundError("; ".join(missing))
         plan = self.settings.plan
@@ -116,8 +122,8 @@ class Cloaker:
         """
         record = self._record(path)
         with judging(record):
-            photo = Photo.read(path, **self.settings.stripping)
-            destination = cloaked_path(path, out)
+            photo = converted(Photo.read(path, **self.settings.stripping), self.settings.format)
+            destination = cloaked_path(path, out, self.settings.suffix)
             photo.check_output(destination, overwrite)
             data = self._cloak(photo, record, Path(path))
             if data is not None:
@@ -143,7 +149,7 @@ class Cloaker:
         def cloak(photo: Path, to: Path) -> Record:
             return self.photo(photo, to, overwrite)
 
-        outs = destinations(photos, out)
+        outs = destinations(photos, out, suffix=self.settings.suffix)
 
         def records() -> Iterator[Record]:
             with folder_for(photos, out):
@@ -188,6 +194,7 @@ class Cloaker:
         record, made = self._record(name), None
         with judging(record):
             photo = Photo.from_bytes(data, name=name, **self.settings.stripping)
+            photo = converted(photo, self.settings.format)
             made = self._cloak(photo, record, path, where, found)
         return made, record
 
@@ -206,7 +213,8 @@ class Cloaker:
         settings = self.settings
         record["names"], record["metadata"] = photo.names, {"location": photo.location}
         plans = [settings.plan_for(known, photo.pixels.shape[:2]) for known in (False, True)]
-        data, best, withstands = b"", (True, math.inf), plans[0].withstands
+        data, best = b"", (True, math.inf)
+        withstands = (*plans[0].withstands, *photo.encoding.read_as)
         if found is None:
             self.progress("looking for faces", 0, 0)
             found = self.panel.found(photo, where or settings.where, path)
@@ -234,6 +242,7 @@ class Cloaker:
             if attempt == ATTEMPTS - 2 and ever <= {"ssim"}:
                 plans = [plan.freer().freer() for plan in plans]
         conclude(record, withstands, plans[0])
+        tell_hdr(record, photo, data)
         if settings.against:
             pairs = [(subject, subject) for subject in subjects]
             record["apps"] = self.panel.apps.judge(
@@ -255,24 +264,30 @@ class Cloaker:
         for group in groups(subjects, photo.pixels.shape[:2]):
             self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
         self.progress("checking the saved file", 0, 0)
-        data = photo.encode(pixels)
+        changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
+        data = photo.encode(pixels, changed, hdr=None)
         shown = photo.decode(data)
         withstands = plans[0].withstands
         channels = dict.fromkeys((*CHECKS, *withstands))
         others = [name for name in channels if name not in withstands]
         areas = [s.area(*photo.pixels.shape[1::-1]) for s in subjects]
         made = photo.roundtrip(pixels, (0, 0, *photo.pixels.shape[1::-1]))
-        changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         if why := disagreement(data, photo.pixels, made, changed):
             raise PhotoError("not-as-made", why)
         judged = quality(photo.pixels, shown, areas).as_json()
         add_appearances(judged, subjects, photo.pixels, shown)
-        return data, {
+        seen: Judged = {
             "regions": regions(
                 subjects, before, shown, self.panel.detector, channels, self.settings.level, told=others
             ),
             "quality": judged,
         }
+        readings = Readings(subjects, before, self.panel.detector, self.settings.level)
+        if photo.encoding.read_as:
+            readings.add(seen["regions"], photo.readings(data))
+        if photo.encoding.hdr is not None and all_fooled(seen):
+            data = readings.with_hdr(photo, pixels, changed, data, seen["regions"])
+        return data, seen
 
     def _search(
         self, photo: Photo, group: list[Subject], pixels: Pixels, plans: Sequence[Plan], attempt: int
@@ -280,7 +295,7 @@ class Cloaker:
         """Search on the photo's own pixels around a group of subjects, and paste what was found."""
         box, mask = area_of(group, photo.pixels.shape[:2])
         x0, y0, x1, y1 = box
-        device = self.panel.detector.device
+        device = self.panel.device
         # what does not belong to this group stays as others have left it: their changes may lie in the box
         own = mask[0, 0].bool().numpy()[..., None]
         x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
@@ -345,7 +360,8 @@ def cloak(
             [0, 1].
         out: a file or folder, for a path only.
         overwrite: replace an existing output; the original never.
-        settings: see `CloakSettings`; or give its fields as keywords.
+        settings: see `CloakSettings`; or give its fields as keywords. `targets` then may have targets as they
+            are (`mnd.targets.FaceTarget`) among the names.
         progress: called during loading and searching.
 
     Raises:
@@ -359,14 +375,15 @@ def cloak(
     >>> cloaked.shape, cloaked.dtype
     ((512, 512, 3), dtype('uint8'))
     """
+    targets = targets_in(options)
     settings = CloakSettings.of(settings, options)
     if isinstance(photo, (str, Path)):
-        record = Cloaker(settings, progress).photo(photo, out, overwrite)
+        record = Cloaker(settings, progress, targets=targets).photo(photo, out, overwrite)
         if record["output"] is None or not (record["protected"] or settings.keep_best):
             raise NotProtectedError(record)
         return type(photo)(record["output"])
     if out is not None:
         raise ValueError(f"got out={str(out)!r} for a {type(photo).__name__}, expected it with a path only")
     as_photo, back = inputs.as_photo(photo)
-    pixels, _ = Cloaker(settings, progress).picture(as_photo)
+    pixels, _ = Cloaker(settings, progress, targets=targets).picture(as_photo)
     return back(pixels)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.files import PhotoError
+from ..photo.converting import converted
 from ..photo.photo import Photo
 from .record import Record
 from .settings import CloakSettings
@@ -41,7 +42,7 @@ def done_already(
     Returns:
         None where there is no result of this photo: it has to be made, or the name is another file's.
     """
-    made = _result(path, out)
+    made = _result(path, out, settings)
     if made is None:
         return None
     record = checker().judged(path.read_bytes(), out.read_bytes(), str(path), path)
@@ -58,14 +59,14 @@ def done_already(
     return record
 
 
-def _result(path: Path, out: Path) -> Photo | None:
+def _result(path: Path, out: Path, settings: CloakSettings) -> Photo | None:
     """What is there, if it looks like the result of this photo."""
     if not out.is_file() or not path.is_file() or out.samefile(path):
         return None
     if out.stat().st_mtime_ns < path.stat().st_mtime_ns:
         return None
     try:
-        photo, made = Photo.read(path), Photo.read(out)
+        photo, made = converted(Photo.read(path), settings.format), Photo.read(out)
     except PhotoError:
         return None
     if (photo.format, photo.pixels.shape) != (made.format, made.pixels.shape):

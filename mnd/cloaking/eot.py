@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..channel import Channel, Draw, scales, sent, services, to_pixels, to_tensor
-from ..faces.landmarks import jittered, mirrored
+from ..faces.landmarks import jittered, mirrored, misplaced
 from ..losses.adversarial import nearest
 from ..targets.face import FaceTarget
 from ..targets.looks import ALIGNED, LOOKS, Look
@@ -197,6 +198,8 @@ class _FaceView(_View):
         for place, row in enumerate(chosen):
             embeddings = torch.stack([view[place] for view in views])
             margins = self.target.compare(embeddings, self.known[looks[place].name])
+            if self.plan.misplaced:  # the worst of crops out of place says little of those that judge
+                margins = margins.mean()[None]
             rows[row] = self._worst(margins, self.headrooms[looks[place].name])
         return torch.stack(rows)
 
@@ -219,7 +222,9 @@ class _FaceView(_View):
         for looks in self.looks:
             read = [self._read(it, looks) for name, it in arrivals.items() if name in READ or services(name)]
             if kin := [value for look, value in worst.items() if _kin(look) == _kin(looks[0])]:
-                for look, value in zip(looks, torch.stack(read).amax(0).tolist(), strict=True):
+                seen = torch.stack(read)
+                values = seen.mean(0) if self.plan.misplaced else seen.amax(0)
+                for look, value in zip(looks, values.tolist(), strict=True):
                     behind_it = min(max(max(kin) - value, -MOST * scale), MOST * scale)
                     self.headrooms[look.name] = behind_it + self.headroom
         return max(worst.values()) <= -max(self.headroom - NEARLY * scale, LEAST * scale)
@@ -246,12 +251,13 @@ class _FaceView(_View):
         return 1 if step >= self.plan.settled else len(self.looks)
 
     def _face(self, arrival: Arrival) -> tuple[Tensor, dict[int, Tensor]]:
-        """An image, and where the landmarks are in it: shaken alike, and mirrored now and then."""
+        """An image, and where the landmarks are in it: shaken and misplaced, mirrored now and then."""
         state = self.generator.get_state()
         faces = {}
         for count, points in self.anchors.items():
             self.generator.set_state(state)
-            faces[count] = arrival.place(jittered(points, self.plan.jitter, self.generator))
+            shaken = jittered(points, self.plan.jitter, self.generator)
+            faces[count] = arrival.place(misplaced(shaken, self.plan.misplaced, self.generator))
         if self.plan.flips and float(torch.rand((), generator=self.generator)) < self.plan.flips:
             turned = {count: mirrored(arrival.image, points) for count, points in faces.items()}
             return arrival.image.flip(3), {count: points for count, (_, points) in turned.items()}
@@ -320,7 +326,22 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)
+    if view.plan.own and not target.card.lower_is_same:  # by distances cloaks are hardly alike
+        known = aside(known, view.plan.own, clean)
     return {look.name: known[i : i + 1] for i, look in enumerate(looks)}
+
+
+def aside(known: Tensor, share: float, clean: Tensor) -> Tensor:
+    """References `(V, R, D)` moved by `share` of their length, against a direction that this photo alone has.
+
+    k -> k - share |k| u: away from these is away from k and towards u, a random unit vector that follows from
+    the photo's pixels. Away from k alone all photos of a person arrive in one place, where they match.
+    """
+    seed = zlib.crc32(to_pixels(clean).tobytes())
+    u = torch.randn(known.shape[-1], generator=torch.Generator().manual_seed(seed)).to(known)
+    lengths: Tensor = torch.linalg.vector_norm(known, dim=-1, keepdim=True)
+    moved: Tensor = known - share * lengths * torch.nn.functional.normalize(u, dim=0)
+    return moved
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:

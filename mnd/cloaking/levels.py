@@ -36,10 +36,16 @@ class Plan:
     """How far below the best other class, in logits, where a classifier is the target."""
     jitter: float
     """How much landmarks shake, as a share of the distance of the eyes."""
+    misplaced: float
+    """How far whole faces are out of place in a look (`mnd.faces.landmarks.misplaced`). Above 0 the mean of
+    all looks is fooled, not the worst: what crops out of place share is what other recognisers see."""
     flips: float
     """The share of looks at the mirrored face."""
     reference: MovesFrom
     """What a search moves away from, see `CloakSettings`."""
+    own: float
+    """How far each photo is pushed into a direction of its own, so that cloaks of one person do not match
+    each other: a share of the length of what it moves away from. By similarities alone."""
     draws: int
     """Ways through the channel that each step looks at, beside the saved file."""
     looks: int
@@ -159,20 +165,21 @@ BOX = (*OPENCV, "box .80")
 """The boxes of all detectors."""
 TRIALS = (0.45, 0.75)
 MINIMUM = Plan(
-    steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, flips=0.0,
-    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18, trials=TRIALS,
-    aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6, least_ssim=0.85,
-    most_iris=6.0, most_stitches=8, lightness=False, feature_cap=None, looser=None, withstands=(),
+    steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, misplaced=0.0, flips=0.0,
+    reference="nearest", own=0.0, draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18,
+    trials=TRIALS, aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6,
+    least_ssim=0.85, most_iris=6.0, most_stitches=8, lightness=False, feature_cap=None, looser=None,
+    withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
-    steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, flips=0.0,
-    reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS, aside=-0.08,
-    level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
+    steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, misplaced=0.0, flips=0.0,
+    reference="both", own=0.0, draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS,
+    aside=-0.08, level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.05, similarity=0.15, alone=2.0, logits=4.0, jitter=0.05,
+    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06, own=0.5,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
     most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip
@@ -185,7 +192,7 @@ PLANS: dict[tuple[Level, bool], Plan] = {
     # of the photo itself, which is nearer than others of the person in every check
     ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),
     ("strong", True): STRONG,
-    ("strong", False): STRONG,
+    ("strong", False): replace(STRONG, headroom=0.05, similarity=0.15),
 }
 """By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
 

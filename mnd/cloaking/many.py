@@ -20,7 +20,10 @@ Failed = Callable[[Path, str, str], Record]
 
 
 def destinations(
-    photos: Sequence[Path], out: Path | str | None, places: Sequence[Path] | None = None
+    photos: Sequence[Path],
+    out: Path | str | None,
+    places: Sequence[Path] | None = None,
+    suffix: str | None = None,
 ) -> list[Path]:
     """Where each photo goes: beside it, or to the file or folder `out`.
 
@@ -28,6 +31,7 @@ def destinations(
         photos: one or several.
         out: of one photo a file or a folder, of several a folder.
         places: what each is called below a folder; by default by its name alone.
+        suffix: of the format that all are written in; None: each has its own.
 
     Raises:
         ValueError: several photos would go to one file.
@@ -37,7 +41,7 @@ def destinations(
     """
     if out is None or (len(photos) == 1 and (places is None or cloaked_path(photos[0], out) == Path(out))):
         # a folder such as `.` has no name to change; it is refused when its turn comes
-        return [cloaked_path(photo, out) if photo.name else photo for photo in photos]
+        return [cloaked_path(photo, out, suffix) if photo.name else photo for photo in photos]
     from ..photo.walking import suffixes, unsupported
 
     folder = Path(out)
@@ -45,7 +49,7 @@ def destinations(
     if folder.is_file() or (not folder.is_dir() and of_a_photo):
         raise ValueError(f"out is {str(out)!r}, expected a folder, since there are {len(photos)} photos")
     names = [Path(photo.name or "folder") for photo in photos] if places is None else places
-    return [folder / cloaked_path(name) for name in names]
+    return [folder / cloaked_path(name, suffix=suffix) for name in names]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..base.runtime import pick_device
 from ..base.types import Progress
@@ -31,19 +31,37 @@ class Found(NamedTuple):
     gallery: Gallery | People | None
 
 
+def targets_in(options: dict[str, Any]) -> Sequence[str | Target] | None:
+    """Take the targets out of keywords where one of them is a target as it is: settings have names alone.
+
+    >>> options = {"targets": ["dlib"], "level": "minimum"}
+    >>> targets_in(options), options["targets"]
+    (None, ['dlib'])
+    """
+    given = options.get("targets")
+    several = [given] if isinstance(given, (str, Target)) else list(given or ())
+    if all(isinstance(one, str) for one in several):
+        return None
+    del options["targets"]
+    return several
+
+
 class Panel:
     """The targets, the detector and the gallery of some settings, loaded once; threads may share it.
 
     Args:
         settings: targets, device, gallery and whether weights may be downloaded.
         progress: told of downloads.
+        targets: names, or targets as they are, instead of those of the settings.
 
     Raises:
         ValueError: a target is not known, or a card cannot be used.
         FileNotFoundError: weights are not there and may not be downloaded.
     """
 
-    def __init__(self, settings: CloakSettings, progress: Progress) -> None:
+    def __init__(
+        self, settings: CloakSettings, progress: Progress, targets: Sequence[str | Target] | None = None
+    ) -> None:
         progress("loading", 0, 0)
         self.device = pick_device(settings.device)
 
@@ -51,8 +69,11 @@ class Panel:
             progress(f"download {name}", done, total)
 
         self.apps = Apps(settings.against, self.device, settings.offline, downloading)
+        ready = registry.default_names(surrogates=settings.level == "strong")
+        chosen = (settings.targets or ready) if targets is None else targets
+        named = with_apps([one for one in chosen if isinstance(one, str)], self.apps.here)
         self.targets: Sequence[Target] = registry.load_all(
-            with_apps(settings.targets or registry.default_names(), self.apps.here),
+            [*named, *(one for one in chosen if not isinstance(one, str))],
             self.device,
             settings.offline,
             downloading,

@@ -185,6 +185,8 @@ class AppRecord(TypedDict):
 class Record(TypedDict):
     """What became of a photo."""
 
+    mnd_record: Literal[1]
+    """The version of this format (`mnd schema record`)."""
     input: str | None
     output: str | None
     """The file that was written; null where there is none."""
@@ -200,6 +202,8 @@ class Record(TypedDict):
     gallery: GalleryRecord | None
     removed: list[str]
     """What the new file does not carry of the old one."""
+    hdr: NotRequired[Literal["kept", "removed"]]
+    """Of a photo with a gain map: whether it is still HDR. In the regions a kept map was made anew."""
     names: NamesRecord
     metadata: MetadataRecord
     error: ErrorRecord | None
@@ -214,6 +218,7 @@ class Record(TypedDict):
 def blank(name: str | None, settings: CloakSettings, targets: Sequence[str] | None = None) -> Record:
     """The record of a photo that nothing has been done to yet."""
     return {
+        "mnd_record": 1,
         "input": name,
         "output": None,
         "protected": False,

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from ..base.runtime import Device
 from ..base.types import Edges
@@ -22,6 +22,9 @@ class Where:
     whole: bool = False
 
 
+Format = Literal["jpeg", "png"]
+SUFFIX: dict[str, str] = {"jpeg": ".jpg", "png": ".png"}
+"""Of new files, by the format that is asked for."""
 MESSENGER = "signal"
 """What stands for messengers: read in its own code, and used by those for whom this is made."""
 
@@ -75,11 +78,16 @@ class CloakSettings:
     logits), -0.05 to 10: its next look at the face is never quite the same."""
     jitter: float | None = None
     """How much the landmarks are shaken in every step, as a share of the distance of the eyes."""
+    misplaced: float | None = None
+    """How far crops are out of place in every step, turned (in radians), zoomed and moved, as a share."""
     flips: float | None = None
     """The share of looks at the mirrored face, 0 to 1."""
     reference: MovesFrom | None = None
     """What the search moves away from. nearest: every photo that is judged against. mean: the mean of those
     and of the photo itself, which photos that nobody has seen are nearest to. both: those and their mean."""
+    own: float | None = None
+    """How far each photo is pushed into a direction of its own, 0 to 1, so that cloaks of one person do not
+    match each other."""
     draws: int | None = None
     """Ways through the channel that every step looks at, beside the saved file itself."""
     looks: int | None = None
@@ -104,6 +112,8 @@ class CloakSettings:
     """Leave out what says where the photo was taken: GPS, and names of places in EXIF, XMP and IPTC."""
     strip: bool = False
     """Leave out all metadata but what is needed to show the photo: colour profile and orientation."""
+    format: Format | None = None
+    """Write a JPEG or a PNG (jpeg, png), whatever the photo is; by default it keeps its format."""
     keep_best: bool = False
     """Write the best file found even if it is not protected."""
     rho: float = 2000.0  # `mnd.losses.standard.RHO`, which must not be imported: it would bring torch
@@ -116,6 +126,10 @@ class CloakSettings:
     def __post_init__(self) -> None:
         if isinstance(self.targets, str):  # else its letters would be the names
             object.__setattr__(self, "targets", (self.targets,))
+        if others := [one for one in self.targets if not isinstance(one, str)]:
+            got = f"{others[0]!r}"[:100]
+            told = "Cloaker(targets=[...]) takes targets themselves"
+            raise ValueError(f"targets has {got}, expected names; {told}")
         if isinstance(self.against, str):
             object.__setattr__(self, "against", (self.against,))
         if self.against:
@@ -134,6 +148,8 @@ class CloakSettings:
             raise ValueError(f"level is {self.level!r}, expected one of {', '.join(get_args(Level))}")
         if self.device not in get_args(Device):
             raise ValueError(f"device is {self.device!r}, expected one of {', '.join(get_args(Device))}")
+        if self.format is not None and self.format not in SUFFIX:
+            raise ValueError(f"format is {self.format!r}, expected one of {', '.join(SUFFIX)}")
         self._check_plan()
         if not 0 <= self.rho < float("inf"):
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
@@ -184,6 +200,11 @@ class CloakSettings:
             if not four or not all(isinstance(v, (int, float)) for v in one):
                 raise ValueError(f"box is {one!r}, expected four numbers X0,Y0,X1,Y1 in pixels")
         return tuple((a, b, c, d) for a, b, c, d in several)
+
+    @property
+    def suffix(self) -> str | None:
+        """Of the format that is asked for; None: each photo has its own."""
+        return None if self.format is None else SUFFIX[self.format]
 
     @property
     def where(self) -> Where:
@@ -251,7 +272,8 @@ class CloakSettings:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
                 raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")
-        shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("flips", 0, 1), ("least_ssim", 0, 1))
+        shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("misplaced", 0, 0.5), ("flips", 0, 1),
+                  ("own", 0, 1), ("least_ssim", 0, 1))  # fmt: skip
         for name, low, high in shares:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

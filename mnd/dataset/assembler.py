@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base import windows
 from ..base.files import PhotoError, sha256_of
 from .items import Item, Stat
 from .lines import Line
@@ -110,7 +110,7 @@ class Assembler:
             if not shard.ours and not self._overwrite and out.exists() and sha256_of(out) != sha256:
                 why = "a file of that name is there, expected none (or overwrite)"
                 raise PhotoError("exists", f"{name}: {why}")
-            os.replace(made, out)
+            windows.replace(made, out)
         finally:
             made.unlink(missing_ok=True)
         return sha256

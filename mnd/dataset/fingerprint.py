@@ -21,6 +21,8 @@ from .settings import ProtectSettings
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")
 _PLAIN = ("level", "faces", "box", "whole", "seed", "keep_best", "rho")
 """Settings that a plan does not have; the others say where to compute, not what."""
+_LATER = ("misplaced", "own")
+"""Of a plan what earlier versions did not have: where it is 0, their manifests still hold."""
 
 
 def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, list[dict[str, Any]]]:
@@ -35,7 +37,9 @@ def named(settings: CloakSettings, progress: Progress) -> tuple[CloakSettings, l
     from ..targets import registry
     from ..targets.apps.target import with_apps
 
-    names = with_apps(settings.targets or registry.default_names(), settings.against)
+    names = with_apps(
+        settings.targets or registry.default_names(surrogates=settings.level == "strong"), settings.against
+    )
     if not names:
         raise ValueError("got no targets, and none is ready on this machine: expected at least one")
     told = []
@@ -75,7 +79,7 @@ def header(
     """
     known = known_by(cloak) if known is None else known
     how = {name: getattr(cloak, name) for name in _PLAIN} | {
-        "plan": asdict(cloak.plan),
+        "plan": {name: it for name, it in asdict(cloak.plan).items() if it or name not in _LATER},
         "gallery": None if cloak.gallery is None or known is None else _sums(cloak.gallery, known),
         "no_face": "copy" if settings.no_face == "hold" else settings.no_face,
         "targets": targets,

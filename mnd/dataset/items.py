@@ -73,7 +73,7 @@ class Item:
                 raise PhotoError("missing", f"{path}: there is no such file, expected a photo")
             data = self._bytes(path, limit)
             if is_raw(self.name, data):
-                why = "a RAW picture, expected a JPEG, PNG, WebP, TIFF or BMP photo (convert it first)"
+                why = "a RAW picture, expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP photo (convert it)"
                 raise PhotoError("unsupported", f"{path}: {why}")
             return data, stat
         except PhotoError as error:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..base.distribution import pip_install
+
 LISTS = (".txt", ".lst", ".csv", ".tsv", ".parquet")
 LONGEST_PATH = 4096
 """Characters; what is longer is no path on any system."""
@@ -171,7 +173,7 @@ def opened(path: Path, column: str | None = None) -> Any:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"{path}: reading Parquet needs the package pyarrow: pip install 'mnd[parquet]'"
+            f"{path}: reading Parquet needs the package pyarrow: {pip_install('[parquet]')}"
         ) from error
     try:
         # piece by piece: pyarrow's own way is to read all row groups of a column at once

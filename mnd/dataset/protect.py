@@ -103,6 +103,9 @@ class Protection:
     ) -> None:
         self.src, self.dst = Path(src), Path(dst)
         self.cloak, self.settings = cloak or CloakSettings(), settings or ProtectSettings()
+        if self.cloak.format is not None:
+            why = "expected none: the photos of a data set keep their formats"
+            raise ValueError(f"format is {self.cloak.format!r}, {why}")
         self.watcher = watcher or NullProgress()
         self._ask = ask or _nobody_agrees
         self._standing = standing

@@ -26,8 +26,8 @@ class ProtectSettings:
     """
 
     engine: EngineName = "local"
-    """Who works: local, processes on this machine; ray, a Ray cluster (needs mnd[ray]). The results are the
-    same."""
+    """Who works: local, processes on this machine; ray, a Ray cluster (needs the extra ray). The results are
+    the same."""
     workers: int | None = None
     """Processes that work at the same time; by default one a core, and on a GPU as few as keep it busy."""
     batch: int | None = None

@@ -11,6 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from ..base.distribution import pip_install
 from ..photo import walking
 
 
@@ -85,7 +86,8 @@ def labelled(folder: Path) -> list[Picture]:
         raise ValueError(
             f"{folder}: the class of {unknown[0]} cannot be told ({len(unknown)} such photos); expected names"
             " that begin with the number of the class (281_cat.jpg), or a folder a class, named by its number"
-            " or as ImageNet names it (n02123045 needs the package timm: pip install 'mnd[timm]')"
+            " or as ImageNet names it (n02123045 needs the package timm: "
+            f"{pip_install('[timm]')})"
         )
     return found
 

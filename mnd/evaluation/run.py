@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,13 @@ from ..attacks.problem import Counted
 from ..base import runtime
 from ..base.files import PhotoError, write_atomic
 from ..base.jsonlines import Appender, finite
+from ..base.plugins import PluginError
 from ..base.runtime import versions
 from ..base.types import Pixels, Progress, nobody
 from ..targets import registry
 from . import levels, saved
 from .cases import Bench, Case, Judgement
+from .line_record import FORMAT
 from .measures import FACE, brief, measures, of_face
 from .results import RESULTS, RUN
 from .settings import EvaluationSettings
@@ -123,11 +125,13 @@ class Evaluation:
         if not (self.out / clean).exists():
             saved.write(self.out / clean, case.pixels, "png", 100)
         line: Line = {
-            "attack": attack.name, "target": bench.name, "picture": case.picture.name, "counted": True,
-            "success": False, "dial": attack.dial, "setting": None, "tried": [],
+            "mnd_results": FORMAT, "attack": attack.name, "target": bench.name, "picture": case.picture.name,
+            "counted": True, "success": False, "dial": attack.dial, "setting": None, "tried": [],
         }  # fmt: skip
         try:
             line |= self._swept(bench, case, attack)
+        except PluginError:
+            raise  # no line of it is kept: it is mended, and tried again
         except Exception as error:  # told in full; the next attack has its turn
             log.exception("%s: a fault of this attack", attack.name)
             line |= _NOTHING | {"error": {"kind": type(error).__name__, "message": str(error)}}
@@ -221,12 +225,25 @@ class Evaluation:
         if other := sorted(name for name in now if now[name] != before.get(name)):
             got, want = ({name: where.get(name) for name in other} for where in (now, before))
             raise ValueError(f"{self.out} has an evaluation with other settings: got {got}, expected {want}")
+        self._same_code()
         text = (self.out / RESULTS).read_text(encoding="utf-8")
         whole, _, rest = text.rpartition("\n")
         if rest:
             write_atomic(self.out / RESULTS, (whole + "\n" if whole else "").encode(), overwrite=True)
         lines = [json.loads(line) for line in whole.splitlines()]
         return {_key(line): line for line in lines}
+
+    def _same_code(self) -> None:
+        """Refuse to go on with an attack whose file has changed since.
+
+        Raises:
+            ValueError: it has.
+        """
+        for attack in self.attacks:
+            before = self.told.get(attack.name, {}).get("library", attack.library)
+            if before != attack.library and "sha256" in attack.library:
+                got = f"attack {attack.name} of {attack.library}"
+                raise ValueError(f"{self.out} has results of {before}, got {got}: expected another folder")
 
     def _write_run(self, seconds: float) -> None:
         device = self.benches[0].device
@@ -260,13 +277,15 @@ _NOTHING: Line = {
 """What a line says when the attack broke down."""
 
 
-def _load(name: str) -> Attack:
-    """One of the attacks, or a level.
+def _load(name: str | Attack | Callable[..., Any]) -> Attack:
+    """One of the attacks, a level, or somebody's own.
 
     Raises:
-        ValueError: there is no attack of this name.
+        ValueError: there is no attack of this name, or what was given is none.
         ModuleNotFoundError: it is of a package that is not installed.
     """
+    if not isinstance(name, str):
+        return attacks.own(name)
     return levels.attack(name) if name in levels.LEVELS else attacks.load(name)
 
 

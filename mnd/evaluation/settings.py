@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..attacks.attack import Attack
+from ..attacks.own import own
 from ..base.runtime import Device
 
 Form = Literal["png", "jpeg", "webp"]
@@ -30,10 +32,11 @@ class EvaluationSettings:
     with the number of the class, 281_NAME.jpg, or with a folder a class."""
     targets: tuple[str, ...]
     """Whom to fool, by name (see `mnd targets`), one after the other; a+b: both at once."""
-    attacks: tuple[str, ...] = ()
+    attacks: tuple[str | Attack | Callable[..., Any], ...] = ()
     """Which attacks, by name; all of them by default. NAME-shaken: the same, but the landmarks of a face are
     a little elsewhere at each look, as MND gets them. mnd-minimum, mnd-robust, mnd-strong: the file that
-    `mnd cloak` writes at this level, not the least that fools."""
+    `mnd cloak` writes at this level, not the least that fools. FILE.py:NAME: one of your own
+    (docs/extending.md)."""
     judges: tuple[str, ...] = ()
     """Targets that are not attacked, and asked afterwards whether they are fooled too."""
     through: tuple[str, ...] = ()
@@ -67,7 +70,8 @@ class EvaluationSettings:
         object.__setattr__(self, "data", Path(self.data))
         for name in ("targets", "attacks", "judges", "through"):
             given = getattr(self, name)  # of a single name its letters would be the names
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
+            alone = isinstance(given, (str, Attack)) or callable(given)
+            object.__setattr__(self, name, (given,) if alone else tuple(given or ()))
         if not self.targets or not all(self.targets):
             raise ValueError(f"targets are {self.targets}, expected at least one name")
         if self.through:
@@ -120,8 +124,9 @@ class EvaluationSettings:
         return cls(data=Path(data), **options or {})
 
     def as_json(self) -> dict[str, Any]:
-        """As it is written down."""
-        return asdict(self) | {"data": str(self.data)}
+        """As it is written down, with attacks by name."""
+        named = tuple(attack if isinstance(attack, str) else own(attack).name for attack in self.attacks)
+        return asdict(replace(self, attacks=named)) | {"data": str(self.data)}
 
     def decisive(self) -> dict[str, Any]:
         """The settings on which the lines of results depend."""

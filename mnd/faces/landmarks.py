@@ -40,6 +40,29 @@ def jittered(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return moved
 
 
+def misplaced(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Landmarks `(K, N, 2)` of faces that crops miss by chance: each turned, zoomed and moved as a whole.
+
+    About its middle c a face is turned by a, zoomed by 1 + z and moved by d of its width w,
+    p -> c + (1 + z) R(a) (p - c) + w d; a (in radians), z and d are normal, with a deviation of `share`.
+
+    Source: the affine views of DPA (2024, arXiv 2411.15555), here of the landmarks and not of the picture.
+
+    >>> faces = torch.rand(1, 5, 2)
+    >>> torch.equal(misplaced(faces, 0.0, torch.Generator()), faces)
+    True
+    """
+    if not share:  # not a number is drawn: what else is drawn stays what it was
+        return faces
+    turn, zoom, right, down = (torch.randn((4, len(faces)), generator=generator) * share).to(faces)[..., None]
+    middle = faces.mean(1, keepdim=True)
+    x, y = (faces - middle).unbind(-1)
+    width = x.amax(1, keepdim=True) - x.amin(1, keepdim=True)
+    cos, sin = (1 + zoom) * torch.cos(turn), (1 + zoom) * torch.sin(turn)
+    moved = torch.stack([cos * x - sin * y + width * right, sin * x + cos * y + width * down], -1)
+    return middle + moved
+
+
 def mirrored(image: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """An image `(B, 3, H, W)` and its landmarks `(K, 5, 2)` in a mirror.
 

@@ -128,8 +128,8 @@ def _ranks(shares: Tensor) -> Tensor:
     """`(1, 1, H, W)`: how much of the picture is darker, half of what is as bright; the brightest: 1."""
     steps = 3 * 255
     levels = shares.mean(1, keepdim=True).mul(steps).round().long()
-    counts = torch.bincount(levels.flatten().cpu(), minlength=steps + 1).double().to(shares.device)
-    ranks = (counts.cumsum(0) - counts / 2).to(shares.dtype)
+    counts = torch.bincount(levels.flatten().cpu(), minlength=steps + 1).double()
+    ranks = (counts.cumsum(0) - counts / 2).to(shares)
     return (ranks / ranks[levels.max()])[levels]
 
 

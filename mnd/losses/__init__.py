@@ -3,6 +3,7 @@
 from .adversarial import (
     Hinge,
     Softplus,
+    classifier_margin,
     distance_margin,
     hinge,
     logit_margin,
@@ -45,6 +46,7 @@ __all__ = [
     "Softplus",
     "Weights",
     "above_jnd",
+    "classifier_margin",
     "colour",
     "composite",
     "curvature",

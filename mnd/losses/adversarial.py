@@ -6,6 +6,8 @@ here knows of targets: logits and embeddings come in, one number per picture goe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -76,6 +78,40 @@ def logit_margin(logits: Tensor, labels: Tensor) -> Tensor:
     index = labels.unsqueeze(1)
     others = logits.scatter(1, index, float("-inf"))
     return logits.gather(1, index).squeeze(1) - others.amax(dim=1)
+
+
+def classifier_margin(model: Callable[[Tensor], Tensor], labels: Tensor) -> Callable[[Tensor], Tensor]:
+    """The margin of a classifier as a function of pictures: `m(y) = logit_margin(model(y), labels)`.
+
+    With it, other libraries' `(model, x, labels)` is `MND()(x, classifier_margin(model, labels))`.
+
+    Args:
+        model: pictures `(B, 3, H, W)` in [0, 1] -> logits `(B, C)`; differentiable, its own normalisation
+            inside, and in `eval()` where it is a module.
+        labels: `(B,)` int64, the classes that are to be lost.
+
+    Returns:
+        `(B, 3, H, W)` -> `(B,)`, in logits; > 0 while the label wins.
+
+    Raises:
+        ValueError: the model is training, where it says something else each time; when it is called: its
+            output is no `(B, C)`, or labels are not as `logit_margin` has them.
+
+    >>> model = lambda y: torch.stack([y.mean((1, 2, 3)), 1 - y.mean((1, 2, 3))], 1)
+    >>> margin = classifier_margin(model, torch.tensor([0]))
+    >>> round(margin(torch.full((1, 3, 8, 8), 0.75)).item(), 6)
+    0.5
+    """
+    if getattr(model, "training", False):
+        raise ValueError("the model is training, expected model.eval(): batches would change what it says")
+
+    def margin(images: Tensor) -> Tensor:
+        logits = model(images)
+        if not isinstance(logits, Tensor):
+            raise ValueError(f"the model gave {type(logits).__name__}, expected logits, a tensor (B, C)")
+        return logit_margin(logits, labels.to(logits.device))
+
+    return margin
 
 
 def similarity_margin(

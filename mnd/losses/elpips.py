@@ -193,7 +193,7 @@ class ELPIPS(Distance):
             # the pictures of scale s cost 1/s^2; at first every scale gets its least
             index = int(np.argmax(gains) if ready else np.argmin([len(m) for m in means]))
             draw = Draw.of((self.seed, REPORT, index, len(means[index])), x.shape, scale=index + 1)
-            means[index].append(float(self._from(x, draw)(y).double().mean()))
+            means[index].append(float(self._from(x, draw)(y).cpu().double().mean()))
 
     def _next(self, x: Tensor) -> list[Draw]:
         check_images(x, least=self.least)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ..base.distribution import pip_install
 from ..base.types import Box, Pixels
 from .record import QualityRecord, RegionQualityRecord
 
@@ -124,7 +125,7 @@ def ssimulacra2(original: Pixels, cloaked: Pixels) -> float:
         from ssimulacra2 import compute_ssimulacra2
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "SSIMULACRA2 needs the package ssimulacra2: pip install ssimulacra2"
+            f"SSIMULACRA2 needs the package ssimulacra2: {pip_install('ssimulacra2')}"
         ) from error
     # the package asks Pillow to open what it gets, which need not be a file
     return float(compute_ssimulacra2(io.BytesIO(_png(original)), io.BytesIO(_png(cloaked))))

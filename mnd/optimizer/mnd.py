@@ -223,8 +223,10 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
     parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
     rows = [row for part in parts for row in (part if part.ndim == 2 else part[None])]
     m = torch.stack([row.detach() for row in rows]).to(y.dtype)
-    if m.shape[1:] != y.shape[:1] or not m[_seen(m)[:, 0]].isfinite().all():
-        raise _not_finite(m, len(y))
+    if m.shape[1:] != y.shape[:1]:
+        raise _shape(m, len(y))
+    if not m[_seen(m)[:, 0]].isfinite().all():
+        raise _not_finite(m)
     # no network is asked for the slopes of what was not looked at
     g = slopes([row if told else row.detach() for row, told in zip(rows, _seen(m), strict=True)], y)
     return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
@@ -244,9 +246,19 @@ def _seen(m: Tensor) -> Tensor:
     return ~m.isnan().all(1, keepdim=True)
 
 
-def _not_finite(m: Tensor, count: int | None = None) -> ValueError:
+def _shape(m: Tensor, count: int) -> ValueError:
+    got = f"margins have shape {tuple(m.shape)}"
     return ValueError(
-        f"margins are {m.tolist()}, expected finite numbers, one for each of {count or m.shape[1]} images; "
+        f"{got}, expected (targets, {count}): one number for each of {count} images, > 0 while recognised. "
+        "Of a classifier: mnd.losses.classifier_margin(model, labels)"
+    )
+
+
+def _not_finite(m: Tensor) -> ValueError:
+    values = str(m.tolist())
+    told = values if len(values) < 300 else f"{values[:300]} ..."
+    return ValueError(
+        f"margins are {told}, expected finite numbers, one for each of {m.shape[1]} images; "
         "NaN for a target that a step between the first and the last did not look at"
     )
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from PIL import Image
 
 from ..base.types import Box, Pixels
+
+if TYPE_CHECKING:
+    from .ultra_hdr import UltraHdr
+
+
+class Stored(Protocol):
+    """Samples of a file that are not what recognisers see of it."""
+
+    def layers(self) -> tuple[Pixels, Pixels | None]:
+        """What they see: grey `(h, w)` or colours `(h, w, 3)` of eight bits, and alpha."""
+        ...
 
 
 class Encoding(Protocol):
@@ -57,8 +68,32 @@ class Encoding(Protocol):
         """How a part of the picture is written, `box` of the picture as it is stored: for `seen` alone."""
         ...
 
+    @property
+    def stored(self) -> Stored | None:
+        """What the file holds, where that is more than grey or colours of 8 bits; `None`: it is not."""
+        ...
+
+    @property
+    def hdr(self) -> UltraHdr | None:
+        """The gain map behind the picture, where it can be kept."""
+        ...
+
+    @property
+    def read_as(self) -> tuple[str, ...]:
+        """The names of the `readings` that every file of this photo has."""
+        ...
+
+    def readings(self, pixels: Pixels) -> dict[str, Pixels]:
+        """What else programs may show of a file whose usual picture is `pixels`, as it is stored; by name."""
+        ...
+
     def encode(self, picture: Image.Image) -> bytes:
         """The whole new file, from the picture as it is stored (not upright)."""
+        ...
+
+    @property
+    def apart(self) -> bool:
+        """Blocks are coded each for itself: a window needs none around it."""
         ...
 
     def seen(self, picture: Image.Image) -> Pixels:
@@ -73,10 +108,18 @@ class Usual:
     premultiplied = False
     slack = 0
     whole_below = 0
+    apart = False
+    stored: Stored | None = None
+    hdr: UltraHdr | None = None
+    read_as: tuple[str, ...] = ()
 
     def part(self, box: Box) -> Self:  # noqa: ARG002
         """As the whole."""
         return self
+
+    def readings(self, pixels: Pixels) -> dict[str, Pixels]:  # noqa: ARG002
+        """Nothing else."""
+        return {}
 
 
 class Lossless(Usual):

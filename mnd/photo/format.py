@@ -50,6 +50,8 @@ class Format:
     """The file without what would make Pillow turn it."""
     saving: Callable[[Image.Image], dict[str, Any]] = lambda image: {}  # noqa: ARG005
     """With which options a picture in memory becomes such a file."""
+    plain: Callable[[BytesIO], Image.Image] = Image.open
+    """How any other program opens it with Pillow."""
     short: bool = False
     """Texts, too, can begin as its files do."""
     prints: bool = False

@@ -17,11 +17,14 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from ..base.files import PhotoError
 from ..base.pillow import LOCK
 from ..base.types import Box, Pixels
+from .behind import check_frames, note_behind
 from .coefficients import CodedPicture, Frame, NotReadError
 from .encoding import Usual
 from .format import Format
+from .inks import ADVICE, Inks, inks_of
 from .jpeg_segments import check_jpeg, icc_segments, read_segments, segment
 from .metadata.noted import Noted
+from .ultra_hdr import UltraHdr, ultra_hdr
 
 _SUBSAMPLING: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 """Chroma at 1/1, 1/2 across, 1/2 across and down (4:4:4, 4:2:2, 4:2:0), in Pillow's numbers."""
@@ -58,6 +61,10 @@ class JpegEncoding(Usual):
     """How its coefficients are coded; None: not so that they are read here."""
     colours: bytes = b""
     """The segments that say how colours are stored (JFIF without what is private, Adobe)."""
+    hdr: UltraHdr | None = None
+    """The gain map behind the picture, where it can be kept."""
+    stored: Inks | None = None
+    """In CMYK."""
 
     @property
     def grid(self) -> int:
@@ -65,16 +72,26 @@ class JpegEncoding(Usual):
         return 16 if self.frame is None else 8 * max(self.frame.most)
 
     @property
+    def read_as(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Inks without their profile."""
+        return () if self.stored is None else self.stored.read_as
+
+    def readings(self, pixels: Pixels) -> dict[str, Pixels]:
+        """What viewers of HDR show, and inks without their profile."""
+        hdr = {} if self.hdr is None else self.hdr.readings(pixels)
+        return hdr if self.stored is None else hdr | self.stored.readings(self.stored.samples)
+
+    @property
     def shared(self) -> tuple[int, int]:
         """By its subsampling."""
-        if self.frame is not None and len(self.frame.shares) == 3:
+        if self.frame is not None and len(self.frame.shares) > 1:
             return self.frame.shares[1]
         return _SHARED[self.subsampling]
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file; Huffman tables are the best for it."""
-        if self._coded is not None:
-            return self._head + self._coded.coded(np.asarray(picture))
+        if self.coded is not None:
+            return self._head + self.coded.coded(self._samples(picture))
         with _room(6 * picture.width * picture.height):
             data = self._save(picture, progressive=self.progressive, optimize=True)
         if self.density and data[2:4] == b"\xff\xe0":
@@ -83,8 +100,9 @@ class JpegEncoding(Usual):
 
     def seen(self, picture: Image.Image) -> Pixels:
         """What decoding `encode(picture)` gives, exactly; entropy coding touches no pixel: kept cheap."""
-        if self._coded is not None:
-            return self._coded.seen(np.asarray(picture))
+        if self.coded is not None:
+            seen = self.coded.seen(self._samples(picture))
+            return seen if self.stored is None else self.stored.shown(seen)
         buffer = io.BytesIO()
         self._put(picture, buffer)
         buffer.seek(0)
@@ -92,14 +110,20 @@ class JpegEncoding(Usual):
 
     def part(self, box: Box) -> Self:
         """That of a part of the picture: of its own coefficients."""
-        if self._coded is None:
+        if self.coded is None:
             return self
         if box not in self._parts:
             self._parts.clear()
             # the cached properties of the part are there already
-            self._parts[box] = part = replace(self, data=b"")
-            part.__dict__["_coded"] = self._coded.part(box)
+            inks = None if self.stored is None else self.stored.part(box)
+            self._parts[box] = part = replace(self, data=b"", stored=inks)
+            part.__dict__["coded"] = self.coded.part(box)
         return self._parts[box]
+
+    def _samples(self, picture: Image.Image) -> Pixels:
+        """What the file shall show: colours, or the inks for them."""
+        pixels = np.asarray(picture)
+        return pixels if self.stored is None else self.stored.merged(pixels)
 
     @cached_property
     def _parts(self) -> dict[Box, Self]:
@@ -107,7 +131,8 @@ class JpegEncoding(Usual):
         return {}
 
     @cached_property
-    def _coded(self) -> CodedPicture | None:
+    def coded(self) -> CodedPicture | None:
+        """Its coefficients; None: they are not read here."""
         if self.frame is None:
             return None
         try:
@@ -149,23 +174,32 @@ def _room(size: int) -> Iterator[None]:
 
 
 def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, noted: Noted) -> JpegEncoding:
+    """How the JPEG file `data`, opened as `image`, was encoded, with the gain map behind it.
+
+    Raises:
+        PhotoError: as `_alone`.
+    """
+    how, hdr = _alone(image, data, name, noted), ultra_hdr(data, image.size, name, _alone)
+    note_behind(data, hdr is not None, noted)
+    return replace(how, hdr=hdr)
+
+
+def _alone(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, noted: Noted) -> JpegEncoding:
     """How the JPEG file `data`, opened as `image`, was encoded; `noted` is told what is not carried.
 
     Raises:
-        PhotoError: unsupported: more than 8 bits, CMYK, or a scheme of colours that cannot be written again.
+        PhotoError: unsupported: a scheme of colours, or a coding of CMYK, that cannot be written again.
     """
-    if image.mode not in ("L", "RGB"):
-        raise PhotoError("unsupported", f"{name}: a JPEG of mode {image.mode}, expected grey or RGB (8 bits)")
     layers = image.layer
     factors = [(h, v) for _, h, v, _ in layers]
     ratios = {(factors[0][0] / h, factors[0][1] / v) for h, v in factors[1:]}
     told = read_segments(data, noted)
     names = bytes(layer[0] for layer in layers)
-    rgb = (
-        image.mode == "RGB"
-        and not told.jfif
-        and (told.adobe[-1:] == b"\0" if told.adobe else names == b"RGB")
-    )
+    if image.mode == "CMYK":
+        rgb = told.adobe[-1:] in (b"", b"\0")
+    else:
+        plain = told.adobe[-1:] == b"\0" if told.adobe else names == b"RGB"
+        rgb = image.mode == "RGB" and not told.jfif and plain
     subsampling = _SUBSAMPLING.get(ratios.pop(), 0) if len(ratios) == 1 else 0
     tables = tuple(tuple(image.quantization[table]) for *_, table in layers)
     while len(tables) > 1 and tables[-1] == tables[-2] and (len(tables) > 2 or rgb):
@@ -175,7 +209,8 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, 
     except NotReadError as reason:
         frame = None
         noted.cut(f"coefficients as they were coded ({reason})")
-    return JpegEncoding(
+    stored = inks_of(image, told.icc, name) if image.mode == "CMYK" else None
+    how = JpegEncoding(
         tables=tables,
         subsampling=0 if rgb else subsampling,
         progressive=bool(image.info.get("progressive")),
@@ -188,7 +223,17 @@ def jpeg_encoding(image: JpegImagePlugin.JpegImageFile, data: bytes, name: str, 
         data=data,
         frame=frame,
         colours=told.colours,
+        stored=stored,
     )
+    if stored is not None and how.coded is None:
+        got = f"{name}: a CMYK JPEG whose coefficients cannot be read"
+        raise PhotoError("unsupported", f"{got}, expected one of usual Huffman codes; {ADVICE}")
+    return how
+
+
+def _check(data: bytes, name: str) -> None:
+    check_jpeg(data, name)
+    check_frames(data, name)
 
 
 JPEG = Format(
@@ -197,6 +242,6 @@ JPEG = Format(
     starts=lambda data: data.startswith(b"\xff\xd8\xff"),
     open=JpegImagePlugin.JpegImageFile,  # of a multi-picture file (MPO) the first picture
     encoding=jpeg_encoding,
-    check=check_jpeg,
+    check=_check,
     saving=lambda image: {"quality": "keep" if image.format == "JPEG" else 95},
 )

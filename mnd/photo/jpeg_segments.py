@@ -31,6 +31,11 @@ _CODED = {
     0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical lossless",
 }  # fmt: skip
 _LS = 0xF7
+ISO = b"urn:iso:std:iso:ts:21496:-1\0"
+"""What the segments of gain maps by ISO 21496-1 begin with."""
+INDEX, BEHIND = "index of further pictures (MPF)", "data behind the picture"
+PADDING = b"\0\r\n \xff"
+"""Bytes that mean nothing behind a picture."""
 
 
 @dataclass
@@ -77,10 +82,10 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     >>> list(jpeg_segments(bytes.fromhex("ffd8 fffe0004 6869 ffd9")))
     [(254, b'hi')]
     """
-    yield from ((marker, body) for marker, body, _ in _walk(data))
+    yield from ((marker, body) for marker, body, _ in walked(data))
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+def walked(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Marker, body and end of each segment before the first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
@@ -198,16 +203,18 @@ def _sort(marker: int, body: bytes, bodies: _Bodies, noted: Noted) -> None:
         bodies.rest += segment(marker, body)  # quality, as Photoshop and GraphicConverter note it
     elif marker == 0xFE:
         noted.cut("comment")
-    elif 0xE1 <= marker <= 0xEF and marker != 0xEE:
-        noted.cut(_dropped(marker, body))
+    elif 0xE1 <= marker <= 0xEF and marker != 0xEE and (what := _dropped(marker, body)):
+        noted.cut(what)
 
 
 def _dropped(marker: int, body: bytes) -> str:
-    """What a segment that does not come out is called."""
+    """What a segment that does not come out is called; empty: it says nothing."""
     if marker == 0xEB and body[:2] == b"JP":
         return "C2PA manifest" if b"c2pa" in body[:256] else "JUMBF boxes"
     if marker == 0xE2 and body[:4] == b"MPF\0":
-        return "index of further pictures (MPF)"
+        return INDEX
+    if marker == 0xE2 and body.startswith(ISO) and len(body) == len(ISO) + 4:
+        return ""  # the version alone
     return f"segment APP{marker - 0xE0}"
 
 
@@ -235,10 +242,15 @@ def _xmp(bodies: _Bodies, orientation: int, noted: Noted) -> bytes:
     return kept
 
 
-def _note_behind(data: bytes, noted: Noted) -> None:
-    """Note what stands behind the picture: further pictures, films, what phones append."""
-    scan = max((end for _, _, end in _walk(data)), default=2)
+def end_of_picture(data: bytes) -> int:
+    """Where the first picture of a JPEG file ends, the length of the file if that is not said."""
+    scan = max((end for _, _, end in walked(data)), default=2)
     # in coded data, FF is followed by a zero or a restart marker: the first FFD9 is the end of the picture
     end = data.find(b"\xff\xd9", scan)
-    if end >= 0 and data[end + 2 :].strip(b"\0\r\n \xff"):
-        noted.cut("data behind the picture")
+    return end + 2 if end >= 0 else len(data)
+
+
+def _note_behind(data: bytes, noted: Noted) -> None:
+    """Note what stands behind the picture: further pictures, films, what phones append."""
+    if data[end_of_picture(data) :].strip(PADDING):
+        noted.cut(BEHIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import GifImagePlugin, Image, ImageFile
 
 from ..base.files import PhotoError
 from ..base.pillow import LOCK, without_limit
@@ -19,7 +20,7 @@ from ..base.types import Pixels
 from .format import Format
 from .formats import FORMATS
 
-_EXPECTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo"
+_EXPECTED = "expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP photo"
 _OTHERS = {
     b"\x93NUMPY": "NumPy",
     b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
@@ -31,9 +32,6 @@ _BROKEN = (
     Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises when it meets a damaged file."""
-
-_IPHONE = "; an iPhone takes JPEGs with Settings, Camera, Formats, Most Compatible"
-"""What owners of HEIC can do for their next photos."""
 
 
 def format_of(data: bytes, name: str) -> Format:
@@ -47,15 +45,20 @@ def format_of(data: bytes, name: str) -> Format:
             return form
     if not data:
         raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"):
-        kind, advice = ("an AVIF", "") if data[8:10] == b"av" else ("a HEIC", _IPHONE)
-        raise PhotoError(
-            "unsupported", f"{name}: {kind} picture, {_EXPECTED} (convert it to JPEG or PNG first{advice})"
-        )
     for head, kind in _OTHERS.items():
         if data.startswith(head):
-            raise PhotoError("unsupported", f"{name}: a {kind} file, {_EXPECTED}")
+            raise PhotoError("unsupported", f"{name}: {_frames(data) or f'a {kind} file'}, {_EXPECTED}")
     raise PhotoError("not-an-image", f"{name}: starts with {data[:8]!r}, {_EXPECTED}")
+
+
+def _frames(data: bytes) -> str:
+    """What an animated GIF is called; empty for all else."""
+    if not data.startswith(b"GIF8"):
+        return ""
+    with contextlib.suppress(PhotoError), strict("GIF", "it"):
+        if (frames := GifImagePlugin.GifImageFile(io.BytesIO(data)).n_frames) > 1:
+            return f"an animated GIF of {frames} frames (`ffmpeg -i IN frame-%03d.png` makes a file of each)"
+    return ""
 
 
 @contextmanager
@@ -91,7 +94,8 @@ def strict(form: str, name: str, prints: bool = False) -> Iterator[None]:
             raise PhotoError("too-large", f"{name}: a {form} too large for this machine's memory") from error
         except _BROKEN as error:
             reason = str(error) or type(error).__name__
-            got = f"{name}: starts as a {form} but is cut short or damaged ({reason})"
+            article = "an" if form[0] in "AEIOU" else "a"
+            got = f"{name}: starts as {article} {form} but is cut short or damaged ({reason})"
             raise PhotoError("truncated", f"{got}, expected a whole file") from error
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before

@@ -70,9 +70,9 @@ def colour_groups(
     return (rows[2], columns[2]), (outside[0], outside[1])
 
 
-def window(box: Box, size: tuple[int, int], grid: int) -> Box:
-    """`box` and one block more on each side, along the grid that starts at the stored picture's top left."""
+def window(box: Box, size: tuple[int, int], grid: int, more: int = 1) -> Box:
+    """`box` and `more` blocks on each side, along the grid that starts at the stored picture's top left."""
     x0, y0, x1, y1 = box
-    left, top = max(0, x0 // grid - 1) * grid, max(0, y0 // grid - 1) * grid
-    right, bottom = (-(-x1 // grid) + 1) * grid, (-(-y1 // grid) + 1) * grid
+    left, top = max(0, x0 // grid - more) * grid, max(0, y0 // grid - more) * grid
+    right, bottom = (-(-x1 // grid) + more) * grid, (-(-y1 // grid) + more) * grid
     return left, top, min(right, size[0]), min(bottom, size[1])

@@ -1,9 +1,10 @@
 """Photos: read and write pictures with all that they carry, and foresee what their format does to pixels.
 
-What comes in goes out: JPEG, PNG, WebP, TIFF and BMP keep their format, JPEG tables and subsampling, ICC
-profile, orientation, alpha and metadata. What would show the clean face (thumbnails, previews, second frames,
-gain maps, depth maps, pictures inside metadata) stays behind. What could not be kept (16 bits, CMYK,
-animations, several pages) is refused.
+What comes in goes out: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP keep their format, JPEG tables and
+subsampling, ICC profile, orientation, alpha and metadata. What would show the clean face (thumbnails,
+previews, second frames, depth maps, pictures inside metadata) stays behind; a gain map is made anew where
+pixels change. What could not be kept (animations, several pages) is refused. Sixteen bits and inks stay what
+they are: `pixels` is what recognisers and people see of them (`Encoding.stored`).
 
 Of a JPEG, the coefficients stay that no change of pixels reaches, and so do scans and restart markers
 (`coefficients/`); arithmetic coding and damaged data are coded anew.
@@ -15,6 +16,7 @@ lost by that. Pictures of 1, 2 and 4 bits become 8-bit grey. Interlacing and run
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from ..base.types import Box, Pixels
 from .encoding import Encoding
 from .format import Format
 from .formats import FORMATS
+from .gain_map import Rung
 from .metadata.noted import Names, Noted
 from .opening import format_of, is_grey, layers, open_picture, strict
 from .orientation import colour_groups, stored_box, turn, unturn, window
@@ -58,7 +61,7 @@ class Photo:
     format: str
     """One of `FORMATS`."""
     mode: str
-    """How pixels are stored in the file that is written: `L`, `LA`, `RGB` or `RGBA`."""
+    """How `pixels` are written: `L`, `LA`, `RGB` or `RGBA`; a file of inks is `RGB` here."""
     grey: bool
     """Nothing but grey in it, however it is stored; what is written is grey too."""
     alpha: Pixels | None
@@ -66,7 +69,7 @@ class Photo:
     orientation: int
     """1..8, EXIF's: how the stored picture has to be turned to be upright. It is kept, and so is the tag."""
     icc: bytes | None
-    """The ICC profile."""
+    """The ICC profile of the file."""
     encoding: Encoding
     removed: tuple[str, ...] = ()
     """What of the file is not carried to the new one (thumbnails, previews), in short texts."""
@@ -78,6 +81,8 @@ class Photo:
     """With what, as far as they say it: make and model, at most 80 printable characters."""
     taken: bool = False
     """They say when."""
+    converted: bool = False
+    """It is written in another format than its file's (`mnd.photo.converting`)."""
 
     @classmethod
     def read(
@@ -144,7 +149,7 @@ class Photo:
     @classmethod
     def _of(cls, image: ImageFile.ImageFile, form: Format, how: Encoding, name: str) -> Photo:
         orientation = how.orientation
-        stored, alpha = layers(image, name, how.depth)
+        stored, alpha = layers(image, name, how.depth) if how.stored is None else how.stored.layers()
         if how.premultiplied and alpha is not None and alpha.min() < 255:
             raise PhotoError(
                 "unsupported", f"{name}: a {form.name} with premultiplied alpha, expected plain alpha"
@@ -174,6 +179,9 @@ class Photo:
             raise PhotoError(
                 "unsupported", f"the image's format is {form}, expected one of {', '.join(FORMATS)}"
             )
+        if image.mode[0] in "IF":
+            got = f"the image of mode {image.mode} has more than 8 bits"
+            raise PhotoError("unsupported", f"{got}, expected 8 bits, or the file itself in its place")
         carried: dict[str, Any] = {
             key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)
         }
@@ -194,11 +202,37 @@ class Photo:
         """Whether the file gives back exactly the pixels that were written."""
         return self.encoding.grid is None
 
-    def encode(self, pixels: Pixels) -> bytes:
-        """The new file with `pixels` `(H, W, 3)`, uint8, upright, of the photo's size; all else as it was."""
+    def encode(
+        self, pixels: Pixels, regions: Sequence[Box] | None = None, hdr: Rung | None = "curve"
+    ) -> bytes:
+        """The new file with `pixels` `(H, W, 3)`, uint8, upright, of the photo's size; all else as it was.
+
+        Args:
+            pixels: of the new file.
+            regions: where a gain map must not show the photo as it was; by default all that differs.
+            hdr: how a gain map is made anew there (`mnd.photo.gain_map`); None: the file has none.
+        """
         self._check(pixels, "pixels", self.pixels.shape)
-        picture = self._picture(self._stored(self._kept(pixels)), self._stored_alpha())
-        return self.encoding.encode(picture)
+        stored = self._stored(self._kept(pixels))
+        data = self.encoding.encode(self._picture(stored, self._stored_alpha()))
+        if self.encoding.hdr is None or hdr is None:
+            return data
+        height, width = self.pixels.shape[:2]
+        boxes = _differing(self.pixels, pixels) if regions is None else regions
+        boxes = [stored_box(box, (width, height), self.orientation) for box in boxes]
+        return self.encoding.hdr.beside(data, self._stored(self.pixels), stored, boxes, hdr)
+
+    def readings(self, data: bytes | None = None) -> dict[str, Pixels]:
+        """What else programs may show of a file than its usual picture, `(H, W, 3)`, upright; by name.
+
+        `HDR` and `gain map`, where it has a gain map.
+
+        Args:
+            data: a file that was made of the photo; by default the one that it was read from.
+        """
+        it = self if data is None else type(self).from_bytes(data, max(MAX_PIXELS, self.pixels.size))
+        others = it.encoding.readings(it._stored(it.pixels))
+        return {name: np.ascontiguousarray(turn(seen, it.orientation)) for name, seen in others.items()}
 
     def save(self, pixels: Pixels, out: Path | str, overwrite: bool = False) -> Path:
         """Write `encode(pixels)` to `out`, wholly or not at all.
@@ -221,10 +255,11 @@ class Photo:
             raise PhotoError("original", f"{out}: this is the original photo, expected another name")
         suffix = out.suffix.lower()
         # `cloaked_path` makes `photo.cloaked` of a photo without an ending
-        mine = () if self.path is None else (self.path.suffix.lower() or ".cloaked",)
+        mine = () if self.path is None or self.converted else (self.path.suffix.lower() or ".cloaked",)
         own = FORMATS[self.format].suffixes + mine
         if suffix and suffix not in own:
             got = f"the photo is a {self.format}, and keeps its format"
+            got = f"the photo is written as {self.format}" if self.converted else got
             raise PhotoError(
                 "unsupported",
                 f"{out}: {got}, expected a name that ends in {FORMATS[self.format].suffixes[0]}",
@@ -252,8 +287,9 @@ class Photo:
         """What a reader of the saved file sees in `box` when these pixels are put there.
 
         Exact for JPEG (blocks are coded one by one, so a window aligned to the blocks is enough) and for
-        lossless formats. Lossy WebP predicts blocks from others: photos below one million pixels are coded
-        whole, which is exact; of larger ones a window is coded, which is near.
+        lossless formats. WebP, HEIC and AVIF predict blocks from others: small photos (`whole_below`) are
+        coded whole, which is exact; of larger ones a window is coded, which is near. Tiles of a HEIC are
+        coded one by one.
 
         Args:
             crop: `(h, w, 3)` uint8, upright.
@@ -274,7 +310,8 @@ class Photo:
         size = base.shape[1], base.shape[0]
         inner = stored_box(box, (width, height), self.orientation)
         whole = width * height < self.encoding.whole_below
-        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid)
+        more = 0 if self.encoding.apart else 1
+        left, top, right, bottom = (0, 0, *size) if whole else window(inner, size, grid, more)
         part = self._kept(base[top:bottom, left:right]).copy()
         spot = slice(inner[1] - top, inner[3] - top), slice(inner[0] - left, inner[2] - left)
         part[spot] = self._stored(flat)
@@ -313,6 +350,15 @@ class Photo:
         if alpha is not None:
             layers = np.concatenate([layers, alpha[..., None]], axis=2)
         return Image.fromarray(np.ascontiguousarray(layers[..., 0] if layers.shape[2] == 1 else layers))
+
+
+def _differing(before: Pixels, after: Pixels) -> list[Box]:
+    """The box around all that differs; none where nothing does."""
+    there = (before != after).any(axis=2)
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return []
+    return [(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)]
 
 
 def _same_file(source: Path, out: Path) -> bool:

@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ..base.files import PhotoError
+from .deep import Deep, read_deep
 from .encoding import Lossless
 from .format import Format
 from .metadata.exif import clean_exif, exif_orientation, shown_exif
@@ -20,6 +22,7 @@ from .metadata.pictures import TEXT_LIMIT, block_hides, starts_picture, text_blo
 from .metadata.places import keyword_place, keyword_time
 from .metadata.profiles import clean_profile, is_profile, profile_exif
 from .metadata.xmp import clean_xmp
+from .png_rows import deep_png
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tIME"}
@@ -31,6 +34,8 @@ _PNG_COLOURS = _PNG_KEPT - {b"pHYs", b"tIME"} | {b"sBIT"}
 _PNG_LAYOUT = {b"sBIT", b"bKGD"}
 """Chunks that are true only while the kind of pixels (grey, colour, palette, depth) is the same."""
 _PNG_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+_DEEP = 16
+"""Bits a channel that Pillow would reduce to eight."""
 _KEYWORD = 79
 """Bytes of a keyword at most, as PNG has it."""
 _PNG_XMP = b"XML:com.adobe.xmp"
@@ -45,6 +50,8 @@ class PngEncoding(Lossless):
     before: tuple[tuple[bytes, bytes], ...]
     after: tuple[tuple[bytes, bytes], ...]
     orientation: int = 1
+    stored: Deep | None = None
+    """Of 16 bits a channel."""
 
     @property
     def depth(self) -> int:  # type: ignore[override]
@@ -53,19 +60,26 @@ class PngEncoding(Lossless):
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file: Pillow's pixels between the source's own chunks."""
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        fresh = dict.fromkeys(name for name, _ in png_chunks(buffer.getvalue()))
-        pixels = b"".join(body for name, body in png_chunks(buffer.getvalue()) if name == b"IDAT")
-        header = next(body for _, body in png_chunks(buffer.getvalue()))
-        assert set(fresh) <= {b"IHDR", b"IDAT", b"IEND"}, (
-            "Pillow adds nothing to a picture that carries nothing"
-        )
+        if self.stored is None:
+            header, pixels = _packed(picture)
+        else:
+            header, pixels = deep_png(self.stored.merged(np.asarray(picture)))
         same = header[8:10] == self.header[8:10]
         before = [chunk for chunk in self.before if same or chunk[0] not in _PNG_LAYOUT]
         exif = [(b"eXIf", self.exif)] if self.exif else []
         chunks = [(b"IHDR", header), *before, *exif, (b"IDAT", pixels), *self.after, (b"IEND", b"")]
         return _PNG + b"".join(_png_chunk(*chunk) for chunk in chunks)
+
+
+def _packed(picture: Image.Image) -> tuple[bytes, bytes]:
+    """Header and pixels as Pillow writes them."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    fresh = list(png_chunks(buffer.getvalue()))
+    assert {name for name, _ in fresh} <= {b"IHDR", b"IDAT", b"IEND"}, (
+        "Pillow adds nothing to a picture that carries nothing"
+    )
+    return fresh[0][1], b"".join(body for name, body in fresh if name == b"IDAT")
 
 
 def _png_chunk(name: bytes, body: bytes) -> bytes:
@@ -124,17 +138,25 @@ def png_encoding(image: Image.Image, data: bytes, name: str, noted: Noted) -> Pn
     if data[size:].strip(b"\0"):
         noted.cut("data behind the picture")
     clean = shown_exif(clean_exif(source, noted), orientation, noted)
-    return PngEncoding(clean, bodies[b"IHDR"], tuple(before), tuple(after), orientation)
+    header = bodies[b"IHDR"]
+    deep = Deep(read_deep(PngImagePlugin.PngImageFile, data)) if header[8] == _DEEP else None
+    return PngEncoding(clean, header, tuple(before), tuple(after), orientation, deep)
 
 
 def check_png(data: bytes, name: str) -> None:
     """Refuse, by the header alone, a PNG that Pillow would quietly flatten."""
+    deep = False
     for chunk, body in png_chunks(data):
-        if chunk == b"IHDR" and body[8:9] == b"\x10":
-            raise PhotoError("unsupported", f"{name}: a PNG of 16 bits a channel, expected 8 bits")
+        if chunk == b"IHDR":
+            deep = body[8:9] == bytes([_DEEP])
+        if chunk == b"tRNS" and deep:
+            got = f"{name}: a PNG of 16 bits a channel with one transparent colour"
+            raise PhotoError("unsupported", f"{got}, expected one with alpha, or 8 bits")
         if chunk == b"acTL" and (frames := int.from_bytes(body[:4], "big")) > 1:
             raise PhotoError(
-                "unsupported", f"{name}: an animated PNG of {frames} frames, expected one picture"
+                "unsupported",
+                f"{name}: an animated PNG of {frames} frames, expected one picture "
+                "(`ffmpeg -i IN frame-%03d.png` makes a file of each)",
             )
 
 

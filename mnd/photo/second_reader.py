@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from ..base.files import PhotoError
 from ..base.types import Box, Pixels
-from .opening import strict
+from .opening import format_of, strict
 
 ALLOWED = 3.0
 """Decibels that the second reader's picture may be worse than what was made."""
@@ -24,15 +24,30 @@ STRIP = 64
 
 
 def seen_plainly(data: bytes) -> Pixels:
-    """`(H, W, 3)`: what `Image.open` and `ImageOps.exif_transpose` show of a file.
+    """`(H, W, 3)`: what `Image.open` (or a plug-in of Pillow) and `ImageOps.exif_transpose` show of a file.
 
     Raises:
         PhotoError: Pillow cannot read it.
     """
     # without Pillow's own limit, which is below that of the photos that are read here
-    with strict("picture", "it"), Image.open(io.BytesIO(data)) as image:
+    with strict("picture", "it"), _opened(data) as image:
         image.load()
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """As people see it: inks through their profile, and of grey of 16 bits, of which Pillow's own `convert`
+    makes white, the upper bytes."""
+    if image.mode == "CMYK" and (profile := image.info.get("icc_profile")):
+        press = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        colours = ImageCms.profileToProfile(image, press, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert colours is not None, "it is not done in place"
+        return colours
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode[:4] == "I;16" else image
+
+
+def _opened(data: bytes) -> Image.Image:
+    return format_of(data, "it").plain(io.BytesIO(data))
 
 
 def disagreement(data: bytes, clean: Pixels, made: Pixels, regions: Sequence[Box]) -> str:

@@ -19,7 +19,7 @@ from ..base.files import PhotoError
 
 Kind = Literal["photo", "unsupported", "tar", "other", "hidden", "unreadable"]
 UNSUPPORTED = {
-    "HEIC": (".heic", ".heif", ".hif"), "AVIF": (".avif",), "JPEG XL": (".jxl",), "GIF": (".gif",),
+    "JPEG XL": (".jxl",), "GIF": (".gif",),
     "JPEG 2000": (".jp2", ".j2k", ".jpf"), "Photoshop": (".psd", ".psb"),
     "RAW": (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mrw", ".nef",
             ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
@@ -53,10 +53,10 @@ def walk(root: Path | str, results: tuple[int, int] | None = None) -> Iterator[E
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("b.jpg", "a.heic", "._b.jpg"):
+    ...     for name in ("b.jpg", "a.jxl", "._b.jpg"):
     ...         (Path(folder) / name).touch()
     ...     [(entry.name, entry.kind) for entry in walk(folder)]
-    [('._b.jpg', 'hidden'), ('a.heic', 'unsupported'), ('b.jpg', 'photo')]
+    [('._b.jpg', 'hidden'), ('a.jxl', 'unsupported'), ('b.jpg', 'photo')]
     """
     return _walk(str(root), "", (), results)
 
@@ -139,8 +139,8 @@ def suffixes() -> tuple[str, ...]:
 def unsupported(name: str) -> str:
     """What the pictures are called that have such a name and cannot be read; empty where there are none.
 
-    >>> unsupported("IMG_0001.HEIC"), unsupported("a.jpg")
-    ('HEIC', '')
+    >>> unsupported("IMG_0001.DNG"), unsupported("a.jpg")
+    ('RAW', '')
     """
     lower = name.lower()
     return next((what for what, ends in UNSUPPORTED.items() if lower.endswith(ends)), "")
@@ -203,13 +203,13 @@ def photos(folder: Path, leave_out: Path | None = None, read: bool = False) -> P
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("a.heic", "b.heic", ".DS_Store", "notes.txt"):
+    ...     for name in ("a.jxl", "b.jxl", ".DS_Store", "notes.txt"):
     ...         (Path(folder) / name).touch()
     ...     there = photos(Path(folder))
     >>> there.files, there.passed
-    ((), ('2 HEIC files were passed over',))
+    ((), ('2 JPEG XL files were passed over',))
     >>> there.found
-    '2 HEIC files, 1 hidden or system file, 1 file that is no picture'
+    '2 JPEG XL files, 1 hidden or system file, 1 file that is no picture'
     """
     same = None if leave_out is None else leave_out.resolve()
     counts: Counter[str] = Counter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from .metadata.exif import clean_exif, exif_orientation, shown_exif
 from .metadata.icc import clean_icc
 from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
+from .sized import quality_of
 
 _WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"EXIF", b"ICCP", b"XMP ", b"ANIM", b"ANMF"}
 
@@ -59,19 +59,9 @@ class WebpEncoding(Usual):
     @cached_property
     def quality(self) -> int:
         """The quality 1..100 whose file is nearest in size to the source's, found once."""
-        want = math.log(max(self.size, 1))
-        sizes: dict[int, float] = {}
-        low, high, guess = 1, 100, 80
-        while low <= high and guess not in sizes:
-            sizes[guess] = math.log(webp_pixel_bytes(self._save(self.source, guess)))
-            if sizes[guess] < want:
-                low = guess + 1
-            else:
-                high = guess - 1
-            # about 3 % a step of quality where most photos are; where they are not, halving is quicker
-            near = guess + round((want - sizes[guess]) / 0.03)
-            guess = min(max(near, low), high) if len(sizes) < 4 else (low + high) // 2
-        return min(sizes, key=lambda quality: abs(sizes[quality] - want))
+        return quality_of(
+            self.size, lambda quality: webp_pixel_bytes(self._save(self.source, quality)), step=0.03
+        )
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file."""
@@ -129,7 +119,11 @@ def webp_encoding(image: WebPImagePlugin.WebPImageFile, data: bytes, name: str, 
     """
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise PhotoError("unsupported", f"{name}: an animation of {frames} frames, expected one picture")
+        raise PhotoError(
+            "unsupported",
+            f"{name}: an animation of {frames} frames, expected one picture "
+            "(`magick IN -coalesce frame-%03d.png` makes a file of each)",
+        )
     chunks: dict[bytes, bytes] = {}
     for chunk, body in webp_chunks(data):
         if chunk in chunks or chunk not in _WEBP_CHUNKS:

@@ -7,7 +7,9 @@ while the target still recognises. It asks `losses` for margins and `base` for w
     reference = target.refer(clean, landmarks)     # what it knows of the clean picture
     target.margin(changed, reference)              # differentiable in `changed`
 
-A new one is registered by `register(card, weights)`, or described by a JSON card (`card:PATH`).
+One of your own is a `FaceTarget(card, network)`, which `Cloaker(targets=[...])` takes as it is; by name it is
+`FILE.py:NAME`, registered by `register(card, weights)`, also from the entry point of a package in the group
+`mnd.targets`, or described by a JSON card (`card:PATH`); see `docs/extending.md`.
 """
 
 from __future__ import annotations
@@ -18,15 +20,30 @@ from ..base.lazy import attach
 
 if TYPE_CHECKING:
     from .card import TargetCard
+    from .classifier import Classifier, Preprocess
+    from .face import FaceTarget
     from .registry import find, load, names, register
     from .target import Reference, Target
 
-__all__ = ["Reference", "Target", "TargetCard", "find", "load", "names", "register"]
+__all__ = [
+    "Classifier",
+    "FaceTarget",
+    "Preprocess",
+    "Reference",
+    "Target",
+    "TargetCard",
+    "find",
+    "load",
+    "names",
+    "register",
+]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "card": ["TargetCard"],
+        "classifier": ["Classifier", "Preprocess"],
+        "face": ["FaceTarget"],
         "registry": ["find", "load", "names", "register"],
         "target": ["Reference", "Target"],
     },

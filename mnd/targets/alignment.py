@@ -215,11 +215,11 @@ def read(picture: Tensor, x: Tensor, y: Tensor, exact: bool = False) -> Tensor:
     """Bilinear values `(K, 3, h, w)` of `picture` `(1 or K, 3, H, W)` at x, y `(K, h, w)`; black outside.
 
     On the CPU by torch's grid_sample, whose coordinates are float32 (off by up to 1e-5 pixels). `exact`
-    computes in float64. On other devices the pixels are gathered, because the gradient of grid_sample there
-    adds up in any order, and equal runs shall give equal bytes.
+    computes in float64, on the CPU, where the values stay. On other devices the pixels are gathered, because
+    the gradient of grid_sample there adds up in any order, and equal runs shall give equal bytes.
     """
     if exact or picture.device.type != "cpu":
-        return _gather(picture.double() if exact else picture, x, y)
+        return _gather(picture.cpu().double() if exact else picture, x, y)
     height, width = picture.shape[-2:]
     points = torch.stack([2 * (x + 0.5) / width - 1, 2 * (y + 0.5) / height - 1], -1).to(picture.dtype)
     if len(picture) == len(points):

@@ -63,8 +63,10 @@ class TargetCard:
     """Share of the 6,000 pairs of LFW that it judges rightly, as published."""
     judge_only: bool = False
     """Its weights are not for everybody's use: never attacked or fetched unless it is named."""
+    surrogate: bool = False
+    """It stands for recognisers that are not here: `strong` alone attacks it without being asked."""
     extra: str = ""
-    """The extra of this package that it needs: `onnx` for `pip install 'mnd[onnx]'`."""
+    """The extra of this package that it needs, such as `onnx` (`mnd.base.distribution.pip_install`)."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

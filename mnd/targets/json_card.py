@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..base.distribution import pip_install
 from ..base.files import LONGEST, shown
 from ..base.weights import WeightsFile, load_state, read_state
 from .alignment import ALIGNMENTS
@@ -33,11 +34,13 @@ TEXTS = ("name", "kind", "unit", "source", "licence", "threshold_at", "weights",
          "architecture", "interpolation", "channels", "output", "code_licence", "trained_on")  # fmt: skip
 FREE = ("source", "licence", "threshold_at", "code_licence", "trained_on")
 """Those of any length."""
+CARD_FORMAT = 1
+"""Of cards; the field `mnd_card`, which may be left out."""
 NOTES = ("accuracy", "notes")
 """Fields of a card that are for people alone."""
 REQUIRED = ("architecture", "weights", *(f.name for f in fields(TargetCard) if f.default is MISSING))
 ALLOWED = (*(f.name for f in fields(TargetCard) if f.name != "extra"), "architecture", "resize",
-           "interpolation", "channels", "output", *NOTES)  # fmt: skip
+           "interpolation", "channels", "output", "mnd_card", *NOTES)  # fmt: skip
 
 
 def _mobilefacenet(_: str, state: State) -> nn.Module:
@@ -71,7 +74,7 @@ def _timm(name: str, state: State) -> nn.Module:
         import timm
     except ImportError as error:
         raise ValueError(
-            f"architecture 'timm:{name}' needs the package timm: pip install 'mnd[timm]'"
+            f"architecture 'timm:{name}' needs the package timm: {pip_install('[timm]')}"
         ) from error
     if not timm.is_model(name):
         raise ValueError(f"timm has no model {name!r}{did_you_mean(name, timm.list_models())}")
@@ -145,14 +148,19 @@ def read_card(path: Path) -> tuple[TargetCard, dict[str, Any]]:
             raise ValueError(f"card {path}: unknown field {_shown(name)}{did_you_mean(name, ALLOWED)}")
     if missing := [name for name in REQUIRED if data.get(name) is None]:
         raise ValueError(f"card {path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
+    if data.get("mnd_card", CARD_FORMAT) != CARD_FORMAT or isinstance(data.get("mnd_card"), bool):
+        raise ValueError(
+            f"card {path}: mnd_card is {_shown(data['mnd_card'])}, expected {CARD_FORMAT}, or a newer mnd"
+        )
     for name in data:
         if name in TEXTS and not isinstance(data[name], str) and (name, data[name]) != ("sha256", None):
             raise ValueError(f"card {path}: {name} is {_shown(data[name])}, expected a text")
         if name in TEXTS and name not in FREE and len(data[name] or "") > LONGEST:
             got = f"{name} has {len(data[name]):,} characters"
             raise ValueError(f"card {path}: {got}, expected at most {LONGEST}")
-    if not isinstance(data.get("judge_only", False), bool):
-        raise ValueError(f"card {path}: judge_only is {_shown(data['judge_only'])}, expected true or false")
+    for name in ("judge_only", "surrogate"):
+        if not isinstance(data.get(name, False), bool):
+            raise ValueError(f"card {path}: {name} is {_shown(data[name])}, expected true or false")
     if isinstance(data.get("lfw", 0.0), bool) or not isinstance(data.get("lfw") or 0.0, (int, float)):
         raise ValueError(f"card {path}: lfw is {_shown(data['lfw'])}, expected a share of 0 to 1")
     if not isinstance(data["threshold"], (int, float)) or abs(data["threshold"]) > 1e30:

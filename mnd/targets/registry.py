@@ -11,9 +11,12 @@ from pathlib import Path
 
 import torch
 
+from ..base import plugins
+from ..base.distribution import EXTRAS, pip_install
 from ..base.types import Progress
 from ..base.weights import WeightsFile
 from .card import TargetCard
+from .own import from_file, import_entries, own
 from .target import Target
 
 Builder = Callable[[TargetCard, Path], Target]
@@ -25,6 +28,7 @@ MODULES = (
     "efficientnet",
     "torchvision_models",
     "json_card",
+    "surrogate",
     "downloads",
     "frbench",
     "apps.target",
@@ -57,7 +61,7 @@ class Listed:
 
     card: TargetCard
     ready: bool
-    """It can be loaded; otherwise `card.download` bytes, or `pip install 'mnd[EXTRA]'`, come first."""
+    """It can be loaded; otherwise `card.download` bytes, or its extra, come first."""
     present: bool = False
     """Its weights are on this machine."""
 
@@ -100,10 +104,6 @@ def register_family(
     return keep
 
 
-EXTRAS = {"onnx": "onnx2pytorch", "frbench": "frbench"}
-"""The module that shows whether an extra is installed."""
-
-
 def installed(extra: str) -> bool:
     """Whether the packages of an extra of this package are there; none is imported.
 
@@ -120,12 +120,13 @@ def ready_to_use(card: TargetCard) -> None:
         ValueError: an extra is missing; the message says how to get it.
     """
     if not installed(card.extra):
-        raise ValueError(f"target {card.name!r} needs an extra: pip install 'mnd[{card.extra}]'")
+        raise ValueError(f"target {card.name!r} needs an extra: {pip_install(f'[{card.extra}]')}")
 
 
 def _import_families() -> None:
     for module in MODULES:
         importlib.import_module(f".{module}", __package__)
+    import_entries()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -146,15 +147,20 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Entry:
-    """The entry of a target: `dlib`, `torchvision:resnet50`, `card:PATH.json`. Nothing is loaded.
+    """The entry of a target: `dlib`, `torchvision:resnet50`, `card:PATH.json`, `FILE.py:NAME`.
+
+    Nothing is loaded but the code of a file that is named.
 
     Raises:
+        PluginError: the code does not import, or is no target.
         ValueError: there is no target of this name; the message has the nearest ones.
         FileNotFoundError: there is no such card.
     """
     _import_families()
     if name in _ENTRIES:
         return _ENTRIES[name]
+    if plugins.is_spec(name, files_only=True):
+        return from_file(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _FAMILIES[prefix].entry(rest)
@@ -174,15 +180,19 @@ def available() -> list[Listed]:
     return [Listed(entry.card, entry.ready, entry.present) for entry in entries]
 
 
-def default_names() -> list[str]:
+def default_names(surrogates: bool = False) -> list[str]:
     """The names of all face recognisers that are ready on this machine and not for judging alone.
+
+    Args:
+        surrogates: also those that stand for others.
 
     >>> "dlib" in default_names()
     True
     """
     _import_families()
-    attacked = {n: e for n, e in sorted(_ENTRIES.items()) if e.card.kind == "face" and not e.card.judge_only}
-    return [name for name, entry in attacked.items() if entry.ready]
+    cards = {name: entry.card for name, entry in sorted(_ENTRIES.items()) if entry.card.kind == "face"}
+    wanted = [n for n, card in cards.items() if not card.judge_only and (surrogates or not card.surrogate)]
+    return [name for name in wanted if _ENTRIES[name].ready]
 
 
 def load(
@@ -206,7 +216,7 @@ def load(
 
 
 def load_all(
-    names: Sequence[str] | None = None,
+    names: Sequence[str | Target] | None = None,
     device: torch.device | str = "cpu",
     offline: bool = False,
     progress: Progress | None = None,
@@ -215,6 +225,7 @@ def load_all(
     """The targets of these names, by default every face recogniser that is ready.
 
     All names are looked up before anything is loaded or downloaded; `loaded` has what is there already.
+    Targets may stand among the names as they are.
 
     Raises:
         ValueError: as `load`; also when no target is asked for, or two have one name.
@@ -222,8 +233,14 @@ def load_all(
     chosen = default_names() if names is None else list(names)
     if not chosen:
         raise ValueError("got no targets, expected at least one")
-    cards = [find(name).card.name for name in chosen]
+    cards = [(find(one) if isinstance(one, str) else own(one)).card.name for one in chosen]
     if twice := sorted({c for c in cards if cards.count(c) > 1}):
         raise ValueError(f"targets are named twice: {', '.join(twice)}; expected each once")
     there = loaded or {}
-    return [there[n] if n in there else load(n, device, offline, progress) for n in chosen]
+
+    def made(one: str | Target) -> Target:
+        if not isinstance(one, str):
+            return one.to(device)
+        return there[one] if one in there else load(one, device, offline, progress)
+
+    return [made(one) for one in chosen]

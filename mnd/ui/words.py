@@ -42,7 +42,7 @@ TARGETS = {
 DRAW = "Draw a frame around the face, or turn the photo. If there is none, nothing has to be changed."
 _OTHER_FILE = {
     "unsupported": "Save it as JPEG, PNG or WebP with another program, and drop that.",
-    "not-an-image": "Drop a photo: JPEG, PNG, WebP, TIFF or BMP.",
+    "not-an-image": "Drop a photo: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP.",
     "truncated": "The file is not whole: copy it again from where it came from.",
     "too-large": "Make it smaller first.",
 }

@@ -108,7 +108,17 @@ class Unseen:
     """A recogniser by its card, with our detector and alignment, on files as they are."""
 
     def __init__(self, card: Path) -> None:
-        target = registry.load(f"card:{card}", offline=True)
+        self._judging(f"card:{card}")
+
+    @classmethod
+    def named(cls, name: str) -> Unseen:
+        """A recogniser that `mnd targets` lists."""
+        judge = cls.__new__(cls)
+        judge._judging(name)
+        return judge
+
+    def _judging(self, name: str) -> None:
+        target = registry.load(name, offline=True)
         assert isinstance(target, FaceTarget)
         self.target, self.detector = target, Detector()
 

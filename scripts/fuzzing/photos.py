@@ -29,13 +29,13 @@ from mnd.photo.photo import Photo, PhotoError
 from mnd.photo.second_reader import disagreement
 from tests.helpers import planted
 from tests.helpers.photos import ICC, save
-from tests.helpers.planted import BINARY, FORMS, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts
+from tests.helpers.planted import BINARY, FORMS, PHONES, SMALL, TEXT, THUMBNAIL, XAP, Planted, texts
 
 PIXELS = 1_000_000
 """Larger pictures are refused, so that a damaged size does not cost seconds."""
 _PLACES = [*((place, formats, False) for place, (formats, _) in BINARY.items()),
            *((place, formats, True) for place, (formats, _) in TEXT.items())]  # fmt: skip
-_OFTEN = ("JPEG",) * 5 + ("PNG",) * 5 + ("TIFF",) * 5 + ("WEBP", "WEBP", "BMP")
+_OFTEN = ("JPEG",) * 5 + ("PNG",) * 5 + ("TIFF",) * 5 + ("WEBP", "WEBP", "BMP", *PHONES)
 _CODED = sorted(set(texts(b"")))
 _OTHER = np.random.default_rng(0).integers(0, 256, THUMBNAIL.shape, np.uint8)
 
@@ -124,17 +124,17 @@ class Photos:
     """Whole files: read, changed, written, read again by two readers."""
 
     def make(self, number: str) -> Case:
-        """JPEG, PNG, WebP, TIFF or BMP, damaged."""
+        """JPEG, PNG, WebP, TIFF, BMP, AVIF or HEIC, damaged."""
         rng = random.Random(number)
         form = rng.choice(_OFTEN)
-        if form == "BMP" or rng.random() < 0.3:
+        if form == "BMP" or (form not in PHONES and rng.random() < 0.3):
             data = _other_file(rng, form)
         else:
             data = _planted(rng, form).file(form)
         what, parts = rng.random(), {"JPEG": mutations.jpeg, "PNG": mutations.png, "WEBP": mutations.webp}
         if what < 0.55 and form in parts:
             data = parts[form](rng, data)
-        elif what < 0.8 and form != "BMP":
+        elif what < 0.8 and form not in ("BMP", *PHONES):
             data = mutations.directory(rng, data)
         else:
             head = rng.choice((40, 400, len(data)))  # faults in headers are more to the point

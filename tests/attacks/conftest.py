@@ -97,4 +97,4 @@ def photo() -> Callable[[int], Tensor]:
 @pytest.fixture
 def foolbox():
     """foolbox, or the test is left out."""
-    return pytest.importorskip("foolbox", reason="needs foolbox, pip install mnd[anchors]")
+    return pytest.importorskip("foolbox", reason="needs foolbox, the extra anchors")

@@ -43,14 +43,14 @@ def test_an_unknown_attack_is_refused():
         ValueError, match=r"unknown attack 'ddn-4'; did you mean ddn-40\? There are mnd, mnd-40, mnd-plain, "
     ):
         attacks.load("ddn-4")
-    with pytest.raises(ValueError, match=r"unknown attack 'zzz'. There are .*, perc-al$"):
+    with pytest.raises(ValueError, match=r"unknown attack 'zzz'. There are .*, perc-al, FILE.py:NAME$"):
         attacks.load("zzz")
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_without_foolbox_its_attacks_say_what_to_install(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(ModuleNotFoundError, match=r'not installed .*: pip install "mnd\[anchors\]"$'):
+    with pytest.raises(ModuleNotFoundError, match=r'not installed .*: pip install "mnd-cloak\[anchors\]"$'):
         attacks.load(name)
 
 

@@ -171,7 +171,8 @@ def test_what_systems_leave_beside_photos_is_no_photo(tmp_path: Path):
     (tmp_path / "a.dib").write_bytes(tiny.picture(0, "BMP"))
     (tmp_path / "empty.jpg").touch()
     for n in range(3):
-        (tmp_path / f"{n}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+        (tmp_path / f"{n}.JXL").write_bytes(b"\xff\x0a")
+    (tmp_path / "cut.heic").write_bytes(b"\0\0\0\x18ftypheic")
     (tmp_path / "really a.heic").write_bytes(tiny.picture(0))
     found = photos(tmp_path, read=True)
     assert [p.relative_to(tmp_path).as_posix() for p in found.files] == [
@@ -179,8 +180,9 @@ def test_what_systems_leave_beside_photos_is_no_photo(tmp_path: Path):
         "more/b.JFIF",
         "really a.heic",
     ]
-    heic, empty = found.passed
-    assert heic == "3 HEIC files were passed over"
+    jxl, heic, empty = found.passed
+    assert jxl == "3 JPEG XL files were passed over"
+    assert "cut.heic: " in heic
     assert empty.endswith("empty.jpg: the file has 0 bytes, expected a photo")
 
 
@@ -221,15 +223,13 @@ def identity_sum(path: Path) -> str:
     return sha256_of(path)
 
 
-@pytest.mark.parametrize("name", ["a.heic", ".a.jpg", "a.txt"])
+@pytest.mark.parametrize("name", ["a.jxl", ".a.jpg", "a.txt"])
 def test_a_gallery_without_photos_says_what_is_there(
     protect, src: Path, dst: Path, tmp_path: Path, name: str
 ):
     (tmp_path / "people").mkdir()
-    (tmp_path / "people" / name).write_bytes(b"\0\0\0\x18ftypheic")
-    what = {"a.heic": "1 HEIC file", ".a.jpg": "1 hidden or system file", "a.txt": "1 HEIC|1 other picture"}[
-        name
-    ]
+    (tmp_path / "people" / name).write_bytes(b"\xff\x0a and more")
+    what = {"a.jxl": "1 JPEG XL file", ".a.jpg": "1 hidden or system file", "a.txt": "1 other picture"}[name]
     with pytest.raises(ValueError, match=f"there: ({what})"):
         protect(src, dst, gallery=tmp_path / "people")
 

@@ -95,7 +95,7 @@ def test_an_attack_whose_package_is_missing(pictures: Path, tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "foolbox", None)
     words = ["--targets", "efficientnet-lite0", "--attacks", "pgd", "-o", str(tmp_path / "out")]
     assert cli.main(["evaluate", "--data", str(pictures), *words]) == 2
-    assert 'pip install "mnd[anchors]"' in capsys.readouterr().err
+    assert 'pip install "mnd-cloak[anchors]"' in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -96,13 +96,13 @@ def test_a_name_comes_before_a_pattern(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_is_passed_over_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "a.jpg", "a.cloaked.jpg")
-    (tmp_path / "b.heic").touch()
+    (tmp_path / "b.jxl").touch()
     (tmp_path / "notes.txt").touch()
     monkeypatch.chdir(tmp_path)
     for word in ("*", "."):
         told = arguments([word]).passed
         assert f"{word}: 1 earlier result (*.cloaked.*) was passed over" in told
-        assert f"{word}: 1 HEIC file was passed over" in told
+        assert f"{word}: 1 JPEG XL file was passed over" in told
 
 
 @pytest.mark.parametrize(
@@ -292,3 +292,23 @@ def test_another_ending_is_refused_before_any_work(run, tmp_path: Path, photo: b
     assert (status, records(out)[0]["error"]["kind"]) == (1, "unsupported")
     assert f"{name}: the photo is a JPEG, and keeps its format, expected a name that ends in .jpg" in err
     assert not (tmp_path / name).exists()
+
+
+# another format -------------------------------------------------------------------------------------------
+
+
+def test_another_format_is_written_under_its_name_and_found_again(run, tmp_path: Path) -> None:
+    image = Image.fromarray(tiny.crops(1, 64)[0])
+    (tmp_path / "a.avif").write_bytes(save(image, "AVIF", quality=95))
+    status, out, _ = run("a.avif", "--whole", "--format", "jpeg", "--json")
+    [record] = records(out)
+    assert (status, record["output"]) == (0, "a.cloaked.jpg")
+    assert Photo.read(tmp_path / "a.cloaked.jpg").format == "JPEG"
+    assert run(".", "--whole", "--format", "jpeg", "--json")[0] == 0
+    [record] = records(run(".", "--whole", "--format", "jpeg", "--json")[1])
+    assert (record["input"], record["status"]) == ("a.avif", "skipped")
+    status, out, _ = run("a.avif", "--whole", "--format", "jpeg", "-o", "b.avif", "--json")
+    [record] = records(out)
+    assert (status, record["error"]["kind"]) == (1, "unsupported")
+    assert "expected a name that ends in .jpg" in record["error"]["message"]
+    assert run("a.avif", "--whole", "--format", "gif", "--json")[0] == 2

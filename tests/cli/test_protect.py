@@ -303,7 +303,8 @@ def test_without_pyarrow_there_is_one_message(tmp_path: Path, card: str):
     arguments = ("protect", str(tmp_path / "list.parquet"), str(tmp_path / "dst"), "--targets", card)
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0].endswith("needs the package pyarrow: pip install pyarrow")
+    told = 'needs the package pyarrow: pip install "mnd-cloak[parquet]"'
+    assert done.stderr.splitlines()[0].endswith(told)
     assert len(done.stderr.splitlines()) == 2
     assert not (tmp_path / "dst").exists()
 

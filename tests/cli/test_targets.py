@@ -72,7 +72,7 @@ def test_small_is_what_can_be_used_here(server: Serving, capsys):
     assert cli.main(["targets", "get", "small"]) == 0
     told = capsys.readouterr()
     assert told.out.count("there already") == 2
-    assert "uniface-mnet-v2: left out, it needs pip install 'mnd[onnx]'" in told.err
+    assert 'uniface-mnet-v2: left out, it needs pip install "mnd-cloak[onnx]"' in told.err
 
 
 def test_what_broke_off_goes_on(server: Serving, homes: Path, capsys):
@@ -134,7 +134,7 @@ def test_an_extra_that_is_missing_is_told_and_a_judge_is(server: Serving, capsys
     assert cli.main(["targets", "get", "insightface-w600k-mbf"]) == 0
     told = capsys.readouterr()
     assert "judge only, by its licence" in told.out
-    assert "insightface-w600k-mbf: it needs pip install 'mnd[onnx]'" in told.err
+    assert 'insightface-w600k-mbf: it needs pip install "mnd-cloak[onnx]"' in told.err
 
 
 def test_wrong_names_are_told_before_anything_is_fetched(server: Serving, capsys):
@@ -149,13 +149,15 @@ def test_the_list_has_what_is_here_and_what_is_one_command_away(server: Serving,
     told = capsys.readouterr().out
     assert "One command away: mobilefacenet, mobileface-v2 (6.2 MB): mnd targets get small" in told
     assert "38.7 MB [onnx]" in told
-    assert "[onnx] needs pip install 'mnd[onnx]'" in told
-    assert "[frbench] needs pip install 'mnd[frbench]': networks of FRBench, too" in told
+    assert '[onnx] needs pip install "mnd-cloak[onnx]"' in told
+    assert '[frbench] needs pip install "mnd-cloak[frbench]": networks of FRBench, too' in told
     assert "judge only, by their licence; attacked only where they are named: insightface-w600k" in told
     get(capsys, "small")
     assert cli.main(["targets", "--json", "--faces"]) == 0
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert {name for name, row in rows.items() if row["ready"]} == {"dlib", "mobilefacenet", "mobileface-v2"}
+    assert {name for name, row in rows.items() if row["ready"]} == {
+            "dlib", "surrogate", "mobilefacenet", "mobileface-v2",
+        }  # fmt: skip
     assert (
         rows["sface"].items() >= {"installed": False, "extra": "onnx", "lfw": 0.994, "present": False}.items()
     )

@@ -76,8 +76,8 @@ class TestPng:
 
     def test_record(self, png):
         record = png.record
-        assert list(record) == ["input", "output", "protected", "level", "seed", "seconds", "targets",
-                                "regions", "quality", "status", "gallery", "removed", "names",
+        assert list(record) == ["mnd_record", "input", "output", "protected", "level", "seed", "seconds",
+                                "targets", "regions", "quality", "status", "gallery", "removed", "names",
                                 "metadata", "error"]  # fmt: skip
         assert (record["status"], record["gallery"]) == ("protected", None)
         assert record["input"] == str(png.source)

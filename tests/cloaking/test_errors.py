@@ -56,12 +56,12 @@ def bad_files(folder: Path) -> dict[str, Path]:
     for kind, path in paths.items():
         path.write_bytes(contents[kind])
     (folder / "folder.png").mkdir()
-    write(folder / "cmyk.jpg", np.asarray(Image.fromarray(FACE).convert("CMYK").convert("RGB")))
-    Image.fromarray(FACE).convert("CMYK").save(folder / "cmyk.jpg")
+    turned = Image.fromarray(FACE[::-1].copy())
+    Image.fromarray(FACE).save(folder / "frames.png", save_all=True, append_images=[turned])
     return paths | {
         "missing": folder / "missing.png",
         "folder": folder / "folder.png",
-        "unsupported": folder / "cmyk.jpg",
+        "unsupported": folder / "frames.png",
     }
 
 

@@ -60,7 +60,7 @@ class TestPlans:
         assert robust.draws >= 1
         assert strong.draws >= 1
         assert strong.steps >= robust.steps
-        for room in ("headroom", "similarity", "jitter", "flips", "looks", "alone"):
+        for room in ("headroom", "similarity", "jitter", "misplaced", "flips", "looks", "alone"):
             assert getattr(strong, room) >= getattr(robust, room)
 
     @pytest.mark.parametrize("field", ["draws", "flips", "looks"])

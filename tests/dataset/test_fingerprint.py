@@ -17,7 +17,7 @@ EARLIER: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"level": "strong", "faces": "largest", "rho": 0.0, "steps": 12},
         {"no_face": "whole"},
-        "1a5b01cbb403732d19f06d3326115d2545bb2cab88fda0b63a7aa94a02cdb205",
+        "5b06d22ed18cb895e2c9328dc854e72f749518a62b4ec6aecff5a32b4a375452",
     ),
     (
         {"level": "minimum", "whole": True, "targets": ("efficientnet-lite0",), "jpeg": (60, 90)},

@@ -356,6 +356,8 @@ def test_protect_takes_the_fields_of_both_settings(src: Path, dst: Path):
         mnd.protect(src, dst, wokers=3)
     with pytest.raises(ValueError, match="lies inside"):
         mnd.protect(src, src / "dst", targets=("dlib",))
+    with pytest.raises(ValueError, match="format is 'jpeg', expected none"):
+        mnd.protect(src, dst, format="jpeg")
     assert not dst.exists()
 
 
@@ -372,7 +374,8 @@ def test_every_setting_that_changes_results_is_in_their_sum(card: str):
         "strip_gps",
         "strip",
     }
-    nowhere = {"device", "offline"}  # where to compute, not what
+    # where to compute, not what; a data set keeps its formats
+    nowhere = {"device", "offline", "format"}
     assert {field.name for field in fields(CloakSettings)} <= covered | elsewhere | nowhere
 
 

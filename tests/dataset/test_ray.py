@@ -33,7 +33,7 @@ PATHS = str(ROOT)
 MISSING = importlib.util.find_spec("ray") is None
 STORE = 80 << 20
 
-needs_ray = pytest.mark.skipif(MISSING, reason="the package ray is not installed: pip install 'mnd[ray]'")
+needs_ray = pytest.mark.skipif(MISSING, reason="the package ray is not installed")
 # a cluster takes about ten seconds to start; Ray leaves some of its own files and sockets to the collector
 on_a_cluster = [
     needs_ray, pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -53,7 +53,7 @@ def marked(function: Any) -> Any:
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
-    with pytest.raises(ModuleNotFoundError, match="pip install ray"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "mnd-cloak\[ray\]"'):
         engines.load("ray")
 
 

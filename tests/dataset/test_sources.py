@@ -117,7 +117,7 @@ def test_parquet_without_its_package_says_what_to_install(tmp_path: Path, monkey
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "list.parquet").write_bytes(b"")
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'mnd\[parquet\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "mnd-cloak\[parquet\]"'):
         list(source(tmp_path / "list.parquet", tmp_path / "out"))
 
 

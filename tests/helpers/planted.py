@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from mnd.photo.heif_writer import Part
 from mnd.photo.metadata.directories import Field, written
 from mnd.photo.metadata.profiles import written_profile
 from mnd.photo.png import png_chunks
+from tests.helpers.heif import coded, with_items
 from tests.helpers.photos import FACE, ICC, add_chunks, save, segment
 
+PHONES = ("AVIF", "HEIF")
 SMALL = FACE[20:84, 70:134]
 THUMBNAIL = np.asarray(Image.fromarray(SMALL).resize((40, 40)))
 RAW = THUMBNAIL.tobytes()
@@ -138,6 +141,14 @@ class Planted:
             return (
                 save(SMALL, form, exif=self.exif_block(), xmp=self.xmp(), icc_profile=self.icc) + self.behind
             )
+        if form in PHONES:
+            exif, about = bytes(4) + self.exif_block(), ((b"cdsc", (1,)),)
+            data = with_items(
+                coded(form, SMALL, icc_profile=self.icc),
+                Part(b"Exif", exif, refers=about),
+                Part(b"mime", self.xmp(), refers=about, content_type="application/rdf+xml"),
+            )
+            return data + self.behind
         if form == "PNG":
             packed = zlib.compress(self.icc)
             profile = written_profile(b"8bim", self.photoshop())
@@ -220,7 +231,7 @@ def _behind(photo: Planted, data: bytes) -> None:
     photo.behind += data
 
 
-BINARY: dict[str, tuple[tuple[str, ...], Callable[[Planted, bytes], None]]] = {
+_BINARY: dict[str, tuple[tuple[str, ...], Callable[[Planted, bytes], None]]] = {
     "private tag": (("JPEG", "PNG", "WEBP", "TIFF"), binary(0xC822, "IFD0")),
     "private bytes": (("JPEG", "PNG", "WEBP", "TIFF"), binary(0xC822, "IFD0", 1)),
     "private shorts": (("JPEG", "PNG", "WEBP", "TIFF"), binary(0xC822, "IFD0", 3)),
@@ -254,6 +265,10 @@ BINARY: dict[str, tuple[tuple[str, ...], Callable[[Planted, bytes], None]]] = {
     "profile exif": (("PNG",), _profile(b"exif")),
     "profile of its own": (("PNG",), _profile(b"own")),
     "profile iptc": (("PNG",), _profile(b"iptc")),
+}
+BINARY = {
+    place: ((*formats, *PHONES) if "WEBP" in formats else formats, plant)
+    for place, (formats, plant) in _BINARY.items()
 }
 """Where bytes can be planted, and in which formats."""
 
@@ -304,7 +319,7 @@ def _extended(photo: Planted, text: str) -> None:
     photo.segments += segment(0xE1, head + packet)
 
 
-ALL = ("JPEG", "PNG", "WEBP", "TIFF")
+ALL = ("JPEG", "PNG", "WEBP", "TIFF", *PHONES)
 TEXT: dict[str, tuple[tuple[str, ...], Callable[[Planted, str], None]]] = {
     "ImageDescription": (ALL, _described),
     "XPComment": (ALL, _wide),

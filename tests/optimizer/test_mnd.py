@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mnd import MND, SearchSettings
-from mnd.losses import ssim
+from mnd.losses import classifier_margin, ssim
 from mnd.losses.composite import Composite
 from mnd.losses.magnitude import Magnitude
 from mnd.optimizer.mnd import gradients
@@ -512,14 +513,42 @@ def nan_after(start: int) -> Callable[[Tensor], Tensor]:
     [
         lambda y: y.mean((1, 2, 3)) * float("nan"),
         lambda y: y.mean((1, 2, 3)) / 0,
-        lambda y: y.mean((1, 2, 3))[:1],
-        lambda y: y.mean((2, 3)),
         nan_after(5),
     ],
 )
 def test_margins_that_are_none(margins):
     with pytest.raises(ValueError, match=r"margins are .*expected finite numbers, one for each of 2 images"):
         MND(Magnitude())(pictures(2, 12, 12), margins)
+
+
+@pytest.mark.parametrize(
+    ("margins", "shape"),
+    [
+        (lambda y: y.mean((1, 2, 3))[:1], (1, 1)),
+        (lambda y: y.mean((2, 3)), (2, 3)),
+        (lambda y: y.flatten(1)[:, :200], (2, 200)),
+        (lambda y: y.mean(), (1,)),
+    ],
+)
+def test_margins_of_another_shape_are_told_in_one_line(margins, shape):
+    """Also logits, of which there may be a thousand."""
+    told = rf"shape {re.escape(str(shape))}, expected \(targets, 2\).*classifier_margin\(model, labels\)"
+    with pytest.raises(ValueError, match=told) as caught:
+        MND(Magnitude())(pictures(2, 12, 12), margins)
+    assert len(str(caught.value)) < 250
+
+
+def test_a_classifier_and_labels_in_one_line():
+    """As other libraries call it; the other class wins in the picture that comes back."""
+
+    def model(y):
+        return torch.stack([y[:, 0].mean((1, 2)), y[:, 1].mean((1, 2))], 1)
+
+    x = pictures(2, 12, 12)
+    labels = model(x).argmax(1)
+    result = MND(Magnitude())(x, classifier_margin(model, labels))
+    assert result.success.all()
+    assert (model(result.image).argmax(1) != labels).all()
 
 
 @pytest.mark.parametrize(

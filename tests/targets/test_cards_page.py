@@ -21,7 +21,10 @@ def text() -> str:
 
 def test_the_cards_are_whole(text: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```json\n(.*?)```", text, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
+    (tmp_path / "card.json").write_text(blocks.pop())
+    card, data = read_card(tmp_path / "card.json")
+    assert (card.kind, data["resize"]) == ("classifier", 256)
     for block in blocks:
         (tmp_path / "card.json").write_text(block)
         card, data = read_card(tmp_path / "card.json")

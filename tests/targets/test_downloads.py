@@ -114,7 +114,7 @@ def test_an_extra_that_is_missing_is_named(homes, server, monkeypatch, tmp_path)
     monkeypatch.setattr(registry, "installed", lambda extra: not extra)
     server.files["/mobilenetv2.onnx"] = b"network"
     moved(monkeypatch, server, tmp_path, "uniface-mnet-v2", sha256=None)
-    with pytest.raises(ValueError, match=r"'uniface-mnet-v2' needs an extra: pip install 'mnd\[onnx\]'"):
+    with pytest.raises(ValueError, match=r'uniface-mnet-v2. needs an extra: pip install "mnd-cloak\[onnx\]"'):
         registry.load("uniface-mnet-v2")
     assert server.asked == []
     entry = registry.find("uniface-mnet-v2")

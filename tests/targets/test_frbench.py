@@ -189,7 +189,7 @@ def test_offline_and_without_the_package(server, package, monkeypatch):
     with pytest.raises(OfflineError, match="about 5 MB"):
         registry.load(f"frbench:{NAME}", offline=True)
     monkeypatch.setattr(registry, "installed", lambda extra: not extra)
-    with pytest.raises(ValueError, match=r"pip install 'mnd\[frbench\]'"):
+    with pytest.raises(ValueError, match=r'pip install "mnd-cloak\[frbench\]"'):
         registry.load(f"frbench:{NAME}")
     with pytest.raises(ValueError, match="did you mean mobilefacenet-arcface-ms1m"):
         registry.find("frbench:mobilefacenet-arcface")

@@ -305,10 +305,10 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     path = saved(tmp_path, graphs.iresnet())
     monkeypatch.setitem(sys.modules, "onnx2pytorch", None)
-    with pytest.raises(ValueError, match=r"pip install 'mnd\[onnx\]'"):
+    with pytest.raises(ValueError, match=r'pip install "mnd-cloak\[onnx\]"'):
         network.read(path, (112, 112))
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ValueError, match=r"pip install 'mnd\[onnx\]'"):
+    with pytest.raises(ValueError, match=r'pip install "mnd-cloak\[onnx\]"'):
         network.read(path, (112, 112))
 
 

@@ -18,6 +18,7 @@ import importlib.util
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol
 
+from ...base.distribution import pip_install
 from ..items import Item
 from ..lines import Line
 from ..settings import ProtectSettings
@@ -53,6 +54,6 @@ def load(name: str) -> Engine:
         ModuleNotFoundError: it needs a package that is not installed.
     """
     if name == "ray" and importlib.util.find_spec("ray") is None:
-        raise ModuleNotFoundError("the engine ray needs the package ray: pip install ray")
+        raise ModuleNotFoundError(f"the engine ray needs the package ray: {pip_install('[ray]')}")
     engine: Engine = importlib.import_module(f".{name}", __package__).run
     return engine

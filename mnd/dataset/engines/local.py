@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
+from ...base.runtime import pick_device
 from ..items import Item
 from ..lines import Line
 from ..settings import ProtectSettings
@@ -84,7 +85,9 @@ def gpus(make: Job) -> list[str]:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         every = list(map(str, range(torch.cuda.device_count())))
         return every if visible is None else visible.split(",")[: len(every)]
-    return ["mps"] if torch.backends.mps.is_available() else []
+    if device == "auto":
+        device = pick_device(device)
+    return ["mps"] if device == "mps" and torch.backends.mps.is_available() else []
 
 
 class _Worker(Worker):

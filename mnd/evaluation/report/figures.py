@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...base.distribution import pip_install
 from ..curves import Curve
 from ..results import Measure, attack_order, is_ours
 from ..summary import Outcome
@@ -223,7 +224,7 @@ def _figure(width: float, height: float) -> Iterator[Figure]:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'plots need matplotlib: pip install "mnd[anchors]"', name=error.name
+            f"plots need matplotlib: {pip_install('[anchors]')}", name=error.name
         ) from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

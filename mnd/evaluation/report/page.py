@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...base.distribution import pip_install
 from ...base.files import write_atomic
 from ...base.html import pairs, render, text
 from ..curves import curve
@@ -63,6 +64,8 @@ class Section:
     plots: Plots | None
     failures: Sequence[tuple[str, Sequence[str]]]
     examples: Sequence[Example] = field(default=())
+    install: str = pip_install("[anchors]")
+    """How plots are had, where there are none."""
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ def changed(frame: Frame, found: Coefficients, before: Pixels, after: Pixels, rg
     Args:
         frame: how the file is laid out.
         found: its coefficients; they stay as they are.
-        before: `(H, W)` or `(H, W, 3)` uint8, what the file shows.
+        before: `(H, W)`, `(H, W, 3)` or, of inks, `(H, W, 4)` uint8, what the file shows.
         after: the same of what it shall show.
-        rgb: the file holds RGB, without the step to YCbCr.
+        rgb: the file holds RGB or CMYK, without the step to YCbCr.
     """
     result = found.copy()
     different = after != before
@@ -55,9 +55,8 @@ def changed(frame: Frame, found: Coefficients, before: Pixels, after: Pixels, rg
     top, left = rows[0] // high, columns[0] // wide
     bottom, right = rows[-1] // high + 1, columns[-1] // wide + 1
     spot = np.s_[top * high : bottom * high, left * wide : right * wide]
-    change = after[spot].astype(float) - before[spot]
-    planes = change[None] if change.ndim == 2 else np.moveaxis(change, 2, 0)
-    planes = planes * _FINE if rgb or len(planes) == 1 else np.tensordot(_YCC, planes, 1)
+    change: Numbers = after[spot].astype(float) - before[spot]
+    planes = _as_stored(change[None] if change.ndim == 2 else np.moveaxis(change, 2, 0), rgb)
     fill = (bottom - top) * high - planes.shape[1], (right - left) * wide - planes.shape[2]
     planes = np.pad(planes, ((0, 0), (0, fill[0]), (0, fill[1])), mode="edge")
     for one, steps, share, plane in zip(frame.components, frame.steps, frame.shares, planes, strict=True):
@@ -67,6 +66,19 @@ def changed(frame: Frame, found: Coefficients, before: Pixels, after: Pixels, rg
         rounded = np.rint(part + added).clip(-_LARGEST, _LARGEST).astype(np.int16)
         np.copyto(part, rounded, where=added != 0)
     return result
+
+
+def _as_stored(planes: Numbers, rgb: bool) -> Numbers:
+    """Changes of levels `(C, h, w)` as changes of what the file holds, in 1/4096.
+
+    Files hold inks upside down, 255 is none. Of YCCK the first three are YCbCr of red, green and blue, which
+    are inks upside down once more.
+    """
+    if len(planes) == 4:
+        colours = -planes[:3] * _FINE if rgb else np.tensordot(_YCC, planes[:3], 1)
+        return np.concatenate([colours, -planes[3:] * _FINE])
+    stored: Numbers = planes * _FINE if rgb or len(planes) == 1 else np.tensordot(_YCC, planes, 1)
+    return stored
 
 
 def _transformed(plane: Numbers, share: tuple[int, int]) -> Numbers:

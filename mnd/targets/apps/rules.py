@@ -40,7 +40,7 @@ MEASURES: dict[Measure, Callable[[Tensor, Tensor], Tensor]] = {
 
 def values(profile: Profile, face: Tensor, known: Tensor) -> list[float]:
     """How far a face `(D,)` is from each photo of a person `(R, D)`, or how much alike, as the app has it."""
-    told: list[float] = MEASURES[profile.measure](face.double(), known.double()).tolist()
+    told: list[float] = MEASURES[profile.measure](face.cpu().double(), known.cpu().double()).tolist()
     return told
 
 
@@ -60,7 +60,7 @@ def joins(profile: Profile, face: Tensor, known: Tensor) -> bool:
     True
     """
     if profile.rule == "mean":
-        return bool(matched(profile, face, trimmed_mean(known.double())[None]))
+        return bool(matched(profile, face, trimmed_mean(known.cpu().double())[None]))
     if profile.rule == "nearest":
         return bool(matched(profile, face, known))
     everybody = torch.cat([known, face[None]])  # it came last

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from ...base.distribution import pip_install
 from ..card import TargetCard
 from ..dlib.target import aligned
 from ..face import FaceTarget
@@ -59,7 +60,7 @@ def app(word: str) -> App:
 def _how(profile: Profile, entry: Entry) -> str:
     """What has to be done for a network that is known by name."""
     if entry.present:
-        return f"needs pip install 'mnd[{entry.card.extra}]'"
+        return f"needs {pip_install(f'[{entry.card.extra}]')}"
     return f"downloads {'it' if entry.card.name in profile.networks else 'what stands in for it'}"
 
 

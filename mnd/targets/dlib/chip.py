@@ -223,7 +223,7 @@ def _chip(
         rect = _halved(rect)
         part = _pyramid_down(part)
         part = floor(part) if quantise else part
-    return _read(part, rect, plan.angle, exact, quantise).to(part.dtype)
+    return _read(part, rect, plan.angle, exact, quantise).to(part)
 
 
 def _read(

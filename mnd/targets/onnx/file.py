@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...base.distribution import pip_install
 from ...base.files import shown
 from ..json_card import LARGEST
 
@@ -99,7 +100,8 @@ def _parsed(path: Path) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ValueError(f"{path}: ONNX files need the package onnx: pip install 'mnd[onnx]'") from error
+        told = pip_install("[onnx]")
+        raise ValueError(f"{path}: ONNX files need the package onnx: {told}") from error
     from google.protobuf.message import DecodeError
 
     try:

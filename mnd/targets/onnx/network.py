@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...base.distribution import pip_install
 from ...base.files import shown
 from . import file
 from .file import OnnxFile
@@ -72,7 +73,7 @@ def _inner(onnx: OnnxFile, output: str) -> nn.Module:
     try:
         from onnx2pytorch import ConvertModel
     except ImportError as error:
-        told = "pip install 'mnd[onnx]'"
+        told = pip_install("[onnx]")
         raise ValueError(f"{onnx.path}: ONNX files need the package onnx2pytorch: {told}") from error
     from .operators import mended
     from .plain import plain

@@ -88,7 +88,7 @@ class Separation:
         >>> Separation.of(two, ["a", "a", "b", "b"]).tar
         1.0
         """
-        unit = nn.functional.normalize(embeddings.double(), dim=1)
+        unit = nn.functional.normalize(embeddings.cpu().double(), dim=1)
         rows, columns = torch.triu_indices(len(unit), len(unit), 1)
         values = (unit @ unit.T)[rows, columns]
         one = torch.tensor([people[i] == people[j] for i, j in itertools.combinations(range(len(unit)), 2)])

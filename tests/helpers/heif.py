@@ -1,0 +1,95 @@
+"""HEIC and AVIF files as phones make them, and as nobody should."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnd.photo import heif_boxes
+from mnd.photo.heif_boxes import Heif, Property
+from mnd.photo.heif_writer import Part, written
+from tests.helpers.photos import FACE
+
+EVEN = FACE[:200, :232]
+FORMS = ("AVIF", "HEIF")
+AUXILIARY = {
+    "gain map": b"urn:com:apple:photo:2020:aux:hdrgainmap",
+    "depth map": b"urn:mpeg:hevc:2015:auxid:2",
+    "portrait matte": b"urn:com:apple:photo:2018:aux:portraiteffectsmatte",
+    "matte": b"urn:com:apple:photo:2019:aux:semanticskinmatte",
+    "auxiliary picture": b"urn:example:of-a-maker",
+}
+
+
+def pillow_heif():
+    """The library, or the test is left out."""
+    return pytest.importorskip("pillow_heif")
+
+
+def coded(form: str, pixels: np.ndarray | Image.Image = EVEN, quality: int = 60, **options: object) -> bytes:
+    """A file as Pillow (AVIF) or pillow-heif (HEIC) writes it."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    if form == "AVIF":
+        image.save(buffer, "AVIF", quality=quality, **options)
+    else:
+        pillow_heif().from_pillow(image).save(buffer, quality=quality, **options)
+    return buffer.getvalue()
+
+
+def ten_bits(quality: int = 60) -> bytes:
+    """A HEIC of ten bits, whose lower two are not those of eight."""
+    levels = (EVEN.astype("<u2") << 2) + np.arange(4, dtype="<u2")[np.arange(EVEN.shape[1]) % 4][:, None]
+    buffer = io.BytesIO()
+    size = EVEN.shape[1], EVEN.shape[0]
+    pillow_heif().encode("RGB;10", size, levels.tobytes(), buffer, quality=quality, bit_depth=10)
+    return buffer.getvalue()
+
+
+def plainly(data: bytes) -> Image.Image:
+    """As any program opens it."""
+    if heif_boxes.brands(data)[0] == b"avif":
+        return Image.open(io.BytesIO(data))
+    return pillow_heif().HeifImageFile(io.BytesIO(data))
+
+
+def parts_of(heif: Heif) -> list[Part]:
+    """The items of a file, to be written again."""
+    at = {number: place for place, number in enumerate(heif.items, 1)}
+    return [
+        Part(
+            item.kind,
+            item.data,
+            tuple(item.properties),
+            tuple((kind, tuple(at[number] for number in to)) for kind, to in item.refers.items()),
+            item.hidden,
+            item.content_type,
+        )
+        for item in heif.items.values()
+    ]
+
+
+def with_properties(data: bytes, *more: tuple[bytes, bytes], essential: bool = True) -> bytes:
+    """The file, whose picture has these properties, too."""
+    heif = heif_boxes.read(data)
+    first, *rest = parts_of(heif)
+    added = tuple(Property(kind, body, essential) for kind, body in more)
+    return written(heif.brands, [replace(first, properties=(*first.properties, *added)), *rest])
+
+
+def with_items(data: bytes, *more: Part) -> bytes:
+    """The file with more items; their references are to the picture, item 1."""
+    heif = heif_boxes.read(data)
+    return written(heif.brands, [*parts_of(heif), *more])
+
+
+def small(form: str, refers: Sequence[tuple[bytes, tuple[int, ...]]] = (), address: bytes = b"") -> Part:
+    """Another, smaller copy of the picture, as an item."""
+    item = heif_boxes.read(coded(form, EVEN[::2, ::2], quality=50)).items[1]
+    about = (Property(b"auxC", bytes(4) + address + b"\0", True),) if address else ()
+    return Part(item.kind, item.data, (*item.properties, *about), tuple(refers))
