@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from ..base.files import PhotoError
+from ..base.pillow import LOCK
 from ..base.types import Box, Pixels
 from .behind import check_frames, note_behind
 from .coefficients import CodedPicture, Frame, NotReadError
@@ -134,7 +136,11 @@ class JpegEncoding(Usual):
         if self.frame is None:
             return None
         try:
-            return CodedPicture.of(self.data, self.frame, self.colours, self.rgb)
+            # its EXIF was read once, and what Pillow says of it then was dealt with
+            with LOCK, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                before = np.asarray(JpegImagePlugin.JpegImageFile(io.BytesIO(self.data)))
+            return CodedPicture.of(self.frame, before, self.colours, self.rgb)
         except NotReadError:  # damaged data that decoders pass over
             return None
 

@@ -25,7 +25,7 @@ from mnd.photo.photo import Photo
 from tests.helpers.photos import FACE, GREY, pillow_sees, save
 
 JFIF = bytes.fromhex("ffe000104a46494600010100000100010000")
-SIZES = [(1, 1), (17, 9), (64, 64), (131, 77)]
+SIZES = [(1, 1), (17, 9), (131, 77)]
 KINDS = [
     (size, quality, sampling, progressive, restart)
     for size, quality, sampling, progressive, restart in itertools.product(
@@ -118,7 +118,7 @@ def test_what_is_written_is_read_by_another_reader(tmp_path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_coefficients_come_back(data: st.DataObject) -> None:
     draw = data.draw
     kind = draw(st.sampled_from(KINDS))
@@ -213,7 +213,7 @@ def _encoded(picture: np.ndarray, sampling: list[tuple[int, int]]) -> bytes:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_only_blocks_that_change_get_other_coefficients(data: st.DataObject) -> None:
     draw = data.draw
     kind = draw(st.sampled_from(KINDS))
@@ -326,7 +326,7 @@ def test_frames_that_are_not_read_say_why() -> None:
 def test_a_part_is_seen_as_in_the_whole() -> None:
     data = save(FACE, "JPEG", quality=80, subsampling=2, progressive=True)
     frame = Frame.of(data)
-    whole = CodedPicture.of(data, frame, JFIF, rgb=False)
+    whole = CodedPicture.of(frame, pillow_sees(data), JFIF, rgb=False)
     after = np.array(whole.before) ^ 5
     part = whole.part((32, 48, 112, 144))
     seen = part.seen(after[48:144, 32:112])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,7 +45,8 @@ def changed(frame: Frame, found: Coefficients, before: Pixels, after: Pixels, rg
         rgb: the file holds RGB or CMYK, without the step to YCbCr.
     """
     result = found.copy()
-    moved = (after != before).reshape(*after.shape[:2], -1).any(axis=2)
+    different = after != before
+    moved = different if after.ndim == 2 else np.logical_or.reduce(np.moveaxis(different, 2, 0))
     rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
     if not len(rows):
         return result
@@ -83,7 +86,8 @@ def _transformed(plane: Numbers, share: tuple[int, int]) -> Numbers:
     columns; one grey level in all pixels of a block is 8."""
     down, across = share
     high, wide = plane.shape[0] // down, plane.shape[1] // across
-    small = plane.reshape(high, down, wide, across).sum(axis=(1, 3))
+    parts = [plane[y::down, x::across] for y in range(down) for x in range(across)]
+    small = functools.reduce(np.add, parts)
     blocks = small.reshape(high // 8, 8, wide // 8, 8).swapaxes(1, 2)
     # whole numbers until here and in both products; the division is rounded once
     both = _COSINES @ blocks @ _COSINES.T

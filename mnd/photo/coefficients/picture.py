@@ -30,13 +30,13 @@ class CodedPicture:
     """As RGB, without the step to YCbCr."""
 
     @classmethod
-    def of(cls, data: bytes, frame: Frame, head: bytes, rgb: bool) -> CodedPicture:
-        """The picture of a file.
+    def of(cls, frame: Frame, before: Pixels, head: bytes, rgb: bool) -> CodedPicture:
+        """The picture of a file that shows `before`.
 
         Raises:
             NotReadError: its data are damaged.
         """
-        return cls(frame, read(frame), _decoded(data), head, rgb)
+        return cls(frame, read(frame), before, head, rgb)
 
     def part(self, box: Box) -> CodedPicture:
         """What stands in a box, `(x0, y0, x1, y1)`, with sides of groups of blocks or of the picture.

@@ -39,7 +39,7 @@ def _scan(frame: Frame, scan: Scan, found: Coefficients, quick: bool) -> bytes:
         table: FLAT[table >> 2]
         if quick
         else best(np.bincount(held.symbols[held.tables == table], minlength=256))
-        for table in np.unique(held.tables).tolist()
+        for table in (np.flatnonzero(np.bincount(held.tables + 1)) - 1).tolist()
         if table >= 0
     }
     head = b"".join(
