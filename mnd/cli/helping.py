@@ -44,7 +44,7 @@ GROUPS = {
     **dict.fromkeys(("strip_names", "strip", "format", "keep_best"), KEPT),
     **dict.fromkeys(
         ("targets", "withstand", "seed", "steps", "headroom", "jitter", "misplaced", "flips", "reference",
-         "own", "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris",
+         "draws", "looks", "jpeg", "scale", "spread", "flat", "least_ssim", "most_iris",
          "most_stitches", "rho"),
         SEARCH,
     ),

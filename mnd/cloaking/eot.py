@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -326,22 +325,7 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)
-    if view.plan.own and not target.card.lower_is_same:  # by distances cloaks are hardly alike
-        known = aside(known, view.plan.own, clean)
     return {look.name: known[i : i + 1] for i, look in enumerate(looks)}
-
-
-def aside(known: Tensor, share: float, clean: Tensor) -> Tensor:
-    """References `(V, R, D)` moved by `share` of their length, against a direction that this photo alone has.
-
-    k -> k - share |k| u: away from these is away from k and towards u, a random unit vector that follows from
-    the photo's pixels. Away from k alone all photos of a person arrive in one place, where they match.
-    """
-    seed = zlib.crc32(to_pixels(clean).tobytes())
-    u = torch.randn(known.shape[-1], generator=torch.Generator().manual_seed(seed)).to(known)
-    lengths: Tensor = torch.linalg.vector_norm(known, dim=-1, keepdim=True)
-    moved: Tensor = known - share * lengths * torch.nn.functional.normalize(u, dim=0)
-    return moved
 
 
 def _unit(target: FaceTarget, embeddings: Tensor) -> Tensor:

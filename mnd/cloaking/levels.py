@@ -43,9 +43,6 @@ class Plan:
     """The share of looks at the mirrored face."""
     reference: MovesFrom
     """What a search moves away from, see `CloakSettings`."""
-    own: float
-    """How far each photo is pushed into a direction of its own, so that cloaks of one person do not match
-    each other: a share of the length of what it moves away from. By similarities alone."""
     draws: int
     """Ways through the channel that each step looks at, beside the saved file."""
     looks: int
@@ -166,20 +163,20 @@ BOX = (*OPENCV, "box .80")
 TRIALS = (0.45, 0.75)
 MINIMUM = Plan(
     steps=51, headroom=0.02, similarity=0.02, alone=1.0, logits=0.1, jitter=0.01, misplaced=0.0, flips=0.0,
-    reference="nearest", own=0.0, draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18,
+    reference="nearest", draws=0, looks=1, seen_as=(FACE, MIRROR, OPENCV), settle=0.18,
     trials=TRIALS, aside=-0.08, level="minimum", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.5, flat=0.6,
     least_ssim=0.85, most_iris=6.0, most_stitches=8, lightness=False, feature_cap=None, looser=None,
     withstands=(),
 )  # fmt: skip
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, misplaced=0.0, flips=0.0,
-    reference="both", own=0.0, draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS,
+    reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS,
     aside=-0.08, level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
     most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
-    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06, own=0.5,
+    ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06,
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
     most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip

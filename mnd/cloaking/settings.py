@@ -85,9 +85,6 @@ class CloakSettings:
     reference: MovesFrom | None = None
     """What the search moves away from. nearest: every photo that is judged against. mean: the mean of those
     and of the photo itself, which photos that nobody has seen are nearest to. both: those and their mean."""
-    own: float | None = None
-    """How far each photo is pushed into a direction of its own, 0 to 1, so that cloaks of one person do not
-    match each other."""
     draws: int | None = None
     """Ways through the channel that every step looks at, beside the saved file itself."""
     looks: int | None = None
@@ -273,7 +270,7 @@ class CloakSettings:
             if value is not None and not (isinstance(value, int) and least <= value <= greatest):
                 raise ValueError(f"{name} is {value}, expected a whole number from {least} to {greatest}")
         shares = (("headroom", -0.05, 10), ("jitter", 0, 0.5), ("misplaced", 0, 0.5), ("flips", 0, 1),
-                  ("own", 0, 1), ("least_ssim", 0, 1))  # fmt: skip
+                  ("least_ssim", 0, 1))  # fmt: skip
         for name, low, high in shares:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

@@ -21,7 +21,7 @@ from .settings import ProtectSettings
 PACKAGES = ("mnd", "torch", "torchvision", "numpy", "pillow")
 _PLAIN = ("level", "faces", "box", "whole", "seed", "keep_best", "rho")
 """Settings that a plan does not have; the others say where to compute, not what."""
-_LATER = ("misplaced", "own")
+_LATER = ("misplaced",)
 """Of a plan what earlier versions did not have: where it is 0, their manifests still hold."""
 
 

@@ -17,7 +17,7 @@ EARLIER: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"level": "strong", "faces": "largest", "rho": 0.0, "steps": 12},
         {"no_face": "whole"},
-        "5b06d22ed18cb895e2c9328dc854e72f749518a62b4ec6aecff5a32b4a375452",
+        "44a695cfece6f1391e052eff2a80e30443fc09c8ff47d752f351c553b36ed173",
     ),
     (
         {"level": "minimum", "whole": True, "targets": ("efficientnet-lite0",), "jpeg": (60, 90)},

@@ -92,7 +92,7 @@ def plan(**changes) -> Plan:
     """One clean, still look at what is judged against, but for what is asked for."""
     still = {
         "steps": 4, "headroom": 0.2, "similarity": 0.5, "jitter": 0.0, "misplaced": 0.0, "flips": 0.0,
-        "own": 0.0, "reference": "nearest", "draws": 0, "looks": 1, "scale": (0.45, 0.6), "trials": (),
+        "reference": "nearest", "draws": 0, "looks": 1, "scale": (0.45, 0.6), "trials": (),
         "settle": 1.0,
     }  # fmt: skip
     return dataclasses.replace(PLANS["robust", False], **still | changes)
