@@ -82,11 +82,16 @@ def clusters(figures: Figures) -> str:
     return _table(
         ("level", "recogniser", *PAIRS),
         (
-            (level, judge, *(f"{told[f'{judge} %, {pair}']:.0f}" for pair in PAIRS))
+            (_level(level), judge, *(f"{told[f'{judge} %, {pair}']:.0f}" for pair in PAIRS))
             for level, told in figures["clusters"].items()
             for judge in ("dlib", "MobileFaceNet")
         ),
     )
+
+
+def _level(name: str) -> str:
+    level, _, apart = name.partition("-")
+    return f"`{level}`, each with `--cloaks`" if apart else f"`{level}`"
 
 
 TABLES = {"apps": apps, "unseen": unseen, "clusters": clusters}

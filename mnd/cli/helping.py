@@ -40,7 +40,7 @@ MOST_USED = Group("Most used", sort_key=0)
 FACES, KEPT = _group("Faces and people", 1), _group("What is kept", 2)
 SEARCH, COMPUTER = _group("Search", 3), _group("Computer", 4)
 GROUPS = {
-    **dict.fromkeys(("against", "galleries", "box", "whole"), FACES),
+    **dict.fromkeys(("against", "galleries", "cloaks", "box", "whole"), FACES),
     **dict.fromkeys(("strip_names", "strip", "format", "keep_best"), KEPT),
     **dict.fromkeys(
         ("targets", "withstand", "seed", "steps", "headroom", "jitter", "misplaced", "flips", "reference",

@@ -104,7 +104,7 @@ def cloak_settings(how: Any, progress: Progress = nobody) -> CloakSettings:
 
 
 def check_gallery(asked: CloakSettings) -> None:
-    """Refuse a gallery that is no folder.
+    """Refuse a gallery, or cloaks, that are no folder.
 
     Raises:
         UsageError: it is none.
@@ -114,3 +114,5 @@ def check_gallery(asked: CloakSettings) -> None:
     if asked.galleries is not None and not asked.galleries.is_dir():
         told = "expected a folder with a folder of photos for each person"
         raise UsageError(f"--galleries is {str(asked.galleries)!r}, {told}")
+    if asked.cloaks is not None and not asked.cloaks.is_dir():
+        raise UsageError(f"--cloaks is {str(asked.cloaks)!r}, expected a folder, which may be empty")

@@ -129,6 +129,8 @@ class Cloaker:
             if data is not None:
                 write_checked(destination, data, overwrite)
                 record["output"] = str(destination)
+                if (posted := self.panel.posted()) is not None:
+                    posted.add(Photo.from_bytes(data, name=str(destination)))
         return record
 
     def photos(

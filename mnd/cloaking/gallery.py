@@ -32,6 +32,9 @@ class Gallery:
     """Those of them that are no photos that can be read, and why."""
     rows: tuple[tuple[Reference, ...], ...] = ()
     """What the targets know of each file: the columns of this are the `references`."""
+    cloaks: tuple[tuple[Reference, ...], ...] = ()
+    """What they know of each of the person's cloaks that are out (`posted.py`): no sign of who it is, but one
+    more photo that a new cloak shall not match."""
 
     @staticmethod
     def read(
@@ -131,11 +134,9 @@ class Gallery:
         return self.as_person(subject) if person else subject
 
     def as_person(self, subject: Subject) -> Subject:
-        """The subject judged against the gallery and against itself."""
-        judged = tuple(
-            Reference.person([reference, own]).at(subject.landmarks)
-            for reference, own in zip(self.references, subject.judged, strict=True)
-        )
+        """The subject judged against the gallery, the cloaks that are out and itself."""
+        columns = zip(self.references, *self.cloaks, subject.judged, strict=True)
+        judged = tuple(Reference.person(column).at(subject.landmarks) for column in columns)
         return replace(subject, judged=judged)
 
 

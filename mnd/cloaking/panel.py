@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ..targets.target import Target
 from .apps import Apps
 from .gallery import Gallery
 from .people import People
+from .posted import Posted
 from .settings import CloakSettings, Where
 from .subjects import Subject, find
 
@@ -85,6 +87,8 @@ class Panel:
         self._distances: dict[tuple[float, ...], Composite] = {}
         self._several = settings.galleries
         self._people: People | None = None
+        self._cloaks = settings.cloaks
+        self._posted: Posted | None = None
         self._reading = threading.Lock()
 
     @property
@@ -125,6 +129,20 @@ class Panel:
                 self._people = People.read(folder, faces, self.detector)
         return self._people if path is None else self._people.without(path)
 
+    def posted(self) -> Posted | None:
+        """The person's cloaks that are out already, where the settings name them.
+
+        Raises:
+            ValueError: there is no such folder.
+        """
+        if self._cloaks is None:
+            return None
+        with self._reading:
+            if self._posted is None:
+                faces = [t for t in self.targets if isinstance(t, FaceTarget)]
+                self._posted = Posted(self._cloaks, faces, self.detector)
+            return self._posted
+
     def found(self, photo: Photo, where: Where, path: Path | None) -> Found:
         """The subjects of a clean photo that lies at `path`, and the gallery.
 
@@ -133,6 +151,8 @@ class Panel:
             ValueError: as `gallery` and `subjects`.
         """
         gallery = self.gallery(path)
+        if (posted := self.posted()) is not None and isinstance(gallery, Gallery):
+            gallery = replace(gallery, cloaks=tuple(posted.beside(photo)))
         return Found(self.subjects(photo, where, gallery), gallery)
 
     def subjects(self, photo: Photo, where: Where, gallery: Gallery | People | None) -> list[Subject]:

@@ -118,6 +118,8 @@ class GalleryRecord(TypedDict):
     """In the photo."""
     person: int
     """How many of these are the gallery's person."""
+    cloaks: NotRequired[int]
+    """Of the person that are out already, and must not match the new one either (`--cloaks`)."""
     people: NotRequired[int]
     """Who have a gallery each, where there are several; `person` then counts the faces of all of them."""
 

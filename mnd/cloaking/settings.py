@@ -62,6 +62,9 @@ class CloakSettings:
     galleries: Path | None = None
     """Folder with a folder of photos for each of several people, who are called like these: each face is
     judged against the person that it is, and those who are none of them against themselves."""
+    cloaks: Path | None = None
+    """Folder with cloaks of the gallery's person that are out already: no target may match a new one with
+    these either, else apps that get nothing but cloaks put them together. Those of one run join them."""
     faces: str = "all"
     """Which faces to cloak of those found: all, largest, none, or their numbers (largest first): 0,2."""
     box: tuple[float, float, float, float] | tuple[Edges, ...] | None = None
@@ -152,6 +155,8 @@ class CloakSettings:
             raise ValueError(f"rho is {self.rho}, expected a finite number >= 0")
         if self.gallery is not None and self.galleries is not None:
             raise ValueError("got a gallery and galleries, expected one of them")
+        if self.cloaks is not None and self.gallery is None:
+            raise ValueError("got cloaks and no gallery, expected one, which tells whose cloaks they are")
         if self.box is not None and self.whole:
             raise ValueError("got a box and the whole picture, expected one of them")
         if not re.fullmatch(r"all|largest|none|\d+(\s*,\s*\d+)*", str(self.faces), re.ASCII):
@@ -174,7 +179,7 @@ class CloakSettings:
             if options:
                 raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")
             return settings
-        folders = {name: options.get(name) for name in ("gallery", "galleries")}
+        folders = {name: options.get(name) for name in ("gallery", "galleries", "cloaks")}
         return cls(**options | {name: None if it is None else Path(it) for name, it in folders.items()})
 
     @property

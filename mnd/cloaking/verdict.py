@@ -87,6 +87,8 @@ def gallery_record(gallery: Gallery | People | None, subjects: Sequence[Subject]
     }
     if isinstance(gallery, People):
         told["people"] = len(gallery.galleries)
+    elif gallery.cloaks:
+        told["cloaks"] = len(gallery.cloaks)
     return told
 
 

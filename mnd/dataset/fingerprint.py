@@ -85,6 +85,11 @@ def header(
         "targets": targets,
         **{name: True for name, is_asked in cloak.stripping.items() if is_asked},
         **({"galleries": _sums(cloak.galleries, known)} if cloak.galleries is not None and known else {}),
+        **(
+            {"cloaks": _sums(cloak.cloaks, photos(cloak.cloaks, read=True))}
+            if cloak.cloaks is not None
+            else {}
+        ),
         **_chunk(cloak, settings),
     }
     text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)

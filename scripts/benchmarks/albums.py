@@ -13,6 +13,8 @@ from mnd.cloaking.cloaker import Cloaker
 from mnd.cloaking.settings import CloakSettings
 
 LEVELS = ("minimum", "robust", "strong")
+APART = "-apart"
+"""The end of a level's name where each cloak is kept apart from those before it (`CloakSettings.cloaks`)."""
 
 
 class Cloaked(NamedTuple):
@@ -47,18 +49,20 @@ def _album(person: Path, folder: Path, level: str, card: Path, count: int) -> Al
         place.mkdir(parents=True, exist_ok=True)
         for photo in photos:
             shutil.copy(photo, place)
+    out = folder / level / person.name
+    for place in (folder / "clean", out):
+        place.mkdir(parents=True, exist_ok=True)
     settings = CloakSettings(
         targets=("dlib", f"card:{card}"),
-        level=level,  # type: ignore[arg-type]
+        level=level.removesuffix(APART),  # type: ignore[arg-type]
         gallery=gallery,
+        cloaks=out if level.endswith(APART) else None,
         offline=True,
     )
     cloaks = []
     for photo in [*files[:2], *files[6:]][:count]:
-        clean, made = (folder / kind / f"{photo.stem}.png" for kind in ("clean", level))
+        clean, made = (place / f"{photo.stem}.png" for place in (folder / "clean", out))
         if not made.exists():
-            for path in (clean, made):
-                path.parent.mkdir(exist_ok=True)
             Image.open(photo).save(clean)
             record = Cloaker(settings).photo(clean, made)
             print(level, photo.stem, record["error"] or "protected", flush=True)

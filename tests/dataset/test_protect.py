@@ -370,6 +370,7 @@ def test_every_setting_that_changes_results_is_in_their_sum(card: str):
         "withstand",
         "gallery",
         "galleries",
+        "cloaks",
         "strip_names",
         "strip_gps",
         "strip",
