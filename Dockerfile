@@ -1,4 +1,4 @@
-# mnd on the CPU: no user but its own, no network at run time, photos by -v. About 1.5 GB.
+# mnd on the CPU: no user but its own, no network at run time, photos by -v.
 #
 #   docker build -t mnd .
 #   docker run --rm --network none --user "$(id -u):$(id -g)" -v "$PWD:/photos" mnd cloak photo.jpg
