@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Pillow 13.0.0 against OpenCV 4.14.0 (PyPI): a PNG of 16-bit grey (X-rays, depth, scans) as a network gets to see it.
 #
-# Expected: `convert("RGB")`, which readers of data sets (torchvision's ImageFolder among them) ask for, gives eight bits of the sixteen, as it does of 16-bit colours. Observed: values are cut off at 255 instead of
-# divided by 257, so that all but the darkest 1/257 of the range is white; OpenCV's imread divides by 256. A 16-bit
+# Expected: `convert("RGB")`, which readers of data sets (torchvision's ImageFolder among them) ask for, gives eight
+# bits of the sixteen, as it does of 16-bit colours. Observed: values are cut off at 255 instead of divided by 257, so that all but the darkest 1/257 of the range is white; OpenCV's imread divides by 256. A 16-bit
 # colour PNG is divided by both. So one file is a face for one recogniser and a white sheet for another, and a classifier
 # trained behind Pillow has learnt nothing from such pictures.
 #
