@@ -35,7 +35,6 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -56,6 +55,7 @@ from rlpips.distortions import DISTORTIONS, LUMA, Pixels, distort, draw, told
 from rlpips.panel import JUDGES, TAU, Panel, Values, check_judges
 
 from mnd.base.files import PhotoError
+from mnd.base.runtime import versions
 from mnd.photo.formats import SUFFIXES
 from mnd.photo.photo import Photo
 
@@ -293,7 +293,7 @@ def _card(
     judges = {name: asdict(JUDGES[name]) for name in asked}
     for judge in judges.values():
         del judge["load"]
-        judge["version"] = importlib.metadata.version(judge["package"])
+        judge["version"] = versions(judge["package"])[judge["package"]]
     kinds = {name: asdict(distortion) for name, distortion in DISTORTIONS.items()}
     for kind in kinds.values():
         del kind["name"], kind["apply"]
@@ -305,7 +305,7 @@ def _card(
         "photos": {part: [asdict(source) for source in own] for part, own in parts.items()},
         "skipped": skipped,
         "distortions": kinds,
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: versions(name)[name] for name in PACKAGES},
     }
 
 

@@ -160,6 +160,7 @@ def test_help_of_cloak_says_what_the_levels_have(mnd):
         "steps",
         "headroom",
         "jitter",
+        "misplaced",
         "flips",
         "reference",
         "draws",
@@ -173,7 +174,7 @@ def test_help_of_cloak_says_what_the_levels_have(mnd):
     assert f"By default {levels.told('least_ssim')}." in text
     assert "[default: 70" not in text
     # those whose default is the settings' own say nothing of levels
-    assert text.count("By default") == 14
+    assert text.count("By default") == 15
 
 
 def test_help_of_cloak_is_that_of_the_settings(mnd):

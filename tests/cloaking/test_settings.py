@@ -166,8 +166,8 @@ def test_what_is_not_given_is_the_levels(level):
         field.name for field in dataclasses.fields(CloakSettings)
     }
     assert of_the_level == {
-        "steps", "headroom", "jitter", "flips", "reference", "draws", "looks", "jpeg", "scale", "spread",
-        "flat", "least_ssim", "most_iris", "most_stitches", "level",
+        "steps", "headroom", "jitter", "misplaced", "flips", "reference", "draws", "looks", "jpeg", "scale",
+        "spread", "flat", "least_ssim", "most_iris", "most_stitches", "level",
     }  # fmt: skip
     assert all(getattr(chosen, name) is None for name in of_the_level - {"level"})
     assert chosen.plan == levels.PLANS[level, False]

@@ -215,8 +215,8 @@ def test_a_run_that_is_killed_goes_on(card: str, tmp_path: Path, dst: Path):
     assert pq.read_table(dst / "t.parquet")["image"].null_count == 0
     assert files(dst) == ["t.parquet"]
     statuses = [line["status"] for line in lines(dst).values()]
-    assert statuses.count("whole") == 24
-    assert sum(json.loads(text).get("status") == "whole" for text in manifest(dst)) == 24  # none twice
+    assert statuses.count("protected") == 24
+    assert sum(json.loads(text).get("status") == "protected" for text in manifest(dst)) == 24  # none twice
 
 
 def manifest(dst: Path) -> list[str]:
