@@ -189,7 +189,8 @@ PLANS: dict[tuple[Level, bool], Plan] = {
     # of the photo itself, which is nearer than others of the person in every check
     ("robust", False): replace(ROBUST, headroom=0.05, similarity=0.05),
     ("strong", True): STRONG,
-    ("strong", False): replace(STRONG, headroom=0.05, similarity=0.15),
+    # away from the photo itself a search by crops out of place may go on until no face is left
+    ("strong", False): replace(STRONG, headroom=0.05, similarity=0.15, jitter=0.05, misplaced=0.0),
 }
 """By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
 

@@ -17,7 +17,7 @@ EARLIER: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"level": "strong", "faces": "largest", "rho": 0.0, "steps": 12},
         {"no_face": "whole"},
-        "44a695cfece6f1391e052eff2a80e30443fc09c8ff47d752f351c553b36ed173",
+        "1a5b01cbb403732d19f06d3326115d2545bb2cab88fda0b63a7aa94a02cdb205",
     ),
     (
         {"level": "minimum", "whole": True, "targets": ("efficientnet-lite0",), "jpeg": (60, 90)},
