@@ -467,8 +467,8 @@ def test_interrupted(album: Path, environment: dict[str, str], tmp_path: Path):
     )
     assert process.stderr is not None
     try:
-        process.stderr.readline()  # its first word: it is at work
-        time.sleep(0.5)
+        # at work: while libraries are loaded, the signal is theirs
+        assert any("search" in line for line in iter(process.stderr.readline, ""))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 
 import numpy as np
+import numpy.typing as npt
 
 from .bits import CHUNK, END, STEP, Stream, ac_steps, dc_steps, expanded, signed
 from .frame import Codes, Coefficients, Frame, Indices, NotReadError, Scan
@@ -42,22 +43,29 @@ def _read_scan(scan: Scan, order: Indices, slots: list[int], found: Coefficients
         refine_bands(scan, stream, order, per, found)
 
 
+_SOME = 1 << 20
+"""So many values are decoded at once: that is what a photo takes in memory."""
+
+
 class _Spots:
     """Where values were met: the coefficient, as block * 64 + place, and the bit its code begins at."""
 
     def __init__(self) -> None:
         self.places: list[int] = []
         self.bits: list[int] = []
-        self.done: list[tuple[Indices, Indices]] = []
+        self.done: list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]] = []
 
     def flush(self, base: int) -> None:
         """Take in those met in a chunk that begins at this bit."""
-        self.done.append((np.array(self.places, np.int64), np.array(self.bits, np.int64) + base))
+        # in 32 bits, which a photo of a phone has ten million of
+        self.done.append((np.array(self.places, np.uint32), np.array(self.bits, np.uint32) + np.uint32(base)))
         self.places.clear()
         self.bits.clear()
 
-    def all(self) -> tuple[Indices, Indices]:
-        return np.concatenate([a for a, _ in self.done]), np.concatenate([b for _, b in self.done])
+    def all(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        places, bits = (np.concatenate(column) for column in zip(*self.done, strict=True))
+        self.done.clear()
+        return places, bits
 
 
 def _first_pass(
@@ -118,11 +126,21 @@ def _first_pass(
     spots.flush(base)
     places, bits = spots.all()
     starts = [order[slots.index(slot)] for slot in range(len(scan.components))]
-    which = np.searchsorted(starts, places >> 6, "right") - 1
+    which = (np.searchsorted(starts, places >> 6, "right") - 1).astype(np.int8)
     for slot in range(len(scan.components)):
         for dc, codes in enumerate(acs[slot : slot + 1] + dcs[slot : slot + 1]):
             mine = (which == slot) & ((places & 63 == 0) == bool(dc or not acs))
-            _put(stream, codes, places[mine], bits[mine], scan.low, found)
+            spot = np.flatnonzero(mine)
+            for some in range(0, len(spot), _SOME):
+                there = spot[some : some + _SOME]
+                _put(
+                    stream,
+                    codes,
+                    places[there].astype(np.int64),
+                    bits[there].astype(np.int64),
+                    scan.low,
+                    found,
+                )
         if dcs:
             alike = np.resize(np.array(slots) == slot, len(order))
             _sum_up(order[alike], per // len(slots) * slots.count(slot), found)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .frame import Coefficients, Frame, Indices, Scan
 
+Whole = npt.NDArray[np.signedinteger[Any]]
+_KINDS = (np.int8, np.int16, np.int32, np.int8)
+"""Of tables, symbols, extras and sizes: a photo of a phone has ten million of each."""
+_SOME = 1 << 12
+"""So many groups of blocks are looked at once: that is what a photo takes in memory."""
 LONGEST = 0x7FFF
 """So many ends of blocks go into one symbol."""
 _NONE = -1
@@ -22,14 +28,14 @@ and what follows them."""
 class Items:
     """Symbols with the bits that follow them, and bits alone."""
 
-    blocks: Indices
+    blocks: Whole
     """The block of each, counted in the order of coding."""
-    tables: Indices
+    tables: Whole
     """The Huffman table of each, as class * 4 + number; -1: bits alone."""
-    symbols: Indices
-    extras: Indices
+    symbols: Whole
+    extras: Whole
     """What follows a symbol."""
-    sizes: Indices
+    sizes: Whole
     """In so many bits."""
 
 
@@ -44,16 +50,33 @@ def items(frame: Frame, scan: Scan, found: Coefficients, order: Indices, slots: 
         slots: the components of the blocks of a group.
         per: so many blocks later, everything begins anew.
     """
-    parts = []
-    if scan.first == 0:
-        parts.append(_means(scan, found, order, slots, per))
-    if scan.last:
-        parts += _bands(scan, found, order, slots, per, frame.progressive)
+    means = _means(scan, found, order, slots, per) if scan.first == 0 else None
+    # some blocks at a time, unless a symbol can be about many
+    step = len(order) if frame.progressive else _SOME * len(slots)
+    chunks = []
+    for begin in range(0, len(order), step):
+        parts = [] if means is None else [_from(means, begin, step)]
+        if scan.last:
+            parts += _bands(scan, found, order[begin : begin + step], slots, per, frame.progressive)
+        chunks.append(_joined(parts, begin))
+    return Items(*(np.concatenate(columns) for columns in zip(*chunks, strict=True)))
+
+
+def _from(means: _Part, begin: int, count: int) -> _Part:
+    """Of so many blocks, counted from the first of them."""
+    keys, (tables, symbols, extras, sizes) = means
+    some = np.s_[begin : begin + count]
+    return keys[some] - _key(np.array(begin), 0), (tables[some], symbols[some], extras[some], sizes[some])
+
+
+def _joined(parts: Sequence[_Part], begin: int) -> list[Whole]:
+    """The columns of `Items` of blocks from `begin` on, in numbers that take little memory."""
     keys = np.concatenate([keys for keys, _ in parts])
     # each part is in order: sorting puts them into each other; of equals, a symbol comes before its bits
     rank = np.argsort(keys, kind="stable")
-    joined = [np.concatenate(columns)[rank] for columns in zip(*(rows for _, rows in parts), strict=True)]
-    return Items(keys[rank] // (_PLACES * _PARTS), *joined)
+    columns = zip(_KINDS, *(rows for _, rows in parts), strict=True)
+    blocks = (keys[rank] // (_PLACES * _PARTS) + begin).astype(np.int32)
+    return [blocks, *(np.concatenate(own)[rank].astype(kind) for kind, *own in columns)]
 
 
 _Part = tuple[Indices, tuple[Indices, Indices, Indices, Indices]]

@@ -10,13 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .frame import Codes, Coefficients, Frame, Indices, Scan, segment
-from .scans import Items, items
+from .scans import Items, Whole, items
 
 FLAT = (
     Codes((0,) * 4 + (16,) + (0,) * 11, bytes(range(16))),
     Codes((0,) * 7 + (254,) + (0,) * 8, bytes(symbol for symbol in range(256) if symbol not in (0x0F, 0xFF))),
 )
 """Five bits for every symbol of DC, eight for those of AC: nothing has to be counted."""
+
+
+_SOME = 1 << 20
+"""So many numbers are put into bytes at once: that is what a photo takes in memory."""
 
 
 def write(frame: Frame, found: Coefficients, quick: bool = False) -> bytes:
@@ -97,15 +101,15 @@ def _words(codes: Codes) -> tuple[Indices, Indices]:
     return words, lengths
 
 
-def _coded(held: Items, codes: Mapping[int, Codes], intervals: Indices) -> bytes:
+def _coded(held: Items, codes: Mapping[int, Codes], intervals: Whole) -> bytes:
     """The bits of a scan as bytes, with restart markers between intervals."""
-    values, sizes = held.extras.copy(), held.sizes.copy()
+    values, sizes = held.extras.astype(np.int64), held.sizes.copy()
     for table, code in codes.items():
         words, lengths = _words(code)
         mine = held.tables == table
         symbols = held.symbols[mine]
         values[mine] |= words[symbols] << sizes[mine]
-        sizes[mine] += lengths[symbols]
+        sizes[mine] += lengths.astype(sizes.dtype)[symbols]
     # each interval is filled up with ones to whole bytes
     total = np.bincount(intervals, weights=sizes).astype(np.int64)
     ends = np.cumsum(-(-total // 8))
@@ -124,14 +128,16 @@ def _coded(held: Items, codes: Mapping[int, Codes], intervals: Indices) -> bytes
     return np.insert(packed, where[order], what[order].astype(np.uint8)).tobytes()
 
 
-def _packed(values: Indices, sizes: Indices, at: Indices, count: int) -> npt.NDArray[np.uint8]:
+def _packed(values: Whole, sizes: Whole, at: Indices, count: int) -> npt.NDArray[np.uint8]:
     """So many bytes, in which numbers of at most 32 bits stand from given bits on."""
-    window = values.astype(np.uint64) << (64 - sizes - (at & 31)).astype(np.uint64) * (sizes > 0).astype(
-        np.uint64
-    )
-    word = at >> 5
     most = int(count // 4 + 2)
-    # none of them overlap: their sums are what they say together, and whole numbers below 2^53
-    high = np.bincount(word, weights=(window >> np.uint64(32)).astype(np.float64), minlength=most)
-    low = np.bincount(word + 1, weights=(window & np.uint64(0xFFFFFFFF)).astype(np.float64), minlength=most)
-    return (high[:most] + low[:most]).astype(">u4").view(np.uint8)[:count]
+    words = np.zeros(most)
+    for some in range(0, len(values), _SOME):
+        part = np.s_[some : some + _SOME]
+        shifts = 64 - sizes[part].astype(np.int64) - (at[part] & 31)
+        window = values[part].astype(np.uint64) << np.where(sizes[part] > 0, shifts, 0).astype(np.uint64)
+        word = at[part] >> 5
+        # none of them overlap: their sums are what they say together, and whole numbers below 2^53
+        for place, half in ((word, window >> np.uint64(32)), (word + 1, window & np.uint64(0xFFFFFFFF))):
+            words += np.bincount(place, weights=half.astype(np.float64), minlength=most)[:most]
+    return words.astype(">u4").view(np.uint8)[:count]
