@@ -71,11 +71,11 @@ class Panel:
             progress(f"download {name}", done, total)
 
         self.apps = Apps(settings.against, self.device, settings.offline, downloading)
-        ready = registry.default_names(surrogates=settings.level == "strong")
-        chosen = (settings.targets or ready) if targets is None else targets
-        named = with_apps([one for one in chosen if isinstance(one, str)], self.apps.here)
+        if targets is None:
+            targets = settings.targets or registry.default_names(surrogates=settings.level == "strong")
+        named = with_apps([one for one in targets if isinstance(one, str)], self.apps.here)
         self.targets: Sequence[Target] = registry.load_all(
-            [*named, *(one for one in chosen if not isinstance(one, str))],
+            [*named, *(one for one in targets if not isinstance(one, str))],
             self.device,
             settings.offline,
             downloading,
@@ -152,7 +152,8 @@ class Panel:
         """
         gallery = self.gallery(path)
         if (posted := self.posted()) is not None and isinstance(gallery, Gallery):
-            gallery = replace(gallery, cloaks=tuple(posted.beside(photo)))
+            passed = (*gallery.passed, *posted.passed)
+            gallery = replace(gallery, cloaks=tuple(posted.beside(photo)), passed=passed)
         return Found(self.subjects(photo, where, gallery), gallery)
 
     def subjects(self, photo: Photo, where: Where, gallery: Gallery | People | None) -> list[Subject]:

@@ -54,11 +54,12 @@ class Posted:
         if not folder.is_dir():
             raise ValueError(f"cloaks {folder}: there is no such folder, expected one, which may be empty")
         self.targets, self.detector = targets, detector
-        self.passed: list[str] = []
+        there = photos(folder)
+        self.passed = list(there.passed)
         """A line on each file that was passed over, and why."""
         self._cloaks: list[_Cloak] = []
         self._joining = threading.Lock()
-        for path in photos(folder).files:
+        for path in there.files:
             try:
                 self.add(Photo.read(path))
             except PhotoError as error:

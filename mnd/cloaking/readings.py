@@ -68,16 +68,19 @@ class Readings:
             data: its file without a gain map.
             rows: the regions of its record; told what was seen, where the map is kept.
         """
+        tried: set[str] = set()
         for rung in RUNGS:
             try:
                 made = photo.encode(pixels, changed, rung)
             except ValueError:  # no room in the photo's XMP
-                return data
+                break
             shown = photo.readings(made)
             if shown and self.add(rows, shown, strict=rung == "curve"):
                 return made
+            tried |= shown.keys()
+        # of what is not in the file nothing is told
         for told in (told for row in rows for told in row["targets"].values()):
-            for name in shown:
+            for name in tried:
                 del told["channel"][name], told["values"][name]
         return data
 

@@ -112,6 +112,10 @@ class Protection:
         self._whole = standing.found if standing else source(self.src, self.dst, self.settings.column)
         self.source = Chosen(self._whole, self.settings.wants, self.settings.refuses)
         check_places(self.src, self.dst, self.source.root)
+        cloaks = self.cloak.cloaks
+        if cloaks is not None and cloaks.resolve().is_relative_to(self.dst.resolve()):
+            why = "expected a folder that this run does not fill: its photos are part of what a run rests on"
+            raise ValueError(f"cloaks {cloaks}: lies inside the results {self.dst}, {why}")
         self.engine = standing.engine if standing else engines.load(self.settings.engine)
         self._count = Count()
         self._reasons: dict[str, str] = {}

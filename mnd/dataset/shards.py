@@ -188,18 +188,7 @@ def _forget(tar: tarfile.TarFile) -> None:
 
 
 def assemble(shard: Shard, aside: Path, replaced: Replaced, wants: Wants = everything) -> Path:
-    """The shard again with other pictures, in a new file: other members, and the order, stay as they are.
-
-    Args:
-        shard: the source.
-        aside: folder for the file.
-        replaced: what stands in for each picture.
-        wants: which pictures are not left as they are.
-
-    Raises:
-        PhotoError: the source cannot be read any more.
-        OSError: the file cannot be written.
-    """
+    """The tar file again with other pictures, in a new one; see `mnd.dataset.members.assemble`."""
     pictures = {member.number: member for member in members(shard, wants)}
     made = aside / f".mnd-{secrets.token_hex(6)}.tar"
     try:

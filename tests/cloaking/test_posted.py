@@ -120,11 +120,13 @@ def test_the_cloaks_of_a_run_keep_apart_from_each_other(album: Path, capsys):
 
 def test_check_compares_with_the_cloaks_too(album: Path, dlib):
     write(album / "out" / "other.png", turned())
+    (album / "out" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
     settings = CloakSettings(
         ("dlib",), level="minimum", gallery=album / "me", cloaks=album / "out", offline=True
     )
     record = Checker(settings).pair(album / "one.png", album / "one.png")
     assert record["gallery"]["cloaks"] == 1
+    assert "torn.jpg" in " ".join(record["gallery"]["passed"])
     assert record["regions"][0]["person"]
 
 

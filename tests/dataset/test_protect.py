@@ -356,6 +356,9 @@ def test_protect_takes_the_fields_of_both_settings(src: Path, dst: Path):
         mnd.protect(src, dst, wokers=3)
     with pytest.raises(ValueError, match="lies inside"):
         mnd.protect(src, src / "dst", targets=("dlib",))
+    for cloaks in (dst, dst / "mine"):
+        with pytest.raises(ValueError, match="lies inside the results"):
+            mnd.protect(src, dst, gallery=src, cloaks=cloaks)
     with pytest.raises(ValueError, match="format is 'jpeg', expected none"):
         mnd.protect(src, dst, format="jpeg")
     assert not dst.exists()
