@@ -257,7 +257,7 @@ class TestConclude:
 
 
 def test_a_gallery_and_its_person_are_counted():
-    gallery = types.SimpleNamespace(files=("a", "b"), passed=("c: no face found",))
+    gallery = types.SimpleNamespace(files=("a", "b"), passed=("c: no face found",), cloaks=())
     faces = [
         types.SimpleNamespace(kind=k, person=p) for k, p in (("face", True), ("face", False), ("whole", None))
     ]
