@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces.detector import Detector, Face, FaceError
-    from .optimizer.mnd import MND, Result, SearchSettings
+    from .optimizer.mnd import MND
+    from .optimizer.settings import Result, SearchSettings
     from .photo.photo import Photo
 
 __all__ = [
@@ -75,7 +76,8 @@ __getattr__, __dir__ = attach(
         "evaluation.settings": ["EvaluationSettings"],
         "faces.detector": ["Detector", "FaceError"],
         "faces.face": ["Face"],
-        "optimizer.mnd": ["MND", "Result", "SearchSettings"],
+        "optimizer.mnd": ["MND"],
+        "optimizer.settings": ["Result", "SearchSettings"],
         "photo.photo": ["Photo"],
     },
     modules=["losses", "targets"],

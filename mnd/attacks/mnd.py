@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..losses.composite import Composite
 from ..losses.standard import FLAT, RHO, SPREAD, WEIGHTS, standard
-from ..optimizer.mnd import MND, SearchSettings
+from ..optimizer.mnd import MND
+from ..optimizer.settings import SearchSettings
 from .attack import HEADROOMS, Attack
 from .problem import MarginOf, Problem
 

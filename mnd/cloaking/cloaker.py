@@ -7,32 +7,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-
 from ..base.errors import MndError
 from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.types import Pixels, Progress, nobody
-from ..channel import CHECKS, shared_colours, through, to_pixels, to_tensor
+from ..channel import CHECKS
 from ..faces.detector import Detector
 from ..metrics.fidelity import quality
 from ..optimizer.batching import Batcher
-from ..optimizer.mnd import MND, SearchSettings
 from ..photo.converting import converted
 from ..photo.photo import Photo
 from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
 from ..targets.target import Target
 from . import inputs
-from .colours import brought_back
-from .crops import area_of, groups, support
-from .eot import Views
-from .features import add_appearances, limits
+from .crops import groups, support
+from .features import add_appearances
 from .levels import Plan
 from .many import destinations, each, folder_for
 from .panel import Found, Panel, targets_in
 from .readings import Readings, tell_hdr
 from .record import Record, blank
+from .searching import Asked, coarseness, search
 from .settings import CloakSettings, Where
 from .subjects import Opinion, Subject
 from .verdict import (
@@ -263,8 +258,16 @@ class Cloaker:
     ) -> tuple[bytes, Judged]:
         """A file, and what its bytes show: regions and quality, as in a record."""
         pixels = photo.pixels.copy()
+        slopes = None if self.batcher is None else self.batcher.gradients
+        asked = Asked(self.distance, slopes, self.panel.device, self.settings.seed, self.progress)
+        grids: dict[int, int] = {}
+        stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
         for group in groups(subjects, photo.pixels.shape[:2]):
-            self._search(photo, group, pixels, [plans[bool(s.person)] for s in group], attempt)
+            chosen = [plans[bool(s.person)] for s in group]
+            # the last attempt gives the coarser grid up, too
+            factor = coarseness(group) if attempt < ATTEMPTS - 1 else 1
+            grids |= dict.fromkeys(map(id, group), factor)
+            search(photo, group, pixels, chosen, asked, stage, factor)
         self.progress("checking the saved file", 0, 0)
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         data = photo.encode(pixels, changed, hdr=None)
@@ -284,65 +287,14 @@ class Cloaker:
             ),
             "quality": judged,
         }
+        for subject, region in zip(subjects, seen["regions"], strict=True):
+            region["grid"] = grids[id(subject)]
         readings = Readings(subjects, before, self.panel.detector, self.settings.level)
         if photo.encoding.read_as:
             readings.add(seen["regions"], photo.readings(data))
         if photo.encoding.hdr is not None and all_fooled(seen):
             data = readings.with_hdr(photo, pixels, changed, data, seen["regions"])
         return data, seen
-
-    def _search(
-        self, photo: Photo, group: list[Subject], pixels: Pixels, plans: Sequence[Plan], attempt: int
-    ) -> None:
-        """Search on the photo's own pixels around a group of subjects, and paste what was found."""
-        box, mask = area_of(group, photo.pixels.shape[:2])
-        x0, y0, x1, y1 = box
-        device = self.panel.device
-        # what does not belong to this group stays as others have left it: their changes may lie in the box
-        own = mask[0, 0].bool().numpy()[..., None]
-        x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), device)
-
-        factors, corner = photo.shared(box)
-
-        def saved(y: Tensor) -> Tensor:
-            if photo.lossless:
-                return y
-            return through(
-                y,
-                lambda crop: photo.roundtrip(crop, box, pixels),
-                lambda image: shared_colours(image, factors, corner),
-            )
-
-        whole, plan = photo.pixels.shape[:2], plans[0]
-        views = Views(group, box, plans, x, saved, self.settings.seed, whole)
-        stage = "search" if attempt == 0 else f"search, attempt {attempt + 1}"
-        search = SearchSettings(
-            steps=plan.steps,
-            seed=self.settings.seed,
-            momentum=plan.momentum,
-            gain=plan.gain,
-            keep=plan.keep,
-            ready=plan.ready,
-            patience=plan.patience,
-        )
-        slopes = None if self.batcher is None else self.batcher.gradients
-        held = limits(group, box, x, plan.feature_cap)
-        result = MND(self.distance, search, slopes)(
-            x,
-            views,
-            mask.to(device),
-            grey=photo.grey or plan.lightness,
-            progress=lambda done: self.progress(stage, done, plan.steps),
-            accept=views.accept,
-            limits=held,
-        )
-        made = to_pixels(result.image)
-        if not photo.lossless:
-            clean = photo.pixels[y0:y1, x0:x1]
-            made = brought_back(
-                made, clean, held.means, lambda crop: photo.roundtrip(crop, box, pixels), photo.grey
-            )
-        pixels[y0:y1, x0:x1] = made
 
 
 def cloak(

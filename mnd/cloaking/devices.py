@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..faces.landmarks import upright_in
 from ..losses.standard import RHO, standard
-from ..optimizer.mnd import MND, SearchSettings
+from ..optimizer.mnd import MND
+from ..optimizer.settings import SearchSettings
 from ..targets import registry
 from ..targets.target import Reference, Target
 

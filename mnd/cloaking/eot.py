@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor
 from ..channel import Channel, Draw, scales, sent, services, to_pixels, to_tensor
 from ..faces.landmarks import jittered, mirrored, misplaced
 from ..losses.adversarial import nearest
+from ..optimizer.grid import Grid
 from ..targets.face import FaceTarget
 from ..targets.looks import ALIGNED, LOOKS, Look
 from ..targets.margin import Margin
@@ -88,7 +91,8 @@ class Views:
         plans = [plans] * len(subjects) if isinstance(plans, Plan) else plans
         self.plan, self.saved = plans[0], saved
         self.draws = _draws(self.plan, seed, self.whole)
-        self.step = 0
+        self.seed, self.step = seed, 0
+        self.place: Callable[[Tensor], Tensor] = lambda points: points
         self.views = [
             view
             for subject, plan in zip(subjects, plans, strict=True)
@@ -101,19 +105,33 @@ class Views:
             self.accept(y)
         seen = self.saved(y)
         size = (seen.shape[2], seen.shape[3])
-        arrivals = [Arrival(seen, lambda points: points)]
+        arrivals = [Arrival(seen, self.place)]
         for draw in self.draws[self.step % len(self.draws)]:
             arrivals.append(Arrival(draw(seen), lambda points, draw=draw: draw.place(points, size)))  # type: ignore[misc]
         rows = torch.cat([view.margins(arrivals, self.step) for view in self.views])
         self.step += 1
         return rows
 
+    def on(self, grid: Grid) -> Views:
+        """The same looks at pictures on a coarser grid, of which there is no file and that nobody shares."""
+        coarse = self.then(draws=0, withstands=())
+        coarse.saved, coarse.place = (lambda y: y), grid.place
+        return coarse
+
+    def then(self, **changed: Any) -> Views:
+        """The same looks from the first step on with other plans; what trials have taught stays known."""
+        later = copy(self)
+        later.plan, later.step = replace(self.plan, **changed), 0
+        later.draws = _draws(later.plan, self.seed, self.whole)
+        later.views = [replace(view, plan=replace(view.plan, **changed)) for view in self.views]
+        return later
+
     @torch.no_grad()
     def accept(self, y: Tensor) -> bool:
         """Whether every look that judges is fooled by the saved file of this crop, and after all that it has
         to withstand; where one is not, its margin asks for more from now on."""
         seen = self.saved(y)
-        arrivals = {SAVED: Arrival(seen, lambda points: points)}
+        arrivals = {SAVED: Arrival(seen, self.place)}
         for name in self.plan.withstands:
             image = to_tensor(sent(name, to_pixels(seen), self.whole), seen.device)
             arrivals[name] = Arrival(image, partial(_scaled, ratio=image.shape[3] / seen.shape[3]))

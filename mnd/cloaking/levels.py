@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ..optimizer.mnd import Keep
+    from ..optimizer.settings import Keep
 
 HARDER, STEP = 1.5, 0.05
 """What head-room is multiplied by from one attempt to the next, and the least that is added."""

@@ -96,6 +96,9 @@ class RegionRecord(TypedDict):
     kind: Literal["face", "whole"]
     targets: dict[str, TargetRecord]
     """By name."""
+    grid: NotRequired[int]
+    """How many times coarser than the photo the grid was on which the search began (`mnd cloak`); 1: it had
+    the photo's own pixels alone, because faces are small, or because another attempt failed."""
     seen: NotRequired[bool]
     """Of a face: it was seen in the box; else nothing is proven."""
     turn: NotRequired[int]

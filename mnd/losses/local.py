@@ -13,6 +13,9 @@ from .images import Distance, blur, check_images, check_like, gaussian
 
 TILE = 160
 """Sides of the pieces in which a large picture is looked at: memory stays small."""
+LARGE = 640
+"""From this smaller side on a picture has so many pixels that h, blurred twice as far, needs a quarter of the
+probes."""
 
 
 class Local(Distance):
@@ -25,7 +28,8 @@ class Local(Distance):
     Args:
         distance: a mean over the picture of what is seen around every pixel, as LPIPS is.
         probes: gradients of `distance` from which h is estimated (Hutchinson 1989).
-        sigma: h is blurred by a Gaussian of so many pixels: a few probes say little of a single pixel.
+        sigma: h is blurred by a Gaussian of so many pixels: a few probes say little of a single pixel. In a
+            large picture (`LARGE`) it is twice as many, for a quarter of the probes.
         least: the smallest side that `distance` allows; a smaller picture costs nothing.
 
     Raises:
@@ -68,15 +72,17 @@ class Local(Distance):
         h = torch.zeros_like(x)
         if min(x.shape[2:]) < self.least:
             return h
+        wider = 2 if min(x.shape[2:]) >= LARGE else 1
+        probes, sigma = max(self.probes // wider**2, 1), self.sigma * wider
         for rows, columns in tiles(x.shape[2], x.shape[3], TILE):
             piece = x[..., rows, columns]
             # the distance of a piece is a mean over the piece
             share = piece[0].numel() / x[0].numel()
-            h[..., rows, columns] = estimate(self.distance, piece, self.probes) * share
-        size = 2 * round(3 * self.sigma) + 1
+            h[..., rows, columns] = estimate(self.distance, piece, probes) * share
+        size = 2 * round(3 * sigma) + 1
         if size // 2 >= min(x.shape[2:]):
             return h
-        return blur(h, gaussian(size, self.sigma, x), "reflect")
+        return blur(h, gaussian(size, sigma, x), "reflect")
 
 
 def tiles(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:

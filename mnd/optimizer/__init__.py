@@ -11,14 +11,20 @@ from ..base.lazy import attach
 
 if TYPE_CHECKING:
     from .batching import Batcher
-    from .mnd import MND, Result, SearchSettings
+    from .grid import Grid
+    from .mnd import MND
+    from .settings import Result, SearchSettings
+    from .start import Start
 
-__all__ = ["MND", "Batcher", "Result", "SearchSettings"]
+__all__ = ["MND", "Batcher", "Grid", "Result", "SearchSettings", "Start"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "batching": ["Batcher"],
-        "mnd": ["MND", "Result", "SearchSettings"],
+        "grid": ["Grid"],
+        "mnd": ["MND"],
+        "settings": ["Result", "SearchSettings"],
+        "start": ["Start"],
     },
 )

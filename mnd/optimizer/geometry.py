@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..losses.curvature import Metric, curvature_of
 from ..losses.images import blur, gaussian
+from .grid import Grid
 
 SIGMA = 1.0
 """What lies within about so many pixels is seen together."""
@@ -58,6 +59,15 @@ class Geometry:
         c = float(getattr(distance, "spread", 0.0))
         flat = float(getattr(distance, "flat", 0.0))
         return Geometry(v, c, _flatness(v, flat) if c and flat else None)
+
+    def on(self, grid: Grid) -> Geometry:
+        """That of the picture as it is seen on a coarser grid.
+
+        A slope p that is smooth moves what is seen there by `mean(v^2) p`, at the energy `mean(w v^2) p^2`.
+        """
+        v2 = grid.mean(self.v.square())
+        w = None if self.w is None else grid.mean(self.w * self.v.square()) / v2.clamp_min(1e-30)
+        return Geometry(v2.sqrt(), self.c, w)
 
     def primal(self, z: Tensor) -> Tensor:
         """The change of the picture that belongs to the dual variable `z`, `(B, 3, H, W)`."""
@@ -157,6 +167,12 @@ def _sum(parts: Sequence[Tensor], multipliers: Tensor) -> Tensor:
     for part, weight in zip(parts[1:], weights[1:], strict=True):
         total.addcmul_(part, weight)
     return total
+
+
+def rounded(x: Tensor, change: Tensor, levels: int | None) -> Tensor:
+    """The picture with a change, on the grey levels of its file; takes the memory of `change`."""
+    y = change.add_(x).clamp_(0, 1)
+    return y if levels is None else y.mul_(levels - 1).round_().div_(levels - 1)
 
 
 def per_image(values: Tensor) -> Tensor:

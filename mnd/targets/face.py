@@ -49,6 +49,10 @@ class FaceTarget(FrozenNetwork):
         """`(K, 4)`: x0, y0, x1, y1 of the pixels that chips read, x0 <= x < x1; may leave the picture."""
         return boxes(self._fit(faces), self.card.size)
 
+    def spacing(self, faces: Tensor) -> float:
+        """How many pixels of the picture lie between two of a chip's, in the finest of its own alignments."""
+        return float(torch.linalg.vector_norm(self._fit(faces)[:, :, :2], dim=1).amin())
+
     def _fit(self, faces: Tensor) -> Tensor:
         return fit(faces, self.card.template, self.card.size, self.card.padding)
 

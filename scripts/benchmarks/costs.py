@@ -29,7 +29,8 @@ from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import Detector
 from mnd.losses.composite import Composite
 from mnd.losses.standard import standard
-from mnd.optimizer.mnd import MND, SearchSettings
+from mnd.optimizer.mnd import MND
+from mnd.optimizer.settings import SearchSettings
 from mnd.targets import registry
 from mnd.targets.face import FaceTarget
 

@@ -19,7 +19,7 @@ from mnd.cloaking.record import blank
 from mnd.cloaking.settings import CloakSettings, Where
 from mnd.dataset.items import Item
 from mnd.dataset.worker import Protector
-from mnd.optimizer.mnd import Result
+from mnd.optimizer.settings import Result
 from tests.helpers.cloaks import FACE, cloaker, read, write
 from tests.helpers.dlib_judge import SAME, distances
 

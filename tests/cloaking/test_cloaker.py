@@ -15,7 +15,7 @@ from PIL import Image
 from mnd import NotProtectedError, cloak
 from mnd.cloaking import cloaker as cloaking
 from mnd.cloaking import crops
-from mnd.optimizer.mnd import Result
+from mnd.optimizer.settings import Result
 from mnd.photo.photo import Photo
 from tests.helpers.cloaks import ASTRONAUT, CAT, FACE, Done, cloaker, files, psnr, read, write
 from tests.helpers.dlib_judge import SAME, distances

@@ -15,7 +15,7 @@ from PIL import Image
 from mnd import Cloaker, CloakSettings, NotProtectedError, cloak
 from mnd.base.runtime import pick_device
 from mnd.cloaking import cloaker as cloaking
-from mnd.optimizer.mnd import Result
+from mnd.optimizer.settings import Result
 from mnd.photo.photo import Photo
 from tests.helpers.cloaks import FACE, NO_FACE, cloaker, files, write
 from tests.helpers.dlib_judge import SAME, descriptors, distances

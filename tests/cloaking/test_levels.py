@@ -20,7 +20,7 @@ from mnd.cloaking.levels import MINIMUM, PLANS
 from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import Detector
 from mnd.losses.standard import SPREAD
-from mnd.optimizer.mnd import Result
+from mnd.optimizer.settings import Result
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 from mnd.targets.target import Target

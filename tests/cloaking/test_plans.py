@@ -12,7 +12,7 @@ import pytest
 from mnd.channel import VERIFICATION
 from mnd.cloaking.levels import CAP, PLANS, Level, Plan, told
 from mnd.cloaking.settings import CloakSettings
-from mnd.optimizer.mnd import SearchSettings
+from mnd.optimizer.settings import SearchSettings
 from mnd.targets.looks import LOOKS
 
 LEVELS = get_args(Level)

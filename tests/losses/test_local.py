@@ -68,7 +68,8 @@ def test_the_network_is_asked_once_for_a_picture(photo):
 
 
 def test_a_composite_with_it_is_searched_without_following_slopes(photo):
-    from mnd.optimizer.mnd import MND, SearchSettings
+    from mnd.optimizer.mnd import MND
+    from mnd.optimizer.settings import SearchSettings
 
     x = photo.float()[..., :32, :32].contiguous()
     distance = Composite(Weights(rho=1e4), learned=Local(_square))

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from mnd.optimizer.batching import Batcher
-from mnd.optimizer.mnd import MND, SearchSettings, gradients
+from mnd.optimizer.mnd import MND, gradients
+from mnd.optimizer.settings import SearchSettings
 
 LONG = 60.0
 """Seconds that nothing in here takes."""

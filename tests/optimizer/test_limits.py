@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mnd.losses.composite import Composite
 from mnd.optimizer.limits import Limits, Part
-from mnd.optimizer.mnd import MND, SearchSettings
+from mnd.optimizer.mnd import MND
+from mnd.optimizer.settings import SearchSettings
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

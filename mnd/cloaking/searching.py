@@ -1,0 +1,148 @@
+"""The searches around a group of subjects, on the photo's own pixels and on a coarser grid before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base.types import Pixels, Progress
+from ..channel import shared_colours, through, to_pixels, to_tensor
+from ..losses.composite import Composite
+from ..losses.magnitude import Magnitude
+from ..optimizer.geometry import Geometry
+from ..optimizer.grid import Grid
+from ..optimizer.mnd import MND, Slopes
+from ..optimizer.settings import SearchSettings
+from ..photo.photo import Photo
+from ..targets.face import FaceTarget
+from .colours import brought_back
+from .crops import area_of
+from .eot import Views
+from .features import limits
+from .levels import Plan
+from .subjects import Subject
+
+FINER = 3.0
+"""So many points of the search's grid a pixel of a recogniser's chip, at least: its slopes are smooth."""
+FINE = 10
+"""Steps on the photo's own pixels after those on a coarser grid."""
+SETTLED = (0.85, 0.95)
+"""Momentum of these: where to go is known, and what the file makes of it is new."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every search of a cloaker is made with."""
+
+    distance: Composite
+    slopes: Slopes | None
+    device: torch.device | str
+    seed: int
+    progress: Progress
+
+
+def coarseness(group: Sequence[Subject]) -> int:
+    """How many times coarser than the photo the grid may be on which a search for these subjects begins.
+
+    1 where a target looks at every pixel, or faces are hardly larger than the chips of recognisers.
+    """
+    spacings = []
+    for subject in group:
+        for target in subject.targets:
+            if subject.landmarks is None or not isinstance(target, FaceTarget):
+                return 1
+            spacings.append(target.spacing(subject.landmarks))
+    return max(int(min(spacings, default=1.0) / FINER), 1)
+
+
+def search(
+    photo: Photo,
+    group: list[Subject],
+    pixels: Pixels,
+    plans: Sequence[Plan],
+    asked: Asked,
+    stage: str,
+    factor: int,
+) -> None:
+    """Search around a group of subjects, and paste what was found into `pixels`.
+
+    Args:
+        photo: the clean photo.
+        group: subjects whose pixels touch.
+        pixels: of the whole photo; what does not belong to this group stays as others have left it.
+        plans: of each subject.
+        asked: the distance, and who is asked.
+        stage: what progress is told.
+        factor: of the grid on which the search begins, see `coarseness`; 1: it has none but the photo's own.
+    """
+    box, mask = area_of(group, photo.pixels.shape[:2])
+    x0, y0, x1, y1 = box
+    # what does not belong to this group stays as others have left it: their changes may lie in the box
+    own = mask[0, 0].bool().numpy()[..., None]
+    x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), asked.device)
+    factors, corner = photo.shared(box)
+
+    def saved(y: Tensor) -> Tensor:
+        if photo.lossless:
+            return y
+        return through(
+            y,
+            lambda crop: photo.roundtrip(crop, box, pixels),
+            lambda image: shared_colours(image, factors, corner),
+        )
+
+    plan, grey = plans[0], photo.grey or plans[0].lightness
+    held = limits(group, box, x, plan.feature_cap)
+    views = Views(group, box, plans, x, saved, asked.seed, photo.pixels.shape[:2])
+    geometry = Geometry.of(asked.distance, x, mask.to(asked.device), grey)
+    start = None
+    done = 0
+
+    def told(count: int) -> None:
+        asked.progress(stage, done + count, total)
+
+    total = plan.steps
+    if factor > 1:
+        grid = Grid(x.shape[2], x.shape[3], factor)
+        coarse = views.on(grid)
+        total += FINE
+        # the geometry is that of D already, and no picture of this grid is kept: nobody compares by D
+        found = MND(Magnitude(), replace(_settings(coarse.plan, asked.seed), keep="last"), asked.slopes)(
+            grid.mean(x),
+            coarse,
+            grey=grey,
+            progress=told,
+            limits=held.sample(factor),
+            geometry=geometry.on(grid),
+        )
+        start, done = found.end.moved(grid.up), plan.steps
+        views = views.then(steps=FINE, settle=1.0, trials=(0.0, 0.5))
+    settings = _settings(views.plan, asked.seed)
+    if start is not None:
+        settings = replace(settings, momentum=SETTLED)
+    result = MND(asked.distance, settings, asked.slopes)(
+        x, views, grey=grey, progress=told, accept=views.accept, limits=held, geometry=geometry, start=start
+    )
+    made = to_pixels(result.image)
+    if not photo.lossless:
+        clean = photo.pixels[y0:y1, x0:x1]
+        made = brought_back(
+            made, clean, held.means, lambda crop: photo.roundtrip(crop, box, pixels), photo.grey
+        )
+    pixels[y0:y1, x0:x1] = made
+
+
+def _settings(plan: Plan, seed: int) -> SearchSettings:
+    return SearchSettings(
+        steps=plan.steps,
+        seed=seed,
+        momentum=plan.momentum,
+        gain=plan.gain,
+        keep=plan.keep,
+        ready=plan.ready,
+        patience=plan.patience,
+    )
