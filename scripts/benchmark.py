@@ -2,7 +2,7 @@
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
     start | protect | variance | ui | sharing | countermeasures | looks | grain | kinds | blind | clusters |
-    formats | who | readme
+    formats | speed | who | readme
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from benchmarks import (
     protecting,
     sharing,
     sheets,
+    speed,
     variance,
     who,
 )
@@ -76,7 +77,7 @@ DIGITS = {
     "photos": 0, "fooled %": 1, "gallery %": 1, "held back %": 1, "unseen, held back %": 1,
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
-    **eyes.DIGITS, **clusters.DIGITS, **kinds.DIGITS, **formats.DIGITS,
+    **speed.DIGITS, **eyes.DIGITS, **clusters.DIGITS, **kinds.DIGITS, **formats.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -300,7 +301,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "variance": variance.variance, "sharing": sharing.sharing, "formats": formats.formats,
     "countermeasures": countermeasures.countermeasures, "looks": sheets.looks, "grain": eyes.grain,
     "clusters": clusters.clusters, "who": who.who,
-    "kinds": kinds.kinds,
+    "kinds": kinds.kinds, "speed": speed.speed,
 }  # fmt: skip
 BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
 """What asks for somebody who looks."""
@@ -335,6 +336,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--order", type=Path, help="blind: the order by eye, to compare with (docs/lab/looks-order.json)"
+    )
+    parser.add_argument(
+        "--against", type=Path, help="speed: folder of another build (by default the one before coarse grids)"
     )
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

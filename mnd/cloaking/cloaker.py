@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.errors import MndError
 from ..base.files import PhotoError, cloaked_path, write_checked
+from ..base.runtime import give_back_memory
 from ..base.types import Pixels, Progress, nobody
 from ..channel import CHECKS
 from ..faces.detector import Detector
@@ -268,6 +269,7 @@ class Cloaker:
             factor = coarseness(group) if attempt < ATTEMPTS - 1 else 1
             grids |= dict.fromkeys(map(id, group), factor)
             search(photo, group, pixels, chosen, asked, stage, factor)
+        give_back_memory()
         self.progress("checking the saved file", 0, 0)
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]
         data = photo.encode(pixels, changed, hdr=None)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from mnd import NotProtectedError, cloak
 from mnd.cloaking import cloaker as cloaking
-from mnd.cloaking import crops
+from mnd.cloaking import crops, searching
 from mnd.optimizer.settings import Result
+from mnd.optimizer.start import Start
 from mnd.photo.photo import Photo
 from tests.helpers.cloaks import ASTRONAUT, CAT, FACE, Done, cloaker, files, psnr, read, write
 from tests.helpers.dlib_judge import SAME, distances
@@ -200,25 +201,42 @@ class Flood:
     def __init__(self, *args, **kwargs) -> None:
         pass
 
-    def __call__(self, x, margins, mask, **kwargs) -> Result:
-        none = torch.zeros(1)
-        return Result((1 - x) * mask + x * (1 - mask), none.bool(), none, 0, none)
+    def __call__(self, x, margins, *, geometry, **kwargs) -> Result:
+        none, mask = torch.zeros(1), (geometry.v > 0).float()
+        return Result((1 - x) * mask + x * (1 - mask), none.bool(), none, 0, none, Start(none, none, none))
 
 
 def test_no_group_undoes_another(monkeypatch):
     """The box that a group is worked on in reaches over its neighbour by a few pixels; those stay changed."""
-    monkeypatch.setattr(cloaking, "MND", Flood)
+    monkeypatch.setattr(searching, "MND", Flood)
     c, photo = cloaker(), Photo.from_image(Image.fromarray(side_by_side(4)))
     subjects = c.panel.subjects(photo, c.settings.where, None)
     pixels, want = photo.pixels.copy(), np.zeros(photo.pixels.shape[:2], bool)
     found = crops.groups(subjects, photo.pixels.shape[:2])
     assert len(found) == 2
+    asked = searching.Asked(c.distance, None, "cpu", 0, c.progress)
     for group in found:
-        c._search(photo, group, pixels, [c.settings.plan] * len(group), 0)
+        searching.search(photo, group, pixels, [c.settings.plan] * len(group), asked, "search", 1)
         x0, y0, x1, y1 = crops.support(group[0], photo.pixels.shape[:2])
         want[y0:y1, x0:x1] = True
     assert np.array_equal(pixels[want], 255 - photo.pixels[want])
     assert np.array_equal(pixels[~want], photo.pixels[~want])
+
+
+def test_the_last_attempt_gives_the_coarser_grid_up_and_says_so(monkeypatch):
+    """Where nothing comes of it the photo's own pixels are all there is."""
+    tried: list[int] = []
+
+    def none(photo, group, pixels, plans, asked, stage, factor):
+        tried.append(factor)
+
+    monkeypatch.setattr(cloaking, "search", none)
+    monkeypatch.setattr(cloaking, "coarseness", lambda group: 3)
+    c = cloaker(keep_best=True)
+    _, record = c.picture(Photo.from_image(Image.fromarray(ASTRONAUT)))
+    assert tried == [3] * (cloaking.ATTEMPTS - 1) + [1]
+    assert record["status"] == "not protected"
+    assert record["regions"][0]["grid"] == 3  # the first was no worse than the others
 
 
 def test_groups():

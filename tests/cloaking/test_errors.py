@@ -14,8 +14,9 @@ from PIL import Image
 
 from mnd import Cloaker, CloakSettings, NotProtectedError, cloak
 from mnd.base.runtime import pick_device
-from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking import searching
 from mnd.optimizer.settings import Result
+from mnd.optimizer.start import Start
 from mnd.photo.photo import Photo
 from tests.helpers.cloaks import FACE, NO_FACE, cloaker, files, write
 from tests.helpers.dlib_judge import SAME, descriptors, distances
@@ -29,7 +30,7 @@ class Idle:
 
     def __call__(self, x, margins, *args, **kwargs) -> Result:
         none = torch.zeros(1)
-        return Result(x, none.bool(), none, 0, margins(x).detach())
+        return Result(x, none.bool(), none, 0, margins(x).detach(), Start(none, none, none))
 
 
 def test_no_face_says_what_to_do(tmp_path):
@@ -100,7 +101,7 @@ def test_bad_outputs(tmp_path, out, kind):
 
 
 def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(cloaking, "MND", Idle)
+    monkeypatch.setattr(searching, "MND", Idle)
     path = write(tmp_path / "a.png", FACE)
     record = cloaker().photo(path)
     assert record["error"]["kind"] == "not-protected"

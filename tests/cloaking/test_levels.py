@@ -16,11 +16,13 @@ from skimage.metrics import structural_similarity
 from mnd import NotProtectedError, cli, cloak
 from mnd.channel import CHECKS, VERIFICATION
 from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking import searching
 from mnd.cloaking.levels import MINIMUM, PLANS
 from mnd.cloaking.settings import CloakSettings
 from mnd.faces.detector import Detector
 from mnd.losses.standard import SPREAD
 from mnd.optimizer.settings import Result
+from mnd.optimizer.start import Start
 from mnd.photo.photo import Photo
 from mnd.targets import registry
 from mnd.targets.target import Target
@@ -234,19 +236,20 @@ class Shifting:
     def __init__(self, *args, **kwargs) -> None:
         pass
 
-    def __call__(self, x, margins, mask, **kwargs) -> Result:
+    def __call__(self, x, margins, *, geometry, **kwargs) -> Result:
         Shifting.seen.append(margins.views[0].headroom)
         Shifting.held.append((kwargs["grey"], bool(kwargs["limits"].caps)))
         noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 0.5
+        mask = (geometry.v > 0).float()
         y = (x + Shifting.far * len(Shifting.seen) * noise * mask).clamp(0, 1)
         none = torch.zeros(1)
-        return Result((y * 255).round() / 255, none.bool(), none, 0, none)
+        return Result((y * 255).round() / 255, none.bool(), none, 0, none, Start(none, none, none))
 
 
 class TestAttempts:
     @pytest.fixture(autouse=True)
     def _search(self, monkeypatch):
-        monkeypatch.setattr(cloaking, "MND", Shifting)
+        monkeypatch.setattr(searching, "MND", Shifting)
         monkeypatch.setattr(Shifting, "seen", [], raising=False)
         monkeypatch.setattr(Shifting, "held", [], raising=False)
         monkeypatch.setattr(Shifting, "far", 0.004, raising=False)
@@ -431,18 +434,18 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
         def __init__(self, *args, **kwargs) -> None:
             pass
 
-        def __call__(self, x, margins, mask, **kwargs) -> Result:
+        def __call__(self, x, margins, **kwargs) -> Result:
             noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 0.5
             y = (x + 0.2 * noise).clamp(0, 1).requires_grad_(True)
             m = margins(y).sum()
             slopes[:] = m.item(), float(torch.autograd.grad(m, y)[0].norm())
             none = torch.zeros(1)
-            return Result(x, none.bool(), none, 0, none)
+            return Result(x, none.bool(), none, 0, none, Start(none, none, none))
 
-    monkeypatch.setattr(cloaking, "MND", Listening)
+    monkeypatch.setattr(searching, "MND", Listening)
     c, photo = cloaker(), Photo.from_image(Image.fromarray(FACE))
     subjects = c.panel.subjects(photo, c.settings.where, None)
-    heard = {}
+    asked, heard = searching.Asked(c.distance, None, "cpu", 0, c.progress), {}
     for name, options in {
         "robust": {},
         "strong": {"level": "strong"},
@@ -459,7 +462,8 @@ def test_every_number_of_a_plan_reaches_the_search(monkeypatch):
         "more room": {"headroom": 0.6},
     }.items():
         chosen = CloakSettings(**{"level": "robust"} | options).plan
-        c._search(photo, subjects, photo.pixels.copy(), [chosen] * len(subjects), 0)
+        plans = [chosen] * len(subjects)
+        searching.search(photo, subjects, photo.pixels.copy(), plans, asked, "search", 1)
         heard[name] = tuple(slopes)
     assert len(set(heard.values())) == len(heard)
     more, base = heard["more room"], heard["robust"]
