@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..base.distribution import pip_install
 from ..base.types import Box, Pixels
 from .record import QualityRecord, RegionQualityRecord
 
@@ -116,19 +115,16 @@ def psnr(original: Pixels, cloaked: Pixels) -> float | None:
 def ssimulacra2(original: Pixels, cloaked: Pixels) -> float:
     """SSIMULACRA2, at most 100 for equal pictures; 90 and more cannot be told apart at 1:1 (Cloudinary 2022).
 
+    With the weights that the C++ tool takes at every size; `mnd.metrics.ssimulacra` says how.
+
     Raises:
-        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size, at least 8 a side.
         ModuleNotFoundError: the package `ssimulacra2` is not installed.
     """
+    from .ssimulacra import score
+
     _check(original, cloaked)
-    try:
-        from ssimulacra2 import compute_ssimulacra2
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"SSIMULACRA2 needs the package ssimulacra2: {pip_install('ssimulacra2')}"
-        ) from error
-    # the package asks Pillow to open what it gets, which need not be a file
-    return float(compute_ssimulacra2(io.BytesIO(_png(original)), io.BytesIO(_png(cloaked))))
+    return score(original, cloaked)
 
 
 def butteraugli(original: Pixels, cloaked: Pixels) -> float:

@@ -19,10 +19,10 @@ from .learned import elpips
 from .record import PortraitRecord
 
 ENLARGED = 256
-"""Pixels of the shorter side to which a smaller face is enlarged: of less than 225, SSIMULACRA2's package
-weighs its scales wrongly."""
+"""Pixels of the shorter side to which a smaller face is enlarged, so that SSIMULACRA2 has all its scales; the
+words that are said of a score go by faces of this size."""
 LEAST = 225
-"""Pixels of the shorter side: SSIMULACRA2 of a smaller photo is not told."""
+"""Pixels of the shorter side: of a smaller photo, which a phone would enlarge, SSIMULACRA2 is not told."""
 PHONE = 400
 """Pixels across the screen of a phone, as a page lays them out."""
 DRAWS = 16
