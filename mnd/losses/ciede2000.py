@@ -40,8 +40,8 @@ def squared(p: Tensor, q: Tensor) -> Tensor:
 
         dE^2 = (dL / S_L)^2 + (dC / S_C)^2 + (dH / S_H)^2 + R_T (dC / S_C) (dH / S_H)
 
-    The hue difference is had from the cross product of the two chroma vectors, and the mean hue from the sum
-    of their directions, so that no angle jumps.
+    The hue difference is had from the products of the two chroma vectors, and the mean hue from the sum of
+    their directions, so that no angle jumps.
 
     Source: Sharma, Wu, Dalal 2005, Color Research & Application 30(1).
 
@@ -55,13 +55,22 @@ def squared(p: Tensor, q: Tensor) -> Tensor:
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = _length(a1, b1), _length(a2, b2)
     chroma = (c1 + c2) / 2
-    turn = (a1 * b2 - a2 * b1) / ((c1 * c2 + a1 * a2 + b1 * b2) / 2).clamp_min(TINY).sqrt()
+    turn = _turn(a1 * b2 - a2 * b1, c1 * c2, a1 * a2 + b1 * b2)
     hue = _angle(b1 / c1 + b2 / c2, a1 / c1 + a2 / c2)
     bright = ((l1 + l2) / 2 - 50).square()
     dl = (l2 - l1) / (1 + 0.015 * bright / (20 + bright).sqrt())
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = turn / (1 + 0.015 * chroma * _hues(hue))
     return dl.square() + dc.square() + dh.square() + _rotation(hue, chroma) * dc * dh
+
+
+def _turn(cross: Tensor, lengths: Tensor, dot: Tensor) -> Tensor:
+    """The hue difference `2 sqrt(C1 C2) sin(dh / 2)`, by whichever half angle does not cancel."""
+    near = dot >= 0
+    # cos(dh / 2) is at least 0.7 here, and sin(dh / 2) there
+    by_cosine = cross / ((lengths + dot.clamp_min(0)) / 2).sqrt()
+    by_sine = torch.copysign((2 * (lengths - dot.clamp_max(0))).sqrt(), cross)
+    return torch.where(near, by_cosine, by_sine)
 
 
 def _length(a: Tensor, b: Tensor) -> Tensor:

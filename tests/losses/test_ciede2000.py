@@ -77,3 +77,15 @@ def test_a_grey_pixel_may_take_a_colour():
     (slope,) = torch.autograd.grad(squared(lab(x), lab(y)).sum(), y)
     assert slope.isfinite().all()
     assert slope[0, 2, 0, 0] > 0
+
+
+def test_opposite_hues_in_single_precision():
+    """Nearly black pixels turn to the opposite hue by a level or two, where a half angle's cosine cancels."""
+    levels = torch.cartesian_prod(*[torch.arange(4.0)] * 3) / 255
+    x, y = (
+        v.reshape(1, -1, 1, 3).permute(0, 3, 1, 2)
+        for v in (levels[:, None].expand(-1, 64, 3), levels.repeat(64, 1))
+    )
+    oracle = color.deltaE_ciede2000(*(color.rgb2lab(to_numpy(v.double())) for v in (x, y)))
+    assert oracle.max() < 4
+    assert np.abs(ciede2000(x, y).numpy()[..., 0] - oracle[..., 0]).max() < 1e-2
