@@ -245,6 +245,28 @@ def ssim_index(x: Tensor, y: Tensor, channels: Channels = "rgb", border: Border 
     return 1 - ssim(x, y, channels, border)
 
 
+def ssim_map(x: Tensor, y: Tensor, channels: Channels = "rgb", border: Border = "valid") -> Tensor:
+    """`1 - l cs` of every window, of which `ssim` is the mean: where two pictures differ in structure.
+
+    Returns:
+        `(B, 3, H - 10, W - 10)` in [0, 2]; with the luma one channel, with the border `reflect` a window for
+        every pixel.
+
+    Raises:
+        ValueError: as `ssim` does.
+
+    >>> x = torch.full((1, 3, 16, 16), 0.5)
+    >>> ssim_map(x, x + 0.1).shape, ssim_map(x, x + 0.1).mean((1, 2, 3))
+    (torch.Size([1, 3, 6, 6]), tensor([0.0164]))
+    """
+    check_choice("channels", channels, get_args(Channels))
+    check_choice("border", border, get_args(Border))
+    check_images(x, least=SIZE)
+    check_like(x, y)
+    check_images(y, "y")
+    return _Clean.of(planes(x, channels), border).map(planes(y - x, channels))
+
+
 def ms_ssim(
     x: Tensor, y: Tensor, channels: Channels = "rgb", weights: Sequence[float] = MS_WEIGHTS
 ) -> Tensor:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,6 +111,58 @@ def psnr(original: Pixels, cloaked: Pixels) -> float | None:
     return 10 * log10(255**2 * original.size / squares) if squares else None
 
 
+def ssim(original: Pixels, cloaked: Pixels) -> float | None:
+    """SSIM of the whole, at most 1, in windows inside the picture, of R, G and B; None below 11x11 pixels.
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+
+    >>> photo = np.zeros((16, 16, 3), np.uint8)
+    >>> ssim(photo, photo), ssim(photo[:4], photo[:4])
+    (1.0, None)
+    """
+    _check(original, cloaked)
+    return _ssim(original, cloaked)
+
+
+def share_above_jnd(original: Pixels, cloaked: Pixels) -> float:
+    """The share of pixels in [0, 1] whose luma changed by more than the just noticeable difference.
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+
+    >>> photo = np.full((4, 4, 3), 127, np.uint8)
+    >>> share_above_jnd(photo, photo + np.uint8(2)), share_above_jnd(photo, photo + np.uint8(4))
+    (0.0, 1.0)
+    """
+    _check(original, cloaked)
+    return _above_jnd(original, cloaked)
+
+
+def ciede2000(original: Pixels, cloaked: Pixels) -> tuple[float, float]:
+    """The mean and the largest CIEDE2000 of a pixel, of sRGB pictures; 1 is about what can just be seen.
+
+    Raises:
+        ValueError: the pixels are no two `(H, W, 3)` uint8 arrays of one size.
+
+    >>> photo = np.full((4, 4, 3), 127, np.uint8)
+    >>> [round(value, 3) for value in ciede2000(photo, photo + np.uint8(3))]
+    [1.134, 1.134]
+    """
+    _check(original, cloaked)
+    import torch
+
+    from ..losses.ciede2000 import ciede2000 as of_pixels
+
+    total = largest = 0.0
+    for rows in _strips(0, original.shape[0], original.shape[1]):
+        with torch.inference_mode():
+            found = of_pixels(_tensor(original[rows]), _tensor(cloaked[rows]))
+        total += float(found.double().sum())
+        largest = max(largest, float(found.max()))
+    return total / (original.shape[0] * original.shape[1]), largest
+
+
 def ssimulacra2(original: Pixels, cloaked: Pixels) -> float:
     """SSIMULACRA2, at most 100 for equal pictures; 90 and more cannot be told apart at 1:1 (Cloudinary 2022).
 
@@ -140,6 +191,8 @@ def butteraugli(original: Pixels, cloaked: Pixels) -> float:
 
 def butteraugli_norms(original: Pixels, cloaked: Pixels) -> tuple[float, float]:
     """Butteraugli's largest distance, and the 3-norm of all, `(mean d^3)^(1/3)`; raises as `butteraugli`."""
+    from .butteraugli import ask
+
     _check(original, cloaked)
     program = shutil.which("butteraugli_main")
     if program is None:
@@ -148,13 +201,7 @@ def butteraugli_norms(original: Pixels, cloaked: Pixels) -> tuple[float, float]:
         )
 
     with _files(original, cloaked) as (paths, open_files):
-        done = subprocess.run(
-            [program, *paths], capture_output=True, text=True, check=False, pass_fds=open_files
-        )
-    if done.returncode or len(done.stdout.split()) < 3:
-        raise OSError(f"butteraugli_main gave status {done.returncode}: {done.stderr.strip()}")
-    largest, _, norm = done.stdout.split()[:3]  # "1.25", "3-norm:", "0.5"
-    return float(largest), float(norm)
+        return ask(paths, open_files, program)
 
 
 def if_installed(judge: Callable[[Pixels, Pixels], T], original: Pixels, cloaked: Pixels) -> T | None:

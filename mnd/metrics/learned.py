@@ -75,11 +75,35 @@ def elpips(original: Pixels, changed: Pixels, draws: int) -> float | None:
     >>> elpips(photo, photo, 2)
     0.0
     """
+    return elpips_around(_metrics()[1], original, changed, draws)
+
+
+@torch.no_grad()
+def elpips_around(around: LPIPS, original: Pixels, changed: Pixels, draws: int) -> float | None:
+    """The same around any LPIPS."""
     # made anew, so that every file is judged by the same draws
-    metric = ELPIPS(_metrics()[1], samples=draws, seed=0)
+    metric = ELPIPS(around, samples=draws, seed=0)
     if min(original.shape[:2]) < metric.least or original.size > 3 * LARGEST:
         return None
     return float(metric(to_tensor(original), to_tensor(changed)))
+
+
+def least_for_elpips(around: LPIPS) -> int:
+    """Pixels that a side must have for E-LPIPS around this metric."""
+    return int(ELPIPS(around, samples=1, seed=0).least)
+
+
+@torch.no_grad()
+def distance(metric: LPIPS, original: Pixels, changed: Pixels) -> tuple[float, bool]:
+    """A learned distance, and whether it is that of the whole picture: of a large one it is a mean of pieces.
+
+    >>> photo = np.full((32, 32, 3), 100, np.uint8)
+    >>> distance(LPIPS(), photo, photo)
+    (0.0, True)
+    """
+    if original.size > 3 * LARGEST:
+        return _mean(metric, original, changed), False
+    return float(metric(to_tensor(original), to_tensor(changed))), True
 
 
 @torch.no_grad()

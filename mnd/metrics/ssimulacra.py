@@ -1,8 +1,8 @@
 """SSIMULACRA2 as the tool of its authors computes it, with the formulas and weights of the PyPI package.
 
 The package (0.3.0) stops one scale too early, and then takes the weights of other scales than those that it
-has: a picture of 224 pixels loses some 3 to 30 points. It also blurs otherwise near the edge. So the loop over
-the scales and the blur are here; what is done with each scale is the package's.
+has: a picture of 224 pixels loses some 3 to 30 points. It also blurs otherwise near the edge. So the loop
+over the scales and the blur are here; what is done with each scale is the package's.
 """
 
 from __future__ import annotations
