@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .base.lazy import attach
 
 if TYPE_CHECKING:
-    from . import losses, targets
+    from . import losses, metrics, targets
     from .base.errors import MndError, OfflineError
     from .base.files import PhotoError
     from .cloaking.checker import Checker, check
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .evaluation.run import evaluate
     from .evaluation.settings import EvaluationSettings
     from .faces.detector import Detector, Face, FaceError
+    from .metrics.measuring import measure
     from .optimizer.mnd import MND
     from .optimizer.settings import Result, SearchSettings
     from .photo.photo import Photo
@@ -56,6 +57,8 @@ __all__ = [
     "cloak",
     "evaluate",
     "losses",
+    "measure",
+    "metrics",
     "protect",
     "targets",
 ]
@@ -76,9 +79,10 @@ __getattr__, __dir__ = attach(
         "evaluation.settings": ["EvaluationSettings"],
         "faces.detector": ["Detector", "FaceError"],
         "faces.face": ["Face"],
+        "metrics.measuring": ["measure"],
         "optimizer.mnd": ["MND"],
         "optimizer.settings": ["Result", "SearchSettings"],
         "photo.photo": ["Photo"],
     },
-    modules=["losses", "targets"],
+    modules=["losses", "metrics", "targets"],
 )

@@ -13,6 +13,7 @@ from mnd.base.schemas import NAMES
 from mnd.cloaking.record import Record
 from mnd.dataset.line_record import HeaderRecord, LineRecord
 from mnd.evaluation.line_record import ResultRecord
+from mnd.metrics.measure_record import PairRecord, SummaryRecord
 from mnd.targets.alignment import ALIGNMENTS
 from mnd.targets.card import KINDS, UNITS, TargetCard
 from mnd.targets.json_card import ALLOWED, CARD_FORMAT, CHANNELS, LARGEST, NOTES, REQUIRED
@@ -169,6 +170,7 @@ def schemas() -> dict[str, Schema]:
     return {
         "card": card(),
         "manifest": _whole("manifest", [HeaderRecord, LineRecord]),
+        "measure": _whole("measure", [PairRecord, SummaryRecord]),
         "record": _whole("record", [Record]),
         "results": _whole("results", [ResultRecord]),
     }

@@ -23,6 +23,7 @@ MODULES = (
 COMMANDS = (
     "cloak",
     "check",
+    "measure",
     "faces",
     "protect",
     "evaluate",

@@ -49,6 +49,15 @@ def test_cloak_and_check_tell_their_progress(tmp_path: Path):
         mnd.check(tmp_path / "a.png", tmp_path / "a.png", settings=settings, level="robust")
 
 
+def test_measure_takes_pictures_of_every_kind_and_tells_its_progress(tmp_path: Path):
+    heard: list[tuple[str, int, int]] = []
+    Image.fromarray(FACE).save(tmp_path / "a.png")
+    found = mnd.measure(tmp_path / "a.png", FACE, "ssim,psnr", progress=lambda *told: heard.append(told))
+    assert [(name, it.value) for name, it in found.items()] == [("ssim", 1.0), ("psnr", None)]
+    assert heard == [("measuring", 0, 2), ("measuring", 1, 2)]
+    assert mnd.metrics.measure is mnd.measure
+
+
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch, card: str) -> str:
     from mnd.dataset import engines

@@ -17,6 +17,7 @@ from . import (  # noqa: F401  these register themselves
     evaluate,
     faces,
     helps,
+    measure,
     probe,
     protect,
     schema,
@@ -44,8 +45,8 @@ from .talk import bars_that_go, logging_faults
 __all__ = ["COMMANDS", "app", "attribute_docs", "main"]
 
 COMMANDS = (
-    "cloak", "check", "faces", "protect", "watch", "evaluate", "study", "targets", "demo", "doctor", "schema",
-    "ui",
+    "cloak", "check", "measure", "faces", "protect", "watch", "evaluate", "study", "targets", "demo",
+    "doctor", "schema", "ui",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from .app import DONE, UsageError, app
 
 @app.command
 def schema(name: str | None = None, /) -> int:
-    """Print the JSON Schema of what mnd writes or reads: card, manifest, record, results.
+    """Print the JSON Schema of what mnd writes or reads: card, manifest, measure, record, results.
 
     Args:
         name: Which one; without it their names are listed.

@@ -51,7 +51,7 @@ _CARDS = (
                "Wang et al. 2003", digits=5),
     MetricCard("ciede2000", "CIEDE2000", "lower", 0.0, None, "Delta E", f"sRGB, D65, mean {_IN_PIXELS}",
                "Sharma et al. 2005", digits=3),
-    MetricCard("ciede2000_worst", "CIEDE2000, worst", "lower", 0.0, None, "Delta E",
+    MetricCard("ciede2000_worst", "Worst CIEDE2000", "lower", 0.0, None, "Delta E",
                "sRGB, D65, the pixel that differs most", "Sharma et al. 2005", digits=2),
     MetricCard("above_jnd", "Above JND", "lower", 0.0, 1.0, "share of pixels",
                "luma (BT.601) changed by more than the JND of the original",
@@ -63,7 +63,7 @@ _CARDS = (
                "scales, weights and blur of the C++ tool, in double precision", "Cloudinary 2022", digits=2),
     MetricCard("butteraugli", "Butteraugli", "lower", 0.0, None, "", "the largest distance, 80 nits",
                "Google 2016", digits=3),
-    MetricCard("butteraugli_norm", "Butteraugli, 3-norm", "lower", 0.0, None, "",
+    MetricCard("butteraugli_norm", "Butteraugli 3-norm", "lower", 0.0, None, "",
                "(mean of d^3)^(1/3), 80 nits", "Google 2016", digits=3),
 )  # fmt: skip
 CARDS = {card.name: card for card in _CARDS}

@@ -15,7 +15,7 @@ from . import butteraugli, fidelity, ssimulacra
 from .cards import CARDS, MetricCard, chosen
 from .fidelity import WINDOW
 from .measure_record import MeasuredRecord
-from .pictures import Given, pair
+from .pictures import Given, Picture, pair
 
 if TYPE_CHECKING:
     from ..losses.lpips import LPIPS
@@ -62,7 +62,7 @@ def measure(
         b: the same of the changed picture. Colour profiles are not applied.
         metrics: names of `METRICS`; learned ones also with a trunk and a file of weights (`lpips:squeeze`,
             `rlpips:squeeze:FILE`). By default all that are installed.
-        progress: called with the name of each measure.
+        progress: called with `measuring` before each measure.
 
     Returns:
         By name, in the order asked for. Sources and settings of each are in its `card`.
@@ -81,11 +81,18 @@ def measure(
     ({'psnr': 42.11, 'ciede2000': 0.75}, 'higher')
     """
     names = chosen(metrics)
-    first, second = pair(a, b)
+    return compare(*pair(a, b), names, progress)
+
+
+def compare(
+    first: Picture, second: Picture, names: Iterable[str], progress: Progress = nobody
+) -> dict[str, Measured]:
+    """The same of two pictures that are read already, by measures that are `chosen`."""
+    names = tuple(names)
     judge = _Judge(first.pixels, second.pixels)
     found = {}
     for place, name in enumerate(names):
-        progress(name, place, len(names))
+        progress("measuring", place, len(names))
         value, note = judge.says(name)
         found[name] = Measured(value, describe(name), note)
     return found

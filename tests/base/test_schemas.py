@@ -45,7 +45,7 @@ def test_the_command_lists_them_and_names_what_is_near(capsys: pytest.CaptureFix
     assert cli.main(["schema", "recrod"]) == 2
     assert "unknown schema 'recrod'; did you mean record?" in capsys.readouterr().err
     assert cli.main(["schema", "x"]) == 2
-    assert "There are card, manifest, record, results" in capsys.readouterr().err
+    assert "There are card, manifest, measure, record, results" in capsys.readouterr().err
 
 
 # real output ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from mnd.cloaking import record as records
 from mnd.cloaking.record import ErrorKind, Record, RegionRecord, Status, TargetRecord
+from mnd.metrics import measure_record as measured
 from mnd.metrics.record import AppearanceRecord, QualityRecord
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scripting.md"
@@ -43,6 +44,13 @@ def test_every_field_of_a_record_is_in_the_table(text: str):
     for kind in (Record, RegionRecord, TargetRecord, *below):
         assert set(get_type_hints(kind)) <= last | {"targets", "regions"}, kind
     assert set(get_args(Status)) <= named
+
+
+def test_every_field_of_two_pictures_is_in_the_table(text: str):
+    named = words(section(text, "Two pictures"))
+    kinds = (measured.PairRecord, measured.MeasuredRecord, measured.MapRecord, measured.SummaryRecord)
+    for kind in (*kinds, measured.AloneRecord, measured.MeanRecord):
+        assert set(get_type_hints(kind)) <= named, kind
 
 
 def test_every_kind_that_is_written_is_one_that_is_known():

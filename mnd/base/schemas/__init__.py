@@ -1,7 +1,7 @@
 """The JSON that this package writes and reads, as JSON Schemas (draft 2020-12): made by `scripts/schemas.py`.
 
 Contracts only grow: a field that is not in a schema may be there in a later version, none goes or changes its
-meaning while the number in `mnd_record`, `mnd_manifest`, `mnd_results` or `mnd_card` stays.
+meaning while the number in `mnd_record`, `mnd_manifest`, `mnd_results`, `mnd_measure` or `mnd_card` stays.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-NAMES = ("card", "manifest", "record", "results")
-"""card: a recogniser of one's own. record: of a photo. manifest, results: a line of these files."""
+NAMES = ("card", "manifest", "measure", "record", "results")
+"""card: a recogniser of one's own. record: of a photo. measure: of two pictures. manifest, results: a line of
+these files."""
 _FOLDER = Path(__file__).parent
 
 
