@@ -8,10 +8,15 @@ collapse   how far a picture can be changed while the distance stays that of a m
 
 Distances of two metrics have no common unit: what is reported are shares, ratios of one metric's distances
 to each other, and the quality of pictures by measures that no metric of the list defines.
+people     how well measures agree with judgements of people, where those are on this machine (below)
+
 A metric with random draws (E-LPIPS) is attacked through new draws at every step, and judged by others.
 
 Names: lpips, lpips:TRUNK, lpips:TRUNK:FILE, the same with rlpips, elpips:NAME (any of these),
 elpips-official:FILE (squeeze-maxpool), elpips-official:VARIANT:FILE.
+
+python scripts/evaluate_metrics.py people --data DIR --set kadid10k [--metrics psnr ssim rlpips ...]
+has options of its own (people --help) and the measures of `mnd measure`.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,7 +35,7 @@ import numpy as np
 import torch
 from benchmarks.judging import read
 from PIL import Image
-from rlpips import metric_plots
+from rlpips import metric_plots, people
 from rlpips.metric_measures import (
     Ball,
     Change,
@@ -206,6 +212,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Measure, print the tables, and write the figures and charts where --out says."""
+    words = sys.argv[1:] if words is None else words
+    if words and words[0] == "people":
+        people.main(words[1:])
+        return
     args = arguments(words)
     torch.set_num_threads(args.threads)
     start = time.perf_counter()
