@@ -168,15 +168,17 @@ MINIMUM = Plan(
     least_ssim=0.85, most_iris=6.0, most_stitches=8, lightness=False, feature_cap=None, looser=None,
     withstands=(),
 )  # fmt: skip
+# half size and then JPEG 75 asks for more than all else that has to be withstood: no draw is much milder
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, misplaced=0.0, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS,
-    aside=-0.08, level="robust", jpeg=(70, 95), scale=(0.45, 0.6), spread=1.0, flat=1.9, least_ssim=0.93,
+    aside=-0.08, level="robust", jpeg=(70, 85), scale=(0.45, 0.55), spread=1.0, flat=1.9, least_ssim=0.93,
     most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip
 STRONG = replace(
     ROBUST, steps=60, headroom=0.03, similarity=0.08, alone=2.0, logits=4.0, misplaced=0.06,
+    jpeg=(70, 95), scale=(0.45, 0.6),
     looks=2, seen_as=(WIDE, MIRROR, BOX), level="strong", spread=2.0, flat=2.0, least_ssim=0.85,
     most_iris=6.0, most_stitches=8, feature_cap=10.0, looser=16.0,
 )  # fmt: skip
