@@ -340,6 +340,7 @@ def main() -> None:
     parser.add_argument(
         "--against", type=Path, help="speed: folder of another build (by default the one before coarse grids)"
     )
+    parser.add_argument("--turns", type=int, default=3, help="speed: how often each photo is done by each")
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()
