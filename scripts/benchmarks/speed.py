@@ -23,7 +23,6 @@ DIGITS = {"of it: CPU": 2, "of it: wall": 2, "of it: GB": 2, "CPU s": 1, "protec
 HERE = Path(__file__).parents[2]
 BEFORE = "dbf5d2b"
 """The build before searches began on a coarser grid."""
-TURNS = 3
 CAMERA = (4000, 3000)
 
 
@@ -37,14 +36,14 @@ class Job(NamedTuple):
 
 
 def speed(args: argparse.Namespace) -> dict[str, Any]:
-    """Ratios of this build to the one in `--against`, medians of three turns, and the quality of both."""
+    """Ratios of this build to the one in `--against`, medians of some turns, and the quality of both."""
     rows = {}
     with tempfile.TemporaryDirectory() as name, _other(args.against) as other:
         folder = Path(name)
         for title, job in _jobs(args, folder):
             turns = [
                 (_run(other, job, folder / "theirs.jpg"), _run(HERE, job, folder / "ours.jpg"))
-                for _ in range(TURNS)
+                for _ in range(args.turns)
             ]
             row: dict[str, float] = {
                 f"of it: {what}": median(ours[i] / theirs[i] for theirs, ours in turns)
