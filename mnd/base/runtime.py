@@ -92,10 +92,23 @@ def _processor() -> str:
 
 
 def _memory() -> float | None:
+    size = memory()
+    return None if size is None else round(size / 1e9, 1)
+
+
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+"""What a container may take in all; "max": there is no limit."""
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process may have: the machine's, or the container's; None: not known."""
     try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
+    with contextlib.suppress(OSError, ValueError):
+        size = min(size, int(_CONTAINER.read_text()))
+    return size
 
 
 class Peak:

@@ -16,6 +16,7 @@ from PIL import GifImagePlugin, Image, ImageFile
 
 from ..base.files import PhotoError
 from ..base.pillow import LOCK, without_limit
+from ..base.runtime import memory
 from ..base.types import Pixels
 from .format import Format
 from .formats import FORMATS
@@ -26,6 +27,9 @@ _OTHERS = {
     b"GIF8": "GIF", b"8BPS": "Photoshop", b"%PDF": "PDF", b"\0\0\1\0": "ICO", b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
 }  # fmt: skip
+ALONE, A_PIXEL = 700_000_000, 30
+"""Bytes that the program takes without a photo, and for each pixel of one with a small face in it: what is more
+than a machine has would be ended by the system, and all other photos with it."""
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError,
     AssertionError, OverflowError, RuntimeError, struct.error, zlib.error,
@@ -120,6 +124,12 @@ def open_picture(data: bytes, form: Format, name: str, max_pixels: int) -> Image
     if width * height > max_pixels:
         got = f"{width} x {height} = {width * height:,} pixels"
         raise PhotoError("too-large", f"{name}: {got}, expected at most {max_pixels:,}")
+    limit, needed = memory(), ALONE + width * height * A_PIXEL
+    if limit is not None and needed > limit:
+        got = f"{width} x {height} pixels take about {needed / 1e9:.1f} GB"
+        raise PhotoError(
+            "too-large", f"{name}: {got}, expected at most the {limit / 1e9:.1f} GB of memory here"
+        )
     return form.open(io.BytesIO(data)) if image is None else image
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
+from mnd.photo import opening
 from mnd.photo.photo import Photo, PhotoError
 from tests.helpers import inks
 from tests.helpers.deep import deep_face, write_png, write_tiff
@@ -183,6 +184,23 @@ def test_bombs_are_refused_before_they_go_off() -> None:
                 Photo.from_bytes(save(FACE, form, **options), max_pixels=48_110)
     with pytest.raises(PhotoError, match="237 x 203"):
         Photo.from_bytes(save(with_alpha(), "WEBP", exif=Image.Exif().tobytes()), max_pixels=9)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the pixels, the estimate and the limit: the system would end the program, and all other photos."""
+    monkeypatch.setattr(opening, "memory", lambda: opening.ALONE + 48_111 * opening.A_PIXEL - 1)
+    for form in ("JPEG", "PNG", "WEBP", "TIFF", "BMP"):
+        with pytest.raises(
+            PhotoError, match=r"237 x 203 pixels take about 0\.7 GB, expected .* 0\.7 GB"
+        ) as caught:
+            Photo.from_bytes(save(FACE, form))
+        assert caught.value.kind == "too-large"
+    monkeypatch.setattr(opening, "memory", lambda: opening.ALONE + 48_111 * opening.A_PIXEL)
+    Photo.from_bytes(save(FACE, "JPEG"))
+    monkeypatch.setattr(opening, "memory", lambda: None)  # a system that does not tell
+    Photo.from_bytes(save(FACE, "JPEG"))
 
 
 def test_pillows_own_limit_does_not_speak(monkeypatch: pytest.MonkeyPatch) -> None:
