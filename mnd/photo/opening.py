@@ -28,8 +28,8 @@ _OTHERS = {
     b"\0\0\0\x0cJXL": "JPEG XL", b"\0\0\0\x0cjP": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
 }  # fmt: skip
 ALONE, A_PIXEL = 700_000_000, 30
-"""Bytes that the program takes without a photo, and for each pixel of one with a small face in it: what is more
-than a machine has would be ended by the system, and all other photos with it."""
+"""Bytes that the program takes without a photo, and for each pixel of one with a small face in it: whoever
+takes more than there are is ended by the system, and all other photos with it."""
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError,
     AssertionError, OverflowError, RuntimeError, struct.error, zlib.error,

@@ -186,10 +186,10 @@ def test_bombs_are_refused_before_they_go_off() -> None:
         Photo.from_bytes(save(with_alpha(), "WEBP", exif=Image.Exif().tobytes()), max_pixels=9)
 
 
-def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(
+def test_what_does_not_fit_into_memory_is_refused_undecoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With the pixels, the estimate and the limit: the system would end the program, and all other photos."""
+    """With the pixels, the estimate and the limit."""
     monkeypatch.setattr(opening, "memory", lambda: opening.ALONE + 48_111 * opening.A_PIXEL - 1)
     for form in ("JPEG", "PNG", "WEBP", "TIFF", "BMP"):
         with pytest.raises(
