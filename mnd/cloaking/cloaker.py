@@ -21,6 +21,7 @@ from ..photo.second_reader import disagreement
 from ..targets.frozen import FrozenNetwork
 from ..targets.target import Target
 from . import inputs
+from .burst import Frame
 from .crops import groups, support
 from .features import add_appearances
 from .levels import Plan
@@ -176,6 +177,7 @@ class Cloaker:
         path: Path | None = None,
         where: Where | None = None,
         found: Found | None = None,
+        before: Frame | None = None,
     ) -> tuple[bytes | None, Record]:
         """Cloak the photo that a file of these bytes is: the bytes of its cloaked file, and the record.
 
@@ -188,12 +190,13 @@ class Cloaker:
             path: where it was read, so that a gallery it lies in does not count it; None: nowhere.
             where: which faces, where that is not what the settings say.
             found: whom to protect, where that is known already.
+            before: the frame before, whose change this one takes over where it shows the same face.
         """
         record, made = self._record(name), None
         with judging(record):
             photo = Photo.from_bytes(data, name=name, **self.settings.stripping)
             photo = converted(photo, self.settings.format)
-            made = self._cloak(photo, record, path, where, found)
+            made = self._cloak(photo, record, path, where, found, before)
         return made, record
 
     def _record(self, path: Path | str | None) -> Record:
@@ -206,6 +209,7 @@ class Cloaker:
         path: Path | None,
         where: Where | None = None,
         found: Found | None = None,
+        frame: Frame | None = None,
     ) -> bytes | None:
         """The bytes of the cloaked file, once it withstands what it has to; the record is filled in."""
         settings = self.settings
@@ -220,9 +224,12 @@ class Cloaker:
         record["gallery"] = gallery_record(gallery, subjects)
         record["removed"] = list(photo.removed)  # not before: a photo without a face may be copied as it is
         before = [s.before(photo.pixels) for s in subjects]
+        begun = None if frame is None else frame.moved(photo.pixels, subjects)
         ever: set[str] = set()
         for attempt in range(ATTEMPTS):
-            tried, seen = self._attempt(photo, subjects, before, plans, attempt)
+            # what could not be done with the change of the frame before is tried without it in the end
+            start = begun if attempt < ATTEMPTS - 1 else None
+            tried, seen = self._attempt(photo, subjects, before, plans, attempt, start)
             passed = {one["limit"] for one in too_visible(seen, plans[0])}
             ever |= passed
             if (worth := (bool(passed), recognised(seen, withstands))) < best:
@@ -256,6 +263,7 @@ class Cloaker:
         before: list[list[Opinion]],
         plans: Sequence[Plan],
         attempt: int,
+        begun: Tensor | None,
     ) -> tuple[bytes, Judged]:
         """A file, and what its bytes show: regions and quality, as in a record."""
         pixels = photo.pixels.copy()
@@ -268,7 +276,7 @@ class Cloaker:
             # the last attempt gives the coarser grid up, too
             factor = coarseness(group) if attempt < ATTEMPTS - 1 else 1
             grids |= dict.fromkeys(map(id, group), factor)
-            search(photo, group, pixels, chosen, asked, stage, factor)
+            search(photo, group, pixels, chosen, asked, stage, factor, begun)
         give_back_memory()
         self.progress("checking the saved file", 0, 0)
         changed = [support(s, photo.pixels.shape[:2]) for s in subjects]

@@ -47,7 +47,9 @@ class FaceFeatures:
     seen: bool
 
 
-def limits(subjects: Sequence[Subject], box: Area, x: Tensor, cap: float | None) -> Limits:
+def limits(
+    subjects: Sequence[Subject], box: Area, x: Tensor, cap: float | None, begun: Tensor | None = None
+) -> Limits:
     """What a search may do to the features of the faces of a crop.
 
     Args:
@@ -55,10 +57,11 @@ def limits(subjects: Sequence[Subject], box: Area, x: Tensor, cap: float | None)
         box: where the crop lies in the photo.
         x: `(1, 3, h, w)`, the clean crop.
         cap: how far a value of a feature may change, in grey levels; None: as far as it likes.
+        begun: `(1, 3, h, w)`, a change that is there already, as `Limits` has it.
     """
     faces = features(subjects, box, x)
     caps = [] if cap is None else [_cap(face.part, cap / 255) for face in faces]
-    return Limits(tuple(caps), tuple(part for face in faces for part in face.held))
+    return Limits(tuple(caps), tuple(part for face in faces for part in face.held), begun)
 
 
 def features(subjects: Sequence[Subject], box: Area, x: Tensor) -> list[FaceFeatures]:

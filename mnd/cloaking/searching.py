@@ -19,6 +19,7 @@ from ..optimizer.mnd import MND, Slopes
 from ..optimizer.settings import SearchSettings
 from ..photo.photo import Photo
 from ..targets.face import FaceTarget
+from .burst import begun_in
 from .colours import brought_back
 from .crops import area_of
 from .eot import Views
@@ -67,6 +68,7 @@ def search(
     asked: Asked,
     stage: str,
     factor: int,
+    begun: Tensor | None = None,
 ) -> None:
     """Search around a group of subjects, and paste what was found into `pixels`.
 
@@ -78,6 +80,7 @@ def search(
         asked: the distance, and who is asked.
         stage: what progress is told.
         factor: of the grid on which the search begins, see `coarseness`; 1: it has none but the photo's own.
+        begun: `(1, 3, H, W)`, a change of the photo with which the search begins, see `burst`.
     """
     box, mask = area_of(group, photo.pixels.shape[:2])
     x0, y0, x1, y1 = box
@@ -96,7 +99,8 @@ def search(
         )
 
     plan, grey = plans[0], photo.grey or plans[0].lightness
-    held = limits(group, box, x, plan.feature_cap)
+    first = None if begun is None else begun_in(begun, box, mask, grey).to(asked.device)
+    held = limits(group, box, x, plan.feature_cap, first)
     views = Views(group, box, plans, x, saved, asked.seed, photo.pixels.shape[:2])
     geometry = Geometry.of(asked.distance, x, mask.to(asked.device), grey)
     start = None
@@ -116,7 +120,7 @@ def search(
             coarse,
             grey=grey,
             progress=told,
-            limits=held.sample(factor),
+            limits=replace(held.sample(factor), begun=None if first is None else grid.mean(first)),
             geometry=geometry.on(grid),
         )
         start, done = found.end.moved(grid.up), plan.steps

@@ -91,6 +91,7 @@ def header(
             else {}
         ),
         **_chunk(cloak, settings),
+        **({"burst": True} if settings.burst else {}),
     }
     text, told = json.dumps(how, sort_keys=True), versions(*PACKAGES)
     return {

@@ -54,6 +54,10 @@ class Item:
     """Status, sha256 of the input and of the output, as a manifest has them; for those who verify."""
     row: tuple[str, int] | None = None
     """Of a picture that a list holds: the column and the number of its row, from 0."""
+    burst: str | None = None
+    """The folder whose pictures are frames of a burst: none is begun before the one before it is done."""
+    after: tuple[str, str] | None = None
+    """Name and file of the frame before; None: it is the first."""
 
     @property
     def place(self) -> str:

@@ -64,6 +64,9 @@ class LineRecord(TypedDict):
     output_stat: NotRequired[list[int] | None]
     settings_sha256: NotRequired[str]
     """Of the header that the photo was done under."""
+    follows: NotRequired[list[str | None] | None]
+    """Of a frame of a burst: SHA-256 of the frame before and of its result, null where it has none; null of
+    the first frame."""
     worker: NotRequired[str | None]
     """Machine and process."""
     why: NotRequired[str]

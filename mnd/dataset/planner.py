@@ -10,11 +10,12 @@ from typing import Any
 
 from ..base.files import PhotoError, sha256_of, shown
 from . import beside
+from .frames import Frames
 from .items import Item, Other, Refused, Shard, Stat
 from .lines import Line
 from .manifest import Index, shortened
 from .members import Contents, contents
-from .outputs import Claims, digest, folded, is_reserved, shard_of, twins
+from .outputs import Claims, digest, folded, is_reserved, twins
 from .settings import ProtectSettings
 from .sources import Source
 
@@ -78,6 +79,7 @@ class Planner:
         self._source, self.index, self._dst, self.settings = source, index, dst, settings
         self._sha256, self._say, self.known, self._opened = sha256, say, known, opened
         self._claims = Claims()
+        self._frames = Frames()
         self.counts: Counter[str] = Counter()
         """Of tasks by why; of what needs none: kept, failures (of earlier runs, not tried again), others."""
         self.found = 0
@@ -92,19 +94,24 @@ class Planner:
         for found in self._source:
             if isinstance(found, Other) and found.name.rpartition("/")[2] in beside.NAMES:
                 self.beside.append(found.name)
-            if not self._mine(found.name):
+            if not self.settings.is_of_part(found.name):
                 continue
             if isinstance(found, Shard):
                 yield from self.tasks_of(found)
             elif isinstance(found, Item):
-                if (item := self._claimed(found)) and (task := self.task(item)):
+                if (item := self._claimed(found)) and (task := self._in_turn(item)):
                     yield task
             else:
                 self.settle(found)
 
-    def _mine(self, name: str) -> bool:
-        part = self.settings.part
-        return part is None or shard_of(name, part[1]) == part[0]
+    def _in_turn(self, item: Item) -> Task | None:
+        """The task that a picture is, where there are bursts as a frame of its folder."""
+        if not self.settings.burst:
+            return self.task(item)
+        item = self._frames.placed(item)
+        task = self.task(item)
+        self._frames.planned(item, None if task else self.index.get(item.name))
+        return task
 
     def _claimed(self, item: Item) -> Item | None:
         """The item, if its result may go where it would go."""
@@ -163,7 +170,7 @@ class Planner:
         """Why what a line says does not hold any more."""
         if line.get("settings_sha256") != self._sha256 or self._input_changed(item, line):
             return "changed"
-        if self._suspect_otherwise(line):
+        if self._suspect_otherwise(line) or not self._frames.holds(item, line):
             return "changed"
         if line["status"] in ("failed", "held") and self.settings.retry:
             return "retried"

@@ -21,7 +21,7 @@ from .engines import Engine, Job
 from .items import Item, Other, Shard
 from .lines import Line
 from .manifest import Index, Manifest, locked, manifest_path, manifests, shortened, tag
-from .outputs import aside, check_places, shard_of
+from .outputs import aside, check_places
 from .planner import Planner
 from .progress import Counted, NullProgress, RunProgress
 from .settings import ProtectSettings, Settings, both_settings
@@ -106,6 +106,8 @@ class Protection:
         if self.cloak.format is not None:
             why = "expected none: the photos of a data set keep their formats"
             raise ValueError(f"format is {self.cloak.format!r}, {why}")
+        if self.settings.burst and not self.src.is_dir() and self.src.exists():
+            raise ValueError(f"{self.src}: got burst, expected a folder, whose pictures are the frames")
         self.watcher = watcher or NullProgress()
         self._ask = ask or _nobody_agrees
         self._standing = standing
@@ -130,12 +132,11 @@ class Protection:
 
     def count(self) -> int | None:
         """How many photos there are in all; None where shards have to be opened to know."""
-        photos, part = 0, self.settings.part
+        photos = 0
         for found in self.source:
             if isinstance(found, Shard):
                 return None
-            mine = part is None or shard_of(found.name, part[1]) == part[0]
-            photos += mine and not isinstance(found, Other)
+            photos += self.settings.is_of_part(found.name) and not isinstance(found, Other)
         return photos
 
     def run(self) -> Summary:

@@ -57,6 +57,9 @@ class ProtectSettings:
     exclude: tuple[str, ...] = ()
     """Leave pictures alone whose name fits such a pattern (*.depth.png); those in a tar are copied as they
     are. May be given several times."""
+    burst: bool = False
+    """The pictures of a folder are frames of a burst, or of a film, by their names in order (0001.png, ...):
+    each takes over what the cloak of the one before has changed, so that it does not flicker."""
     address: str | None = None
     """Of the Ray cluster, HOST:PORT or auto; by default one is started on this machine."""
 
@@ -71,6 +74,8 @@ class ProtectSettings:
             raise ValueError(f"batch is {self.batch}, expected a whole number from 1 to 256")
         if self.verify and (self.retry or self.overwrite):
             raise ValueError("verify changes nothing, expected it without retry and overwrite")
+        if not isinstance(self.burst, bool):
+            raise ValueError(f"burst is {self.burst!r}, expected True or False")
         if self.address is not None and self.engine != "ray":
             raise ValueError("got the address of a cluster, expected it with engine ray only")
         assert self.part is None or self.part
@@ -100,6 +105,18 @@ class ProtectSettings:
     def refuses(self, name: str) -> bool:
         """Whether `exclude` has a pattern that fits."""
         return _fits(name, self.exclude)
+
+    def is_of_part(self, name: str) -> bool:
+        """Whether a name is of the part of the data set that this run does; a burst is never divided.
+
+        >>> settings = ProtectSettings(shard="1/2", burst=True)
+        >>> settings.is_of_part("a/1.jpg") == settings.is_of_part("a/2.jpg")
+        True
+        """
+        from .outputs import shard_of
+
+        known = name.rpartition("/")[0] if self.burst else name
+        return self.part is None or shard_of(known, self.part[1]) == self.part[0]
 
     @property
     def part(self) -> tuple[int, int] | None:

@@ -122,8 +122,9 @@ class Watch:
         self.watcher = watcher or NullWatchProgress()
         if not self.src.is_dir():
             raise ValueError(f"{self.src}: there is no such folder, expected one in which photos arrive")
-        if self.settings.engine != "local" or self.settings.part or self.settings.verify:
-            raise ValueError("got engine, shard or verify, expected them with mnd protect only")
+        asked = self.settings
+        if asked.engine != "local" or asked.part or asked.verify or asked.burst:
+            raise ValueError("got engine, shard, verify or burst, expected them with mnd protect only")
         check_places(self.src, self.dst)
         self._ask = ask
         self._told = _Once(self.watcher)

@@ -25,6 +25,7 @@ from .outputs import Places
 from .settings import NoFace
 
 if TYPE_CHECKING:
+    from ..cloaking.burst import Frame
     from ..cloaking.record import Record
     from ..optimizer.batching import Batcher
 
@@ -158,7 +159,8 @@ class Protector:
         record["input_sha256"] = hashlib.sha256(data).hexdigest()
         record["input_stat"] = [stat.size, stat.mtime_ns]
         check_name(self.places.path(item.place))  # before work is done for a name that the disk does not take
-        made, found = self.cloaker.encoded(data, item.name, Path(item.path))
+        before = None if item.burst is None else self._before(item, record)
+        made, found = self.cloaker.encoded(data, item.name, Path(item.path), before=before)
         told: Line = {**found}
         status = "protected"
         if _kind(told) in DOUBTS:
@@ -172,6 +174,26 @@ class Protector:
             record["output"] = item.name
             record["output_sha256"] = hashlib.sha256(made).hexdigest()
             record["output_stat"] = [stat.size, stat.mtime_ns]
+
+    def _before(self, item: Item, record: Line) -> Frame | None:
+        """The frame before, as it was and as it is in the results; the record is told which it was."""
+        from ..cloaking.burst import Frame
+        from ..photo.photo import Photo
+
+        record["follows"] = None
+        if item.after is None:
+            return None
+        name, path = item.after
+        try:
+            data, _ = Item(name, path).read()
+            record["follows"] = [hashlib.sha256(data).hexdigest(), None]
+            made = read_bytes(self.places.path(name), LARGEST)
+            record["follows"][1] = hashlib.sha256(made).hexdigest()
+            clean, shown = Photo.from_bytes(data, name=name), Photo.from_bytes(made, name=name)
+        except PhotoError:  # its own line says what is wrong with it
+            record["follows"] = record["follows"] or [None, None]
+            return None
+        return Frame.of(clean.pixels, shown.pixels, self.cloaker.detector)
 
     def _doubtful(self, data: bytes, item: Item, told: Line) -> tuple[bytes | None, Line, str]:
         """What becomes of a photo in which no face was found, or not surely: bytes, record and status."""

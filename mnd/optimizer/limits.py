@@ -1,4 +1,4 @@
-"""What a change may not do to parts of a picture: go beyond a cap, or move the mean colour of a region."""
+"""What holds for a change whatever targets ask for: what it begins with, caps, mean colours of regions."""
 
 from __future__ import annotations
 
@@ -51,13 +51,20 @@ class Limits:
     """The largest change of a value, in the picture's unit; infinite where there is no limit."""
     means: tuple[Part, ...] = ()
     """Weights of the pixels of each region, >= 0; regions do not overlap."""
+    begun: Tensor | None = None
+    """`(B, 3, H, W)`: a change that is there already, and that a search only adds to; none by default."""
 
     def sample(self, every: int) -> Limits:
         """Those of pictures of which only every so many pixels are looked at."""
         if every == 1:
             return self
         caps, means = ([part.sample(every) for part in parts] for parts in (self.caps, self.means))
-        return Limits(tuple(caps), tuple(means))
+        begun = None if self.begun is None else self.begun[..., ::every, ::every]
+        return Limits(tuple(caps), tuple(means), begun)
+
+    def with_begun(self, change: Tensor) -> Tensor:
+        """A change and what was there before it; takes the memory of `change`."""
+        return change if self.begun is None else change.add_(self.begun)
 
     def pull(self, z: Tensor, v: Tensor) -> Tensor:
         """The part of dual variables `(..., B, 3, H, W)` that moves no mean; `v` `(B, 3, H, W)`."""
@@ -69,7 +76,9 @@ class Limits:
         return z
 
     def keep(self, change: Tensor, v: Tensor) -> Tensor:
-        """A change `(B, 3, H, W)` within the caps, and its means kept; takes the memory of `change`."""
+        """What was begun and a change `(B, 3, H, W)`, within the caps, and its means kept; takes the memory
+        of `change`."""
+        change = self.with_begun(change)
         for cap in self.caps:
             part = cap.of(change)
             part.copy_(part.maximum(-cap.values).minimum(cap.values))

@@ -73,7 +73,8 @@ class Run:
         noise = torch.randn(self.x.shape[1:], generator=generator).to(self.x)
         if self.grey:
             noise = noise[:1].expand_as(noise)
-        return self._saved(self.x, noise * self.settings.start / 255 * (self.geometry.v > 0))
+        noise = noise * self.settings.start / 255 * (self.geometry.v > 0)
+        return self._saved(self.x, self.limits.with_begun(noise))
 
     def _saved(self, x: Tensor, change: Tensor) -> Tensor:
         """The picture with a change, as the file will hold it; takes the memory of `change`."""

@@ -399,8 +399,8 @@ def test_the_sum_of_the_settings(card: str, tmp_path: Path):
         sum_of(**o) for o in ({"seed": 1}, {"level": "strong"}, {"no_face": "fail"}, {"gallery": gallery})
     ]
     (gallery / "a.png").write_bytes(tiny.picture(2))
-    others += [sum_of(gallery=gallery), sum_of([{"name": "tiny", "sha256": "2"}])]
-    assert len({base, *others}) == 7
+    others += [sum_of(gallery=gallery), sum_of([{"name": "tiny", "sha256": "2"}]), sum_of(burst=True)]
+    assert len({base, *others}) == 8
 
 
 def test_what_is_copied_is_stripped_too(protect, tmp_path: Path, dst: Path):

@@ -113,3 +113,27 @@ def test_a_search_goes_round_what_is_held(grey: bool):
     assert moved(free.image, slice(14, 20)) < -5
     assert (255 * (held.image - x)[..., 14:20, 14:20]).abs().max() < 1.5  # half a level of rounding
     assert held.distance.item() > free.distance.item()
+
+
+def test_what_was_begun_is_in_every_change():
+    """Within the caps, and with the means kept: as if the search had asked for it."""
+    begun, change = 0.3 * (random(2, 3, 14, 12, seed=6) - 0.5), 0.1 * random(2, 3, 14, 12, seed=7)
+    caps = (part(0, 0, torch.full((6, 12), 0.05, dtype=torch.float64)),)
+    asked, plain = Limits(caps, MEANS, begun), Limits(caps, MEANS)
+    torch.testing.assert_close(asked.keep(change.clone(), V), plain.keep(change + begun, V))
+    few = asked.sample(2)
+    assert few.begun is not None
+    assert torch.equal(few.begun, begun[..., ::2, ::2])
+    assert torch.equal(Limits().with_begun(change), change)
+
+
+def test_a_search_adds_nothing_to_what_is_enough():
+    x = torch.full((1, 3, 16, 16), 0.5)
+    begun = (random(1, 3, 16, 16, seed=8) - 0.5).float() * 0.1
+
+    def margin(y: torch.Tensor) -> torch.Tensor:
+        return ((x + begun - y) * begun.sign()).mean((1, 2, 3)) - 1e-3
+
+    kept = MND(Composite(), SearchSettings(steps=20, start=0.0))(x, margin, limits=Limits(begun=begun))
+    assert bool(kept.success)
+    assert float((kept.image - x - begun).abs().max()) <= 0.51 / 255 + 1e-6

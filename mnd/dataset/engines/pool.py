@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
+from ..frames import Turns
 from ..items import Item
 from ..lines import Line
 from . import Job
@@ -60,6 +60,7 @@ class Pool(ABC, Generic[W]):
         """Items for workers that are on their way, and a batch for who is ready first."""
         self._suspects: deque[Item] = deque()
         """Items in whose work a worker died: each is tried again alone."""
+        self._turns = Turns()
         self._tries: Counter[tuple[str, bool]] = Counter()
         """How often an item's worker died, and whether its machine was lost."""
         self._stillborn = 0
@@ -98,8 +99,15 @@ class Pool(ABC, Generic[W]):
         return bool(self._next or self._suspects) or any(worker.items for worker in self.workers)
 
     def _fetch(self, least: int) -> None:
-        """Have so many items wait, if there are."""
-        self._next.extend(itertools.islice(self._items, max(least - len(self._next), 0)))
+        """Have so many items wait, if there are; of a burst one at a time."""
+        while len(self._next) < least and (item := next(self._items, None)) is not None:
+            if self._turns.has(item):
+                self._next.append(item)
+
+    def _follow(self, item: Item) -> None:
+        """An item is done: the next frame of its burst, if it is of one, is the next one of all."""
+        if frame := self._turns.after(item):
+            self._next.appendleft(frame)
 
     def _taken(self) -> list[Item]:
         """A batch of those that wait."""
@@ -132,6 +140,8 @@ class Pool(ABC, Generic[W]):
         if kind == "ready":
             worker.ready, self._stillborn = True, 0
             return
+        for item in worker.items:
+            self._follow(item)
         worker.items = []
         if self._next and not self._suspects:
             # it works on while these records are written down
@@ -154,4 +164,5 @@ class Pool(ABC, Generic[W]):
                 continue
             what = "the machine was lost" if lost else "the worker died of it"
             why = f"{item.name}: {what} {tries} times ({how}), expected a record"
+            self._follow(item)
             yield self.make.failed(item, "worker-died", why)
