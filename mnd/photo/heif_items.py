@@ -98,7 +98,7 @@ def shown(heif: Heif, kind: bytes, name: str) -> Shown:
     if alpha and alpha.size != main.size:
         sizes = " and ".join(f"{layer.size[0]} x {layer.size[1]}" for layer in (main, alpha))
         raise ValueError(f"the picture and its alpha are of {sizes} pixels")
-    return Shown(main, alpha, bool(primary.refers.get(b"prem")), _orientation(primary, name))
+    return Shown(main, alpha, bool(primary.refers.get(b"prem")), _orientation(primary, kind, name))
 
 
 def _layer(heif: Heif, item: Item, kind: bytes, name: str) -> Layer:
@@ -161,17 +161,21 @@ def _check_coded(item: Item) -> None:
             raise ValueError(f"{got}, but is coded as {coded[0]} x {coded[1]}")
 
 
-def _orientation(item: Item, name: str) -> int:
+def _orientation(item: Item, kind: bytes, name: str) -> int:
     """How the stored picture has to be turned, from its properties in their order.
 
     `irot` turns it counterclockwise by so many quarters; `imir` of axis 0 swaps top and bottom, of axis 1
-    left and right (ISO/IEC 23008-12:2022, 6.5.10 and 6.5.12).
+    left and right (ISO/IEC 23008-12:2022, 6.5.10 and 6.5.12). In an AVIF the turn comes first whatever their
+    order: ISO/IEC 23000-22, 7.3.6.7 asks that of files, and libavif, as browsers have it, reads them so.
 
     Raises:
         PhotoError: unsupported: a part is cut out after the picture was turned.
     """
     orientation, turned = 1, False
-    for it in item.properties:
+    properties = item.properties
+    if kind == b"av01":
+        properties = sorted(properties, key=lambda it: it.kind == b"imir")
+    for it in properties:
         if it.kind == b"irot" and it.body:
             for _ in range(it.body[0] & 3):
                 orientation, turned = _ROTATED[orientation], True

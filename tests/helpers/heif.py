@@ -42,12 +42,14 @@ def coded(form: str, pixels: np.ndarray | Image.Image = EVEN, quality: int = 60,
     return buffer.getvalue()
 
 
-def ten_bits(quality: int = 60) -> bytes:
-    """A HEIC of ten bits, whose lower two are not those of eight."""
-    levels = (EVEN.astype("<u2") << 2) + np.arange(4, dtype="<u2")[np.arange(EVEN.shape[1]) % 4][:, None]
+def ten_bits(quality: int = 60, bits: int = 10) -> bytes:
+    """A HEIC of ten bits (or so many), whose lower ones are not those of eight."""
+    more = 1 << bits - 8
+    low = np.arange(more, dtype="<u2")[np.arange(EVEN.shape[1]) % more][:, None]
+    levels = (EVEN.astype("<u2") << bits - 8) + low
     buffer = io.BytesIO()
     size = EVEN.shape[1], EVEN.shape[0]
-    pillow_heif().encode("RGB;10", size, levels.tobytes(), buffer, quality=quality, bit_depth=10)
+    pillow_heif().encode(f"RGB;{bits}", size, levels.tobytes(), buffer, quality=quality, bit_depth=bits)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Photos of the kinds that phones, cameras, scanners and programs write, made here: 70 of them, a name each.
+"""Photos of the kinds that phones, cameras, scanners and programs write, made here: 90 of them, a name each.
 
 All show the same face, are described in EXIF and XMP where the kind can be, and have a thumbnail of it there.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tests.helpers import deep, inks, ultra_hdr
+from tests.helpers.heif import AUXILIARY, coded, small, ten_bits, with_items
 from tests.helpers.photos import FACE, ICC, add_chunks, exif_block, png, save, with_alpha
 
 PICTURE = np.ascontiguousarray(FACE[:192, :224])
@@ -104,6 +105,23 @@ def of_planes() -> bytes:
     return buffer.getvalue()
 
 
+def heif(form: str, mode: str = "RGB", orientation: int = 1, **options: object) -> bytes:
+    """HEIC or AVIF, by pillow-heif (or the test is left out) and Pillow."""
+    carried = {"exif": exif(orientation), "icc_profile": None if mode == "L" else ICC, "xmp": XMP}
+    return coded(form, picture(mode), **(carried | options))
+
+
+def with_clean_pictures(form: str) -> bytes:
+    """With a thumbnail, Apple's gain map and a burst's next picture, as items of the file."""
+    more = [
+        small(form, [(b"thmb", (1,))]),
+        small(form, [(b"auxl", (1,))], AUXILIARY["gain map"]),
+        small(form),
+    ]
+    return with_items(heif(form), *more)
+
+
+HEIFS = {"HEIC": "HEIF", "AVIF": "AVIF"}
 P = functools.partial
 Maker = Callable[[], bytes]
 KINDS: dict[str, Maker] = {
@@ -153,5 +171,13 @@ KINDS: dict[str, Maker] = {
     "TIFF of 16 bits, high byte first": P(deep_tiff, 3, byteorder=">"),
     "CMYK TIFF": lambda: inks.saved("TIFF", PICTURE, compression="tiff_lzw"),
     "CMYK TIFF without a profile": lambda: inks.saved("TIFF", PICTURE, profile=False),
+    **{f"{name} {k}": P(heif, form, subsampling=k)
+       for name, form in HEIFS.items() for k in ("4:2:0", "4:2:2", "4:4:4")},
+    **{f"{name} turned {k}": P(heif, form, orientation=k) for name, form in HEIFS.items() for k in (3, 5, 6)},
+    **{f"grey {name}": P(heif, form, "L") for name, form in HEIFS.items()},
+    **{f"{name} with alpha": P(heif, form, "RGBA") for name, form in HEIFS.items()},
+    **{f"{name} with other pictures": P(with_clean_pictures, form) for name, form in HEIFS.items()},
+    "HEIC in tiles": P(heif, "HEIF", tile_size=64), "HEIC of 10 bits": ten_bits,
+    "HEIC of 12 bits": P(ten_bits, bits=12),
     "BMP": lambda: save(PICTURE, "BMP", dpi=(200, 200)), "grey BMP": lambda: save(GREY, "BMP"),
 }  # fmt: skip
