@@ -1,4 +1,4 @@
-"""Tables beside the pictures of a folder: `metadata.jsonl` and `metadata.csv`, as an imagefolder has them."""
+"""Tables beside the pictures of a folder, as imagefolders have them: metadata.jsonl, .csv and .parquet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..base.files import PhotoError, write_atomic
 from .lists import encoding_of, long_fields
 from .shards import pictures_in_text
 
-NAMES = ("metadata.jsonl", "metadata.csv")
+NAMES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _COLUMN = "file_name"
 
 
@@ -31,18 +31,17 @@ def copied(name: str, src: Path, dst: Path, overwrite: bool) -> str:
         What people should know of it; empty: every row is there.
     """
     try:
-        if what := pictures_in_text(src / name):
+        if not name.endswith(".parquet") and (what := pictures_in_text(src / name)):
             return f"{name}: a {what}, not copied"
         folder, there = (dst / name).parent, dst / name
         if not folder.is_dir():
             return ""  # nothing of it has a result
-        rows = _csv if name.endswith(".csv") else _lines
-        text, encoded = _text(src / name)
-        kept, left = rows(text, lambda names: all((folder / one).is_file() for one in names))
-        if there.exists() and not overwrite and not set(_split(_text(there)[0])) <= set(_split(text)):
+        kind = _parquet if name.endswith(".parquet") else _csv if name.endswith(".csv") else _lines
+        made, left = kind(src / name, lambda names: all((folder / one).is_file() for one in names))
+        if there.exists() and not overwrite and not _rows(there) <= _rows(src / name):
             return f"{name}: a file of that name with other rows is there, not replaced (or --overwrite)"
-        write_atomic(there, encoded(kept), overwrite=True)
-    except (OSError, ValueError, PhotoError) as error:
+        write_atomic(there, made, overwrite=True)
+    except (ImportError, OSError, ValueError, PhotoError) as error:
         return f"{name}: not copied ({error})"
     if not left:
         return ""
@@ -69,9 +68,25 @@ def _split(text: str) -> list[str]:
 _There = Callable[[list[str]], bool]
 
 
-def _lines(text: str, there: _There) -> tuple[str, int]:
+def _rows(path: Path) -> set[str]:
+    """What tells one table from another."""
+    if path.suffix != ".parquet":
+        return set(_split(_text(path)[0]))
+    from .beside_parquet import rows
+
+    return {json.dumps(row, default=str) for row in rows(path)}
+
+
+def _parquet(path: Path, there: _There) -> tuple[bytes, int]:
+    """The table with the rows whose pictures are there, and how many are not."""
+    from .beside_parquet import filtered
+
+    return filtered(path, lambda row: there(list(_names(row))))
+
+
+def _lines(path: Path, there: _There) -> tuple[bytes, int]:
     """The lines of JSON whose pictures are there, as they are, and how many are not."""
-    kept, left = [], 0
+    (text, encoded), kept, left = _text(path), [], 0
     for number, line in enumerate(_split(text), start=1):
         row = json.loads(line) if line.strip() else {}
         if not isinstance(row, dict):
@@ -80,22 +95,23 @@ def _lines(text: str, there: _There) -> tuple[str, int]:
             kept.append(line)
         else:
             left += 1
-    return "".join(kept), left
+    return encoded("".join(kept)), left
 
 
-def _csv(text: str, there: _There) -> tuple[str, int]:
+def _csv(path: Path, there: _There) -> tuple[bytes, int]:
     """The rows whose pictures are there, and how many are not; where all are, the text is as it was."""
     long_fields()
+    text, encoded = _text(path)
     table = csv.DictReader(io.StringIO(text, newline=""))
     rows = list(table)
     kept = [row for row in rows if there(list(_names(row)))]
     if len(kept) == len(rows):
-        return text, 0
+        return encoded(text), 0
     made = io.StringIO()
     writer = csv.DictWriter(made, table.fieldnames or (), lineterminator="\r\n" if "\r\n" in text else "\n")
     writer.writeheader()
     writer.writerows(kept)
-    return made.getvalue(), len(rows) - len(kept)
+    return encoded(made.getvalue()), len(rows) - len(kept)
 
 
 def _names(row: dict[str, Any]) -> Iterator[str]:

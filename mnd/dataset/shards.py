@@ -6,7 +6,7 @@ import copy
 import io
 import secrets
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..base.disks import sync
@@ -105,16 +105,17 @@ def _may_show_faces(info: tarfile.TarInfo, file: io.BufferedReader) -> str:
     if info.size <= _LITTLE:
         return ""
     file.seek(info.offset_data)
-    return _pictures_in(_blocks(file, info.size))
+    return pictures_in(_blocks(file, info.size))
 
 
 def pictures_in_text(path: Path) -> str:
     """What a text is called that has pictures in it; empty where it has none."""
     with path.open("rb") as file:
-        return _pictures_in(_blocks(file, path.stat().st_size))
+        return pictures_in(_blocks(file, path.stat().st_size))
 
 
-def _pictures_in(blocks: Iterator[bytes]) -> str:
+def pictures_in(blocks: Iterable[bytes]) -> str:
+    """What is in blocks of a text, as `pictures_in_text` says it."""
     for block in blocks:
         if any(sign in block for sign in _BASE64):
             return "text with pictures in it"

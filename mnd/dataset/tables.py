@@ -120,7 +120,7 @@ def _write(
         schema = schema.set(at, schema.field(at).with_nullable(True))
     first = 0
     # so that a page has a few pictures, not a thousand: whoever reads one has it in memory
-    how = {"compression": _compression(file.metadata), "write_batch_size": BATCH}
+    how = {"compression": compression(file.metadata), "write_batch_size": BATCH}
     with parquet.ParquetWriter(made, schema, **how) as writer:
         for group in range(file.num_row_groups):
             waiting: list[Any] = []
@@ -138,7 +138,7 @@ def _write(
                 writer.write_table(pyarrow.Table.from_batches(waiting))
 
 
-def _compression(metadata: Any) -> dict[str, str] | str:
+def compression(metadata: Any) -> dict[str, str] | str:
     """That of each column, by its path."""
     if metadata.num_row_groups == 0:
         return "SNAPPY"

@@ -73,6 +73,64 @@ def test_a_table_that_is_not_ours_or_hides_pictures_is_not_touched(protect, tmp_
     assert files(dst) == ["train/0.png"]
 
 
+@pytest.fixture
+def table_file(tmp_path: Path):
+    """An imagefolder whose last picture is broken, with a `metadata.parquet`; and what writes another one."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    imagefolder(tmp_path / "src", "metadata.jsonl")
+    (tmp_path / "src/train/metadata.jsonl").unlink()
+
+    def write(folder: str = "src", rows: int = 4, **columns: object) -> object:
+        names = [f"{n}.png" for n in range(rows)]
+        boxes = [{"bbox": [[n, 2, 3, 4]]} for n in range(rows)]
+        table = pyarrow.table({"file_name": names, "text": [f"ü {n}" for n in range(rows)], "objects": boxes}
+                              | columns)  # fmt: skip
+        table = table.replace_schema_metadata({"huggingface": '{"info": {}}'})
+        (tmp_path / folder / "train").mkdir(parents=True, exist_ok=True)
+        parquet.write_table(table, tmp_path / folder / "train/metadata.parquet", compression="zstd")
+        return table
+
+    return write
+
+
+def test_a_parquet_beside_pictures_comes_out_with_those_that_are_there(
+    protect, table_file, tmp_path: Path, dst: Path
+):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = table_file()
+    summary = protect(tmp_path / "src", dst)
+    assert told(summary, "protected", "failed", "others") == [3, 1, 1]
+    assert "train/metadata.parquet: 1 row, whose picture has no result, is left out" in summary.notes
+    made = parquet.ParquetFile(dst / "train/metadata.parquet")
+    assert made.read().equals(table.slice(0, 3))
+    assert made.schema_arrow.metadata[b"huggingface"] == b'{"info": {}}'
+    assert made.metadata.row_group(0).column(0).compression == "ZSTD"
+    (tmp_path / "src" / "train" / "3.png").write_bytes(tiny.picture(3))
+    assert protect(tmp_path / "src", dst).notes == ()
+    there, source_ = (it / "train/metadata.parquet" for it in (dst, tmp_path / "src"))
+    assert there.read_bytes() == source_.read_bytes()
+
+
+def test_a_parquet_that_is_not_ours_or_hides_pictures_is_not_touched(
+    protect, table_file, tmp_path: Path, dst: Path
+):
+    table_file()
+    table_file("dst", 2, text=["mine", "too"])
+    own = (dst / "train/metadata.parquet").read_bytes()
+    [note] = [note for note in protect(tmp_path / "src", dst).notes if "not replaced" in note]
+    assert "metadata.parquet: a file of that name with other rows is there" in note
+    assert (dst / "train/metadata.parquet").read_bytes() == own
+    (dst / "train/metadata.parquet").unlink()
+    table_file(objects=[{"mask": [b"12"]}] * 4)
+    summary = protect(tmp_path / "src", dst)
+    assert any("column objects is of struct<mask: list<" in n and "not copied" in n for n in summary.notes)
+    table_file(text=["data:image/png;base64,AAAA"] * 4)
+    summary = protect(tmp_path / "src", dst)
+    assert "train/metadata.parquet: not copied (a text with pictures in it)" in summary.notes
+    assert not (dst / "train/metadata.parquet").exists()
+
+
 def test_rows_that_name_several_pictures_need_all_of_them(protect, tmp_path: Path, dst: Path):
     imagefolder(tmp_path / "src", "metadata.jsonl")
     rows = [
