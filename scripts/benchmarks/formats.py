@@ -46,6 +46,7 @@ def formats(args: argparse.Namespace) -> dict[str, Any]:
                 | {"bits a pixel": 8 * len(source) / before[..., 0].size}
                 | differences(before, after)
             )
+            print(path.stem, form, rows[-1], flush=True)
         figures[form] = {"photos": len(rows), **means(rows)}
     return {f"formats at {level}, means": figures}
 

@@ -12,6 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from mnd.cli.terminal import HDR
+from mnd.cloaking.readings import tell_hdr
+from mnd.cloaking.record import blank
+from mnd.cloaking.settings import CloakSettings
 from mnd.photo import heif_boxes
 from mnd.photo.avif import AV1
 from mnd.photo.heic import HEVC
@@ -23,6 +27,7 @@ from tests.helpers.heif import (
     AUXILIARY,
     EVEN,
     FORMS,
+    apples_hdr,
     coded,
     pillow_heif,
     plainly,
@@ -226,6 +231,28 @@ def test_auxiliary_pictures_are_removed_and_told(form: str, what: str) -> None:
     out = photo.encode(photo.pixels)
     assert no_trace(more.data[20:], out)
     assert len(heif_boxes.read(out).items) == 1
+
+
+def test_apples_gain_map_goes_and_the_photo_is_told_to_be_hdr_no_longer() -> None:
+    """Of an iPhone: by the eyes of pillow-heif, which finds it in the photo, and by its bytes."""
+    data, library = apples_hdr(EVEN), pillow_heif()
+    [number] = library.open_heif(data).info["aux"][AUXILIARY["gain map"].decode()]
+    gains = np.asarray(library.open_heif(data).get_aux_image(number))
+    assert gains.shape == (100, 116)
+    assert np.corrcoef(gains.ravel(), EVEN[::2, ::2].mean(axis=2).ravel())[0, 1] > 0.95  # the clean face
+    photo = Photo.from_bytes(data)
+    assert photo.removed == ("gain map",)
+    out = photo.encode(changed(photo))
+    assert not library.open_heif(out).info["aux"]
+    assert b"HDRGainMap" not in out
+    for item in heif_boxes.read(data).items.values():
+        if item.id > 1 and item.data and item.kind == b"hvc1":
+            assert no_trace(item.data[20:], out)
+    assert abs(len(photo.encode(photo.pixels)) / len(coded("HEIF")) - 1) < 0.25
+    record = blank("photo.heic", CloakSettings(), [])
+    tell_hdr(record, photo, out)
+    assert record["hdr"] == "removed"
+    assert "no longer an HDR photo" in HDR[record["hdr"]]
 
 
 @pytest.mark.parametrize("form", FORMS)
