@@ -20,6 +20,7 @@ from ..base.runtime import memory
 from ..base.types import Pixels
 from .format import Format
 from .formats import FORMATS
+from .walking import is_raw, unsupported
 
 _EXPECTED = "expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP photo"
 _OTHERS = {
@@ -39,14 +40,18 @@ _BROKEN = (
 
 
 def format_of(data: bytes, name: str) -> Format:
-    """The format by the first bytes; the suffix of a file's name says nothing.
+    """The format by the first bytes; the suffix of a file's name says nothing, but of RAW pictures.
+
+    Many of these are TIFF files whose first picture is a small preview.
 
     Raises:
         PhotoError: empty, unsupported or not-an-image: it is none of them.
     """
-    for form in FORMATS.values():
-        if form.starts(data):
-            return form
+    known = next((form for form in FORMATS.values() if form.starts(data)), None)
+    if is_raw(name, data) or (known is None and data and unsupported(name) == "RAW"):
+        raise PhotoError("unsupported", f"{name}: a RAW picture, {_EXPECTED} (convert it)")
+    if known is not None:
+        return known
     if not data:
         raise PhotoError("empty", f"{name}: 0 bytes, {_EXPECTED}")
     for head, kind in _OTHERS.items():

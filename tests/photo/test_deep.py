@@ -179,6 +179,10 @@ REFUSED = {
     "RGB or RGBA": lambda: write_tiff(
         np.moveaxis(deep_face(3, size=9), 2, 0).copy(), planarconfig="separate", photometric="rgb"
     ),
+    "premultiplied alpha": lambda: write_tiff(
+        deep_face(4, size=9), photometric="rgb", extrasamples=["assocalpha"]
+    ),
+    "32 bits a channel": lambda: write_tiff(deep_face(3, size=9).astype(np.float32), photometric="rgb"),
     "16 bits a channel that": lambda: write_tiff(deep_face(1, size=9), photometric="miniswhite"),
 }
 

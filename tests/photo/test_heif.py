@@ -181,7 +181,11 @@ def test_the_colour_space_is_kept(form: str, numbers: tuple[int, int, int]) -> N
     old = heif.items[1].one(b"colr")
     new = b"nclx" + struct.pack(">HHHB", *numbers, 0x80)
     assert old is not None
-    light = (b"clli", struct.pack(">HH", 1000, 400)), (b"pasp", struct.pack(">II", 1, 1))
+    light = (
+        (b"clli", struct.pack(">HH", 1000, 400)), (b"pasp", struct.pack(">II", 1, 1)),
+        (b"mdcv", bytes(range(24))), (b"cclv", bytes(4)), (b"amve", bytes(range(8))),
+        (b"ndwt", b"\0\0\0\xcb"),
+    )  # fmt: skip
     data = with_properties(data.replace(old, new), *light, essential=False)
     photo = Photo.from_bytes(data)
     assert photo.removed == ()
@@ -193,6 +197,20 @@ def test_the_colour_space_is_kept(form: str, numbers: tuple[int, int, int]) -> N
     matrix = numbers[2] if numbers[2] in CODEC[form].matrices else CODEC[form].matrices[0]
     assert struct.unpack_from(">HHHB", told, 4) == (*numbers[:2], matrix, 0x80)
     assert np.abs(photo.decode(out).astype(int) - changed(photo)).mean() < 5
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("full", [False, True])
+def test_the_range_of_levels_is_kept(form: str, full: bool) -> None:
+    asked = {"range": "full" if full else "limited"} if form == "AVIF" else {"full_range_flag": int(full)}
+    photo = Photo.from_bytes(coded(form, SMALL, **asked))
+    out = photo.encode(changed(photo))
+    told = heif_boxes.read(out).items[1].one(b"colr")
+    assert told is not None
+    assert told[10] >> 7 == full
+    np.testing.assert_array_equal(
+        Photo.from_bytes(out).pixels, photo.roundtrip(changed(photo), (0, 0, *photo.pixels.shape[1::-1]))
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)

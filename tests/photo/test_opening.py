@@ -36,6 +36,13 @@ def pages(*pictures: np.ndarray, kinds: tuple[int, ...]) -> bytes:
     return buffer.getvalue()
 
 
+def coded_as(marker: int, bits: int = 8) -> bytes:
+    """A JPEG whose frame says to be of another kind."""
+    data = save(FACE, "JPEG")
+    at = data.index(b"\xff\xc0")
+    return data[: at + 1] + bytes([marker]) + data[at + 2 : at + 4] + bytes([bits]) + data[at + 5 :]
+
+
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(FACE[::-1].copy())]}
 REFUSED = {
     "float TIFF": (lambda: save(Image.new("F", (4, 4)), "TIFF"), "32 bits a channel"),
@@ -55,6 +62,12 @@ REFUSED = {
         "a GIF file, expected a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP",
     ),
     "JPEG XL": (lambda: b"\xff\x0a" + bytes(40), "a JPEG XL file"),
+    "JPEG 2000": (lambda: save(FACE, "JPEG2000"), "a JPEG 2000 file"),
+    "PSD": (lambda: b"8BPS\0\1" + bytes(40), "a Photoshop file"),
+    "lossless JPEG": (lambda: coded_as(0xC3), "a lossless JPEG"),
+    "hierarchical JPEG": (lambda: coded_as(0xC5), "a hierarchical JPEG"),
+    "JPEG-LS": (lambda: coded_as(0xF7), "a JPEG-LS"),
+    "JPEG of 12 bits": (lambda: coded_as(0xC0, bits=12), "a JPEG of 12 bits a channel"),
 }
 
 
@@ -80,6 +93,33 @@ def test_a_reduced_copy_on_a_second_page_is_left_behind() -> None:
     assert small[4].tobytes() in data
     assert small[4].tobytes() not in out
     assert Image.open(io.BytesIO(out)).n_frames == 1
+
+
+@pytest.mark.parametrize("name", ["a.NEF", "a.cr2", "a.arw", "a.dng"])
+def test_of_a_raw_picture_no_preview_is_cloaked(name: str, tmp_path: Path) -> None:
+    """Many are TIFF files by their bytes, and their first picture is a small one."""
+    (tmp_path / name).write_bytes(save(FACE, "TIFF"))
+    (tmp_path / "a.cr3").write_bytes(b"\0\0\0\x18ftypcrx " + bytes(60))
+    for path in (tmp_path / name, tmp_path / "a.cr3"):
+        with pytest.raises(PhotoError, match=r"a RAW picture, expected .* \(convert it\)") as caught:
+            Photo.read(path)
+        assert caught.value.kind == "unsupported"
+    (tmp_path / name).write_bytes(save(FACE, "JPEG"))  # a photo that somebody has called so
+    assert Photo.read(tmp_path / name).format == "JPEG"
+
+
+def test_pictures_below_the_first_of_a_tiff_are_left_behind() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    buffer, small = io.BytesIO(), np.ascontiguousarray(FACE[::4, ::4])
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(FACE, photometric="rgb", subifds=1, metadata=None)
+        file.write(small, photometric="rgb", subfiletype=1, metadata=None)
+    data = buffer.getvalue()
+    photo = Photo.from_bytes(data)
+    assert photo.removed == ("TIFF pictures below the first (SubIFDs)",)
+    out = photo.encode(photo.pixels)
+    assert small[4].tobytes() in data
+    assert small[4].tobytes() not in out
 
 
 def test_premultiplied_and_unknown_channels_are_refused() -> None:
