@@ -47,13 +47,15 @@ class Frames:
         """Whether the frame that a result was made after is the one before it now, with the same result."""
         if frame.burst is None:
             return True
-        last, follows = self._last.get(frame.burst), line.get("follows")
+        if "follows" not in line:  # no worker could say it
+            return bool(line["status"] == "failed")
+        last, follows = self._last.get(frame.burst), line["follows"]
         if last is None or follows is None:
             return last is None and follows is None
         if last.line is None:
             return False
-        made = last.line.get("output_sha256")
-        return bool(follows[0] == last.line.get("input_sha256") and (made is None or follows[1] == made))
+        now = last.line.get("input_sha256"), last.line.get("output_sha256")
+        return all(known is None or known == told for known, told in zip(now, follows, strict=True))
 
 
 class Turns:

@@ -106,7 +106,7 @@ class Planner:
 
     def _in_turn(self, item: Item) -> Task | None:
         """The task that a picture is, where there are bursts as a frame of its folder."""
-        if not self.settings.burst:
+        if not self.settings.burst or self.settings.verify:
             return self.task(item)
         item = self._frames.placed(item)
         task = self.task(item)

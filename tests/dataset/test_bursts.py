@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from mnd.dataset.engines import load
+from mnd.dataset.frames import Frames
 from mnd.dataset.items import Item
 from mnd.dataset.manifest import headers, manifest_path
 from mnd.dataset.settings import ProtectSettings
@@ -110,6 +111,31 @@ def test_a_frame_without_a_result_is_followed_by_a_fresh_one(protect: Callable, 
     assert told(protect(clip, dst, burst=True), "protected", "failed") == [FRAMES - 1, 1]
     assert lines(dst)["0002.png"]["follows"][1] is None
     assert protect(clip, dst, burst=True).kept == FRAMES
+
+
+def test_what_holds_after_which_frame():
+    """A frame that ended its workers is not tried again at every run, nor are those after it."""
+    frames_ = Frames()
+    first = frames_.placed(Item("1", "1"))
+    assert frames_.holds(first, {"status": "protected", "follows": None})
+    assert not frames_.holds(first, {"status": "protected", "follows": ["a", "b"]})
+    assert frames_.holds(first, {"status": "failed"})
+    frames_.planned(first, {"status": "failed"})
+    second = frames_.placed(Item("2", "2"))
+    assert frames_.holds(second, {"status": "protected", "follows": ["a", None]})
+    assert not frames_.holds(second, {"status": "protected", "follows": None})
+    frames_.planned(second, {"status": "protected", "input_sha256": "c", "output_sha256": "d"})
+    third = frames_.placed(Item("3", "3"))
+    assert frames_.holds(third, {"status": "protected", "follows": ["c", "d"]})
+    assert not frames_.holds(third, {"status": "protected", "follows": ["c", None]})
+    assert not frames_.holds(third, {"status": "protected", "follows": ["a", "d"]})
+    assert frames_.placed(Item("b/1", "b/1")).after is None
+    assert frames_.holds(Item("x", "x"), {"status": "protected"})
+
+
+def test_results_of_a_burst_are_verified(protect: Callable, clip: Path, tmp_path: Path):
+    protect(clip, tmp_path / "dst", burst=True)
+    assert told(protect(clip, tmp_path / "dst", burst=True, verify=True), "kept", "failed") == [FRAMES, 0]
 
 
 def test_bursts_are_not_divided(protect: Callable, tmp_path: Path):

@@ -131,7 +131,8 @@ def test_turned_pictures_of_16_bits(orientation: int, form: str) -> None:
     assert disagreement(out, photo.pixels, pixels, [(4, 8, 40, 30)]) == ""
 
 
-def test_interlaced_png_of_16_bits_is_read_as_its_samples() -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_an_interlaced_png_is_read_as_its_samples(bits: int) -> None:
     """Adam7: seven pictures, the rows of which have no filter."""
     import struct
     import zlib
@@ -139,14 +140,17 @@ def test_interlaced_png_of_16_bits_is_read_as_its_samples() -> None:
     from tests.helpers.photos import png
 
     samples, rows = deep_face(3, size=29), b""
+    samples = samples if bits == 16 else (samples >> 8).astype(np.uint8)
     for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
                          (0, 1, 1, 2)):  # fmt: skip
         part = samples[y::dy, x::dx]
-        rows += b"".join(b"\0" + row.astype(">u2").tobytes() for row in part)
-    header = struct.pack(">IIBBBBB", 29, 29, 16, 2, 0, 0, 1)
+        rows += b"".join(b"\0" + row.astype(f">u{bits // 8}").tobytes() for row in part)
+    header = struct.pack(">IIBBBBB", 29, 29, bits, 2, 0, 0, 1)
     data = png([(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")])
     photo = Photo.from_bytes(data)
-    np.testing.assert_array_equal(read_png(photo.encode(photo.pixels)), samples)
+    out = photo.encode(photo.pixels)
+    assert out[28] == 0
+    np.testing.assert_array_equal(read_png(out) if bits == 16 else photo.decode(out), samples)
 
 
 @given(st.integers(1, 70), st.integers(1, 9), st.sampled_from([1, 2, 3, 4]), st.integers(0, 2**32 - 1))
