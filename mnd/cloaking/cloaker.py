@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..base.errors import MndError
 from ..base.files import PhotoError, cloaked_path, write_checked
 from ..base.runtime import give_back_memory
