@@ -31,8 +31,8 @@ def read() -> Figures:
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    first, *others = (f"| {' | '.join(line)} |\n" for line in [head, *rows])
+    return first + f"|{'---|' * len(head)}\n" + "".join(others)
 
 
 def _cell(figures: Figures, level: str, *columns: str) -> str:
