@@ -26,12 +26,12 @@ KNOWN = {
 
 
 def required() -> dict[str, str]:
-    """Every package that pyproject names, and the extra that asks for it; empty: all installs."""
+    """Every package that pyproject names for users, and the extra that asks for it; empty: all installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     several = {"": project["dependencies"], **project["optional-dependencies"]}
     own, found = project["name"], {}
     for extra, lines in several.items():
-        if extra != "dev":
+        if extra not in ("dev", "docs"):
             for name in (re.split(r"[<>=!~;\[ ]", line)[0] for line in lines):
                 if name != own:
                     found.setdefault(name, extra)

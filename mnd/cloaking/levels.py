@@ -194,7 +194,7 @@ PLANS: dict[tuple[Level, bool], Plan] = {
     # away from the photo itself a search by crops out of place may go on until no face is left
     ("strong", False): replace(STRONG, headroom=0.05, similarity=0.15, jitter=0.05, misplaced=0.0),
 }
-"""By level and whether there is a gallery: `docs/transfer.md` has the figures of others."""
+"""By level and whether there is a gallery: `docs/lab/transfer.md` has the figures of others."""
 
 
 def told(name: str) -> str:

@@ -20,10 +20,10 @@ from .structure import SSIM
 class Weights:
     """How much each term of the composite counts.
 
-    The weights of the paper are not known to us; the choice is ours, by measurement: `docs/search.md` has the
-    figures of others. With the defaults white noise of one grey level (standard deviation 1/255, clipped) on
-    the astronaut of scikit-image, a photo with flat and textured parts, costs .9 by its magnitude, 5.5 by the
-    structure and .3 by the gradient.
+    The weights of the paper are not known to us; the choice is ours, by measurement: `docs/lab/search.md` has
+    the figures of others. With the defaults white noise of one grey level (standard deviation 1/255, clipped)
+    on the astronaut of scikit-image, a photo with flat and textured parts, costs .9 by its magnitude, 5.5 by
+    the structure and .3 by the gradient.
 
     Raises:
         ValueError: a weight is negative or not finite, or all are 0.

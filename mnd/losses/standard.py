@@ -13,7 +13,7 @@ from .rlpips import RLPIPS
 RHO = 2000.0
 """Weight of R-LPIPS: `docs/metrics.md` has the figures of others."""
 WEIGHTS = Weights(beta=240.0, gamma=5.0)
-"""Less of both than the composite's own: `docs/search.md` has the figures of others."""
+"""Less of both than the composite's own: `docs/lab/search.md` has the figures of others."""
 SPREAD, FLAT = 0.35, 2.0
 """Of large changes: little enough that structure stays, enough that no spot of a face stands out."""
 

@@ -1,6 +1,6 @@
 """The surrogate: a small recogniser that nobody uses, which stands for those that nobody here has.
 
-`scripts/train_surrogate.py` made it; `docs/transfer.md` says of what, and what it is worth.
+`scripts/train_surrogate.py` made it; `docs/lab/transfer.md` says of what, and what it is worth.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_every_advised_extra_is_there():
     }
     assert {"anchors", "onnx", "ray", "timm", "parquet"} <= advised
     assert advised | told <= set(PROJECT["optional-dependencies"])
-    assert set(EXTRAS) == set(PROJECT["optional-dependencies"]) - {"dev"}
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
