@@ -98,3 +98,17 @@ def test_the_demonstration_is_still_as_it_is_told(tmp_path: Path, monkeypatch: p
     assert now["protected"] is said["protected"] is True
     assert after["after"] == pytest.approx(before["after"], abs=0.05)
     assert min(after["values"].values()) == pytest.approx(min(before["values"].values()), abs=0.05)
+
+
+SETTINGS = {"threat-model.md"}
+"""Pages with a table of numbers that nobody measured: the limits of the levels."""
+
+
+def test_no_table_of_figures_is_typed():
+    """A table whose cells are mostly numbers is made from a file."""
+    for page in {*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / name for name in SETTINGS}:
+        text = re.sub(r"<!-- (?!/)[^>]*-->.*?<!-- [^>]*-->", "", page.read_text("utf-8"), flags=re.S)
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+            cells = [cell.strip() for line in table.splitlines()[2:] for cell in line.split("|")[2:-1]]
+            numbers = [cell for cell in cells if re.fullmatch(r"\*{0,2}-?[\d.]+\*{0,2}", cell)]
+            assert len(numbers) <= len(cells) / 2, f"{page.name}: {table.splitlines()[0]}"
