@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import runpy
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +60,47 @@ def test_batch_on_gpu(run):
     assert re.match(r"\w+: 2 of 2 pictures fool it, [\d.]+ pictures a second", line)
 
 
+@pytest.fixture
+def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`mnd.ipynb`, and Jupyter's folders in an empty one."""
+    nbformat = pytest.importorskip("nbformat", reason="needs the package nbformat")
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    return nbformat.read(FOLDER / "mnd.ipynb", as_version=4)
+
+
+def test_the_notebook_is_kept_without_what_it_printed(notebook):
+    pytest.importorskip("nbformat").validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+
+
+@pytest.mark.slow
+def test_notebook(notebook, tmp_path: Path):
+    """Every cell runs, and its figures say what its text says."""
+    nbclient = pytest.importorskip("nbclient", reason="needs the package nbclient")
+    pytest.importorskip("ipykernel", reason="needs the package ipykernel")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Jupyter's own
+        nbclient.NotebookClient(
+            notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    text = "".join(
+        output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs
+    )
+    before, after, limit = re.search(
+        r"([\d.]+) before, ([\d.]+) after, a match is below ([\d.]+)", text
+    ).groups()
+    assert float(before) < float(limit) < float(after)
+    assert "fooled: [True, True, True, True]" in text
+    assert re.search(r"LPIPS 0\.\d+, R-LPIPS 0\.\d+", text)
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+
+
 def test_all_are_known_and_short():
     files = sorted(path.name for path in FOLDER.glob("*.py"))
+    assert "`mnd.ipynb`" in (FOLDER / "README.md").read_text("utf-8")
     told = re.findall(r"^\| `(\w+\.py)`", (FOLDER / "README.md").read_text("utf-8"), re.M)
     assert files == sorted(told)
     tested = {f"{name.removeprefix('test_')}.py" for name in globals() if name.startswith("test_")}
