@@ -172,7 +172,7 @@ MINIMUM = Plan(
 ROBUST = Plan(
     steps=40, headroom=0.02, similarity=0.02, alone=1.0, logits=2.0, jitter=0.012, misplaced=0.0, flips=0.0,
     reference="both", draws=1, looks=1, seen_as=(WIDE, MIRROR), settle=0.3, trials=TRIALS,
-    aside=-0.08, level="robust", jpeg=(70, 85), scale=(0.45, 0.55), spread=1.0, flat=1.9, least_ssim=0.93,
+    aside=-0.08, level="robust", jpeg=(72, 85), scale=(0.46, 0.54), spread=1.0, flat=1.9, least_ssim=0.93,
     most_iris=5.0, most_stitches=4, lightness=True, feature_cap=6.0, looser=10.0,
     withstands=("jpeg90", "jpeg75", "webp80", "half", "half-jpeg75"),
 )  # fmt: skip

@@ -29,6 +29,9 @@ from .subjects import Subject
 
 FINER = 3.0
 """So many points of the search's grid a pixel of a recogniser's chip, at least: its slopes are smooth."""
+COARSEST = 2
+"""Three times coarser was worse where much has to be changed: recognisers halve pictures, and three is out of
+step with that."""
 FINE = 10
 """Steps on the photo's own pixels after those on a coarser grid."""
 SETTLED = (0.85, 0.95)
@@ -57,7 +60,7 @@ def coarseness(group: Sequence[Subject]) -> int:
             if subject.landmarks is None or not isinstance(target, FaceTarget):
                 return 1
             spacings.append(target.spacing(subject.landmarks))
-    return max(int(min(spacings, default=1.0) / FINER), 1)
+    return min(max(int(min(spacings, default=1.0) / FINER), 1), COARSEST)
 
 
 def search(

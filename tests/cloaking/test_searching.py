@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from mnd.cloaking.cloaker import Cloaker
-from mnd.cloaking.searching import FINER, coarseness
+from mnd.cloaking.searching import COARSEST, FINER, coarseness
 from mnd.cloaking.settings import CloakSettings
 from mnd.optimizer.grid import Grid
 from tests.helpers.views import FACE, classifier, noise, plan, seen, subject, target, whole
@@ -23,10 +23,10 @@ class TestCoarseness:
     def test_so_many_points_a_pixel_of_the_chip(self, factor):
         one = of_size(factor)
         spacing = one.targets[0].spacing(one.landmarks)
-        assert coarseness([one]) == max(1, int(spacing / FINER))
+        assert coarseness([one]) == min(max(1, int(spacing / FINER)), COARSEST)
 
     def test_the_smallest_face_decides(self):
-        assert coarseness([of_size(40), of_size(5)]) == coarseness([of_size(5)]) < coarseness([of_size(40)])
+        assert coarseness([of_size(40), of_size(2)]) == coarseness([of_size(2)]) < coarseness([of_size(40)])
 
     def test_a_whole_picture_is_looked_at_as_it_is(self):
         assert coarseness([whole(classifier())]) == 1
