@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +15,14 @@ from ..losses.composite import Composite
 from ..losses.magnitude import Magnitude
 from ..optimizer.geometry import Geometry
 from ..optimizer.grid import Grid
+from ..optimizer.limits import Limits
 from ..optimizer.mnd import MND, Slopes
 from ..optimizer.settings import SearchSettings
 from ..photo.photo import Photo
 from ..targets.face import FaceTarget
 from .burst import begun_in
 from .colours import brought_back
-from .crops import area_of
+from .crops import Area, area_of
 from .eot import Views
 from .features import limits
 from .levels import Plan
@@ -90,57 +91,85 @@ def search(
     # what does not belong to this group stays as others have left it: their changes may lie in the box
     own = mask[0, 0].bool().numpy()[..., None]
     x = to_tensor(np.where(own, photo.pixels[y0:y1, x0:x1], pixels[y0:y1, x0:x1]), asked.device)
-    factors, corner = photo.shared(box)
-
-    def saved(y: Tensor) -> Tensor:
-        if photo.lossless:
-            return y
-        return through(
-            y,
-            lambda crop: photo.roundtrip(crop, box, pixels),
-            lambda image: shared_colours(image, factors, corner),
-        )
-
-    plan, grey = plans[0], photo.grey or plans[0].lightness
+    grey = photo.grey or plans[0].lightness
     first = None if begun is None else begun_in(begun, box, mask, grey).to(asked.device)
-    held = limits(group, box, x, plan.feature_cap, first)
-    views = Views(group, box, plans, x, saved, asked.seed, photo.pixels.shape[:2])
-    geometry = Geometry.of(asked.distance, x, mask.to(asked.device), grey)
-    start = None
-    done = 0
+    held = limits(group, box, x, plans[0].feature_cap, first)
+    views = Views(group, box, plans, x, _saving(photo, box, pixels), asked.seed, photo.pixels.shape[:2])
+    crop = _Crop(x, Geometry.of(asked.distance, x, mask.to(asked.device), grey), held, grey)
+    made = to_pixels(_searched(crop, views, asked, stage, factor))
+    if not photo.lossless:
+        clean = photo.pixels[y0:y1, x0:x1]
+        made = brought_back(
+            made, clean, held.means, lambda one: photo.roundtrip(one, box, pixels), photo.grey
+        )
+    pixels[y0:y1, x0:x1] = made
+
+
+def _saving(photo: Photo, box: Area, pixels: Pixels) -> Callable[[Tensor], Tensor]:
+    """What the photo's own file makes of a crop, with a gradient."""
+    if photo.lossless:
+        return lambda y: y
+    factors, corner = photo.shared(box)
+    return lambda y: through(
+        y,
+        lambda crop: photo.roundtrip(crop, box, pixels),
+        lambda image: shared_colours(image, factors, corner),
+    )
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """The clean crop, and how it may be changed."""
+
+    x: Tensor
+    geometry: Geometry
+    held: Limits
+    grey: bool
+    """Its channels change alike."""
+
+    def on(self, grid: Grid) -> _Crop:
+        """The same as it is seen on a coarser grid."""
+        begun = self.held.begun
+        held = self.held.sample(grid.factor)
+        if begun is not None:
+            held = replace(held, begun=grid.mean(begun))
+        return _Crop(grid.mean(self.x), self.geometry.on(grid), held, self.grey)
+
+
+def _searched(crop: _Crop, views: Views, asked: Asked, stage: str, factor: int) -> Tensor:
+    """The picture that was found, with its first steps on a coarser grid where the factor is above 1."""
+    steps, start, settings = views.plan.steps, None, _settings(views.plan, asked.seed)
+    done, total = 0, steps if factor == 1 else steps + FINE
 
     def told(count: int) -> None:
         asked.progress(stage, done + count, total)
 
-    total = plan.steps
     if factor > 1:
-        grid = Grid(x.shape[2], x.shape[3], factor)
-        coarse = views.on(grid)
-        total += FINE
+        grid = Grid(crop.x.shape[2], crop.x.shape[3], factor)
+        small = crop.on(grid)
         # the geometry is that of D already, and no picture of this grid is kept: nobody compares by D
-        found = MND(Magnitude(), replace(_settings(coarse.plan, asked.seed), keep="last"), asked.slopes)(
-            grid.mean(x),
-            coarse,
-            grey=grey,
+        found = MND(Magnitude(), replace(settings, keep="last"), asked.slopes)(
+            small.x,
+            views.on(grid),
+            grey=small.grey,
             progress=told,
-            limits=replace(held.sample(factor), begun=None if first is None else grid.mean(first)),
-            geometry=geometry.on(grid),
+            limits=small.held,
+            geometry=small.geometry,
         )
-        start, done = found.end.moved(grid.up), plan.steps
+        start, done = found.end.moved(grid.up), steps
         views = views.then(steps=FINE, settle=1.0, trials=(0.0, 0.5))
-    settings = _settings(views.plan, asked.seed)
-    if start is not None:
-        settings = replace(settings, momentum=SETTLED)
+        settings = replace(_settings(views.plan, asked.seed), momentum=SETTLED)
     result = MND(asked.distance, settings, asked.slopes)(
-        x, views, grey=grey, progress=told, accept=views.accept, limits=held, geometry=geometry, start=start
+        crop.x,
+        views,
+        grey=crop.grey,
+        progress=told,
+        accept=views.accept,
+        limits=crop.held,
+        geometry=crop.geometry,
+        start=start,
     )
-    made = to_pixels(result.image)
-    if not photo.lossless:
-        clean = photo.pixels[y0:y1, x0:x1]
-        made = brought_back(
-            made, clean, held.means, lambda crop: photo.roundtrip(crop, box, pixels), photo.grey
-        )
-    pixels[y0:y1, x0:x1] = made
+    return result.image
 
 
 def _settings(plan: Plan, seed: int) -> SearchSettings:

@@ -227,7 +227,7 @@ def test_the_last_attempt_gives_the_coarser_grid_up_and_says_so(monkeypatch):
     """Where nothing comes of it the photo's own pixels are all there is."""
     tried: list[int] = []
 
-    def none(photo, group, pixels, plans, asked, stage, factor):
+    def none(photo, group, pixels, plans, asked, stage, factor, begun):
         tried.append(factor)
 
     monkeypatch.setattr(cloaking, "search", none)
