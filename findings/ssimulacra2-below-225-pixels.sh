@@ -2,7 +2,7 @@
 # ssimulacra2 0.3.0 (PyPI, a port in Python) against the tool of the metric's authors (libjxl 0.11.2, `ssimulacra2`):
 # a picture of 224 pixels, the size of most classifiers' inputs.
 #
-# Expected: one pixel less a side changes the score as little as it does in the tool. Observed: from 225 pixels down
+# Expected: one pixel less a side changes the score as little as it does in the tool. Observed: below 225 pixels
 # there are five scales instead of six, and the port then takes other weights than the tool: noise that the tool gives
 # 69.3 at 224 pixels (68.3 at 225) gets 47, as if it were of another quality class; at 225 both agree within two points. Tables of
 # attacks on ImageNet crops made with the port have another scale than the published readings of the metric.

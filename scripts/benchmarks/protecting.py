@@ -146,7 +146,7 @@ class _Watch:
 
 
 _TIMED = (
-    (cloaker.Cloaker, "_search", "search"),
+    (cloaker, "search", "search"),
     (Item, "read", "reading"),
     (Photo, "from_bytes", "reading"),
     (panel.Panel, "subjects", "finding faces, references"),

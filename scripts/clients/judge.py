@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asking import CLIENTS, Asked, Clients, chosen
-from figures import Figures, page, qualities, tables
+from client_figures import Figures, page, qualities, tables
 from sittings import Sitting, sittings, source
 
 LEFT = ("sources", "galleries")

@@ -14,7 +14,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "clients"))
 
 import asking
-import figures
+import client_figures as figures
 import judge
 from sittings import sittings, source
 
