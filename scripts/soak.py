@@ -3,7 +3,7 @@
 `python scripts/soak.py [--photos 2000] [--faults 1000] [--seed 0] [--json FILE]` makes small pictures of five
 formats, some of them broken, and protects them with a target that costs nothing. Every run of the command
 meets a few faults: files that are cut short, replaced, lost or dated otherwise while it works, a full disk,
-and in the end its own death or that of a worker. Then a last run is left in peace, and its folder must be what
+and in the end its own death or that of a worker. Then a last run is left in peace; its folder must be what
 a run makes to which nothing ever happened: each picture once, the same bytes, no torn line, no clean picture,
 nothing left lying about.
 """
