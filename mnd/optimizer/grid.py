@@ -20,8 +20,8 @@ class Grid:
         ValueError: `factor` is below 1.
 
     >>> grid = Grid(6, 9, 3)
-    >>> grid.up(torch.ones(1, 1, 2, 3)).shape, grid.mean(torch.ones(1, 1, 6, 9)).unique().tolist()
-    (torch.Size([1, 1, 6, 9]), [1.0])
+    >>> grid.up(torch.ones(1, 1, 2, 3)).shape, round(grid.mean(torch.ones(1, 1, 6, 9)).min().item(), 3)
+    (torch.Size([1, 1, 6, 9]), 1.0)
     """
 
     height: int

@@ -15,11 +15,13 @@ from PIL import Image
 from mnd import check, cli
 from mnd.base.files import sha256_of
 from mnd.cloaking import cloaker as cloaking
+from mnd.cloaking import searching
 from mnd.cloaking.record import blank
 from mnd.cloaking.settings import CloakSettings, Where
 from mnd.dataset.items import Item
 from mnd.dataset.worker import Protector
 from mnd.optimizer.settings import Result
+from mnd.optimizer.start import Start
 from tests.helpers.cloaks import FACE, cloaker, read, write
 from tests.helpers.dlib_judge import SAME, distances
 
@@ -143,12 +145,12 @@ class Idle:
 
     def __call__(self, x, margins, *args, **kwargs) -> Result:
         none = torch.zeros(1)
-        return Result(x, none.bool(), none, 0, none)
+        return Result(x, none.bool(), none, 0, none, Start(none, none, none))
 
 
 @pytest.fixture
 def idle(monkeypatch) -> None:
-    monkeypatch.setattr(cloaking, "MND", Idle)
+    monkeypatch.setattr(searching, "MND", Idle)
     monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
 
 
