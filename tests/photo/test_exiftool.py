@@ -20,7 +20,8 @@ pytestmark = pytest.mark.skipif(
 )
 OWN = (
     "File:", "System:", "ExifTool:", "SourceFile", "Composite:", "Adobe:", "JFIF:", "RIFF:", "PNG:",
-    *(f"IFD0:{name}" for name in ("StripOffsets", "StripByteCounts", "RowsPerStrip", "Compression", "QuickTime:MediaData")),
+    *(f"IFD0:{name}" for name in ("StripOffsets", "StripByteCounts", "RowsPerStrip", "Compression")),
+    "QuickTime:MediaData",
 )  # fmt: skip
 """What describes the file and its pixels, not the photo."""
 TAGS = {
