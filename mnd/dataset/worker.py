@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import logging
 import os
@@ -159,8 +160,10 @@ class Protector:
         record["input_sha256"] = hashlib.sha256(data).hexdigest()
         record["input_stat"] = [stat.size, stat.mtime_ns]
         check_name(self.places.path(item.place))  # before work is done for a name that the disk does not take
-        before = None if item.burst is None else self._before(item, record)
-        made, found = self.cloaker.encoded(data, item.name, Path(item.path), before=before)
+        cloaked = self.cloaker.encoded
+        if item.burst is not None:
+            cloaked = functools.partial(cloaked, before=self._before(item, record))
+        made, found = cloaked(data, item.name, Path(item.path))
         told: Line = {**found}
         status = "protected"
         if _kind(told) in DOUBTS:

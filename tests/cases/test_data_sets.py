@@ -247,7 +247,7 @@ class Doubtful:
     """Stands for the Cloaker: what it says of a photo stands in the photo's name."""
 
     def encoded(
-        self, data: bytes, name: str, path: Path, settings: Any = None, before: Any = None
+        self, data: bytes, name: str, path: Path, settings: Any = None
     ) -> tuple[bytes | None, dict[str, Any]]:
         kind = Path(name).stem
         record = {"input": name, "protected": False, "regions": [], "quality": None}
