@@ -2,7 +2,7 @@
 
 `python scripts/soak.py [--photos 2000] [--faults 1000] [--seed 0] [--json FILE]` makes small pictures of five
 formats, some of them broken, and protects them with a target that costs nothing. Every run of the command
-meets a few faults: files that are cut short, replaced, lost or dated otherwise while it works, a full disk,
+meets a few faults: files that are cut short, replaced, lost or dated otherwise while it works, a quota,
 and in the end its own death or that of a worker. Then a last run is left in peace; its folder must be what
 a run makes to which nothing ever happened: each picture once, the same bytes, no torn line, no clean picture,
 nothing left lying about.
@@ -42,7 +42,7 @@ BROKEN = 25
 A_ROUND = 6
 """Faults of a run, its end among them."""
 YEAR = 365 * 86400
-ENDINGS = ("parent killed", "worker killed", "interrupted", "terminated", "disk full")
+ENDINGS = ("parent killed", "worker killed", "interrupted", "terminated", "quota met")
 
 
 class Soak:
@@ -101,13 +101,11 @@ class Soak:
 
     def round(self) -> None:
         """One run that meets its faults and does not end well."""
-        ending = self.chance.choice(
-            ("parent killed", "worker killed", "interrupted", "terminated", "disk full")
-        )
-        full = (lambda: _files_of(self.chance.randrange(2_000, 9_000))) if ending == "disk full" else None
+        ending = self.chance.choice(ENDINGS)
+        limited = (lambda: _files_of(self.chance.randrange(2_000, 9_000))) if ending == "quota met" else None
         process = subprocess.Popen(
             self.arguments(self.dst), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            preexec_fn=full, start_new_session=True,
+            preexec_fn=limited, start_new_session=True,
         )  # fmt: skip
         self._until_it_works(process)
         for _ in range(A_ROUND - 1):

@@ -158,7 +158,8 @@ def _searched(crop: _Crop, views: Views, asked: Asked, stage: str, factor: int) 
         )
         start, done = found.end.moved(grid.up), steps
         views = views.then(steps=FINE, settle=1.0, trials=(0.0, 0.5))
-        settings = replace(_settings(views.plan, asked.seed), momentum=SETTLED)
+        # few steps are no reason to give up sooner
+        settings = replace(_settings(views.plan, asked.seed), momentum=SETTLED, patience=settings.patience)
     result = MND(asked.distance, settings, asked.slopes)(
         crop.x,
         views,

@@ -50,7 +50,7 @@ class Grid:
     def mean(self, x: Tensor) -> Tensor:
         """The picture as it is seen on the grid: weighted means of its pixels around each point."""
         rows, columns = self._ways(x)
-        return (rows / rows.sum(0)).T @ x @ (columns / columns.sum(0))
+        return self.down(x) / (rows.sum(0)[:, None] * columns.sum(0))
 
     def place(self, points: Tensor) -> Tensor:
         """Where points of the picture lie on the grid; centres of pixels are whole numbers."""

@@ -48,7 +48,7 @@ class Run:
         self.best_cost = torch.full_like(x[:, 0, 0, 0], torch.inf)
         self.best_worst = torch.full_like(self.best_cost, torch.inf)
         self.best_margins = torch.zeros(0)
-        self.best_end = Start(self.G, self.lambdas, self.slack)
+        self.best_pulls = self.best_lambdas = self.best_slack = torch.zeros(0)
         self.steps = 0
 
     def _relax(self, distance: Metric) -> Tensor:
@@ -109,15 +109,13 @@ class Run:
         """With which pulls and multipliers the best picture was made."""
         if not len(self.G):  # a random one
             return
-        best = self.best_end
-        if better.all() or not len(best.slopes):
-            self.best_end = Start(self.G, self.lambdas.clone(), self.slack)
+        if better.all() or not len(self.best_pulls):
+            # in place only multipliers are changed
+            self.best_pulls, self.best_lambdas, self.best_slack = self.G, self.lambdas.clone(), self.slack
         elif better.any():
-            self.best_end = Start(
-                torch.where(per_image(better), self.G, best.slopes),
-                torch.where(better, self.lambdas, best.multipliers),
-                torch.where(better, self.slack, best.slack),
-            )
+            self.best_pulls = torch.where(per_image(better), self.G, self.best_pulls)
+            self.best_lambdas = torch.where(better, self.lambdas, self.best_lambdas)
+            self.best_slack = torch.where(better, self.slack, self.best_slack)
 
     def forget(self) -> None:
         """Nothing found so far counts any more."""
@@ -230,11 +228,10 @@ class Run:
         return Result(self.best, success, distance, self.steps, self.best_margins, self._end())
 
     def _end(self) -> Start:
-        best = self.best_end
-        if not len(best.slopes):  # it never moved
+        if not len(self.best_pulls):  # it never moved
             nothing = torch.zeros_like(self.best_margins)
             return Start(torch.zeros_like(self.slopes), nothing, nothing)
-        return Start.of(best.slopes, self.geometry.v, best.multipliers, best.slack)
+        return Start.of(self.best_pulls, self.geometry.v, self.best_lambdas, self.best_slack)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

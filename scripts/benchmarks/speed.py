@@ -73,7 +73,9 @@ def _other(against: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name) / "before"
         git = ["git", "-C", str(HERE), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(tree), BEFORE], check=True, capture_output=True)
+        made = subprocess.run([*git, "add", "--detach", str(tree), BEFORE], capture_output=True, text=True)
+        if made.returncode:
+            raise SystemExit(f"no worktree of {BEFORE}: {made.stderr.strip()}; expected --against DIR then")
         try:
             yield tree
         finally:

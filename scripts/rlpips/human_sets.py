@@ -86,13 +86,8 @@ def kadid10k(root: Path, split: str | None = None) -> HumanSet:
     there = _pictures(table.parent)
     rows = []
     for place, row in _rows(table, ("dist_img", "ref_img", "dmos")):
-        rows.append(
-            Rated(
-                _picture(there, row["ref_img"], place),
-                _picture(there, row["dist_img"], place),
-                _number(row["dmos"], place, 1.0, 5.0),
-            )
-        )
+        score = _number(row["dmos"], place, 1.0, 5.0)
+        rows.append(_rated(there, place, row["ref_img"], row["dist_img"], score))
     return HumanSet("kadid10k", _some(rows, table), published=10_125)
 
 
@@ -110,13 +105,7 @@ def tid2013(root: Path, split: str | None = None) -> HumanSet:
         match words.split():
             case [score, name]:
                 ref = name.split("_")[0] + ".bmp"
-                rows.append(
-                    Rated(
-                        _picture(there, ref, place),
-                        _picture(there, name, place),
-                        _number(score, place, 0.0, 9.0),
-                    )
-                )
+                rows.append(_rated(there, place, ref, name, _number(score, place, 0.0, 9.0)))
             case _:
                 raise ValueError(f"{place}: got {words!r}, expected a score and a name, 5.51429 I01_01_1.bmp")
     return HumanSet("tid2013", _some(rows, table), published=3_000)
@@ -140,9 +129,7 @@ def pipal(root: Path, split: str | None = None) -> HumanSet:
                     f"{place}: got {words!r}, expected a name and a score, A0001_00_00.bmp,1520.0648"
                 )
             ref = name.split("_")[0] + ".bmp"
-            rows.append(
-                Rated(_picture(there, ref, place), _picture(there, name, place), _number(score, place))
-            )
+            rows.append(_rated(there, place, ref, name, _number(score, place)))
     return HumanSet("pipal", _some(rows, folder), published=23_200)
 
 
@@ -252,6 +239,11 @@ def _picture(there: Mapping[str, list[Path]], name: str, place: str) -> Path:
     if len(found) > 1:
         raise ValueError(f"{place}: the picture {name.strip()!r} is there twice: {found[0]}, {found[1]}")
     return found[0]
+
+
+def _rated(there: Mapping[str, list[Path]], place: str, ref: str, dist: str, score: float) -> Rated:
+    """One line of a set whose pictures are told by their names."""
+    return Rated(_picture(there, ref, place), _picture(there, dist, place), score)
 
 
 def _below(root: Path, name: str, place: str) -> Path:
