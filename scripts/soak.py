@@ -1,11 +1,14 @@
 """A long run of `mnd protect` in which everything goes wrong, again and again, and what is left of it.
 
-`python scripts/soak.py [--photos 2000] [--faults 1000] [--seed 0] [--json FILE]` makes small pictures of five
-formats, some of them broken, and protects them with a target that costs nothing. Every run of the command
-meets a few faults: files that are cut short, replaced, lost or dated otherwise while it works, a quota,
-and in the end its own death or that of a worker. Then a last run is left in peace; its folder must be what
-a run makes to which nothing ever happened: each picture once, the same bytes, no torn line, no clean picture,
-nothing left lying about.
+`python scripts/soak.py [--photos 2000] [--faults 1000] [--seed 0] [--disk DIR] [--json FILE]` makes small
+pictures of five formats, some of them broken, and protects them with a target that costs nothing. Every run
+of the command meets a few faults: files that are cut short, replaced, lost or dated otherwise while it works,
+a quota, and in the end its own death or that of a worker. Then a last run is left in peace; its folder must
+be what a run makes to which nothing ever happened: each picture once, the same bytes, no torn line, no clean
+picture, nothing left lying about.
+
+`--disk DIR` puts the results on a small disk of their own (`mount -t tmpfs -o size=64m tmpfs DIR`), which is
+full now and then as well.
 """
 
 from __future__ import annotations
@@ -42,14 +45,20 @@ BROKEN = 25
 A_ROUND = 6
 """Faults of a run, its end among them."""
 YEAR = 365 * 86400
+EARLY = 0.003
+"""Chance in every tenth of a second that a run is disturbed before it has done a picture."""
 ENDINGS = ("parent killed", "worker killed", "interrupted", "terminated", "quota met")
+FULL = "disk full"
+SMALL = 1 << 30
+"""Bytes: no larger disk is filled."""
 
 
 class Soak:
     """A source, its results, and chance."""
 
-    def __init__(self, folder: Path, photos: int, seed: int) -> None:
-        self.src, self.dst, self.chance = folder / "src", folder / "dst", random.Random(seed)
+    def __init__(self, folder: Path, photos: int, seed: int, disk: Path | None = None) -> None:
+        self.src, self.dst, self.chance = folder / "src", (disk or folder) / "dst", random.Random(seed)
+        self.disk, self.endings = disk, ENDINGS if disk is None else (*ENDINGS, FULL)
         self.card = tiny.write_card(folder)
         self.met: collections.Counter[str] = collections.Counter()
         self.version = photos
@@ -101,7 +110,7 @@ class Soak:
 
     def round(self) -> None:
         """One run that meets its faults and does not end well."""
-        ending = self.chance.choice(ENDINGS)
+        ending = self.chance.choice(self.endings)
         limited = (lambda: _files_of(self.chance.randrange(2_000, 9_000))) if ending == "quota met" else None
         process = subprocess.Popen(
             self.arguments(self.dst), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -109,27 +118,40 @@ class Soak:
         )  # fmt: skip
         self._until_it_works(process)
         for _ in range(A_ROUND - 1):
-            time.sleep(self.chance.uniform(0, 0.1))
+            time.sleep(self.chance.uniform(0, 0.5))
             fault = self.chance.choice(self.FAULTS)
             fault(self)
             self.met[fault.__name__.replace("_", " ")] += 1
-        self._end(process, ending)
+        with self._full_disk() if ending == FULL else contextlib.nullcontext():
+            self._end(process, ending)
+            said = process.communicate(timeout=600)[1]
         self.met[ending] += 1
-        said = process.communicate(timeout=600)[1]
         if "Traceback" in said:
             raise AssertionError(f"{ending}: {said[-3000:]}")
         if manifest_path(self.dst).exists():
             list(read_manifest(manifest_path(self.dst), torn=True))
 
+    @contextlib.contextmanager
+    def _full_disk(self) -> Iterator[None]:
+        """Ballast on the small disk until nothing goes on it, or a few bytes."""
+        assert self.disk is not None
+        room = shutil.disk_usage(self.disk).free
+        if room > SMALL:
+            raise ValueError(f"{self.disk} has {room:,} bytes free; only a disk below {SMALL:,} is filled")
+        ballast = self.disk / "ballast"
+        ballast.write_bytes(bytes(max(room - self.chance.randrange(0, 20_000), 0)))
+        yield
+        ballast.unlink()
+
     def _until_it_works(self, process: subprocess.Popen[str]) -> None:
         before, deadline = len(lines(self.dst)) if self.dst.exists() else 0, time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
-            if self.dst.exists() and (len(lines(self.dst)) > before or self.chance.random() < 0.02):
+            if self.dst.exists() and (len(lines(self.dst)) > before or self.chance.random() < EARLY):
                 return
             time.sleep(0.1)
 
     def _end(self, process: subprocess.Popen[str], ending: str) -> None:
-        time.sleep(self.chance.uniform(0, 1))
+        time.sleep(self.chance.uniform(0, 4))
         if process.poll() is not None:
             return
         if ending == "parent killed":
@@ -140,6 +162,10 @@ class Soak:
                     os.kill(worker, signal.SIGKILL)
             time.sleep(1)
             process.send_signal(signal.SIGTERM)
+        elif ending == FULL:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=20)
+            process.send_signal(signal.SIGTERM)  # where it had no more to write
         else:
             process.send_signal(signal.SIGTERM if ending == "terminated" else signal.SIGINT)
 
@@ -193,11 +219,11 @@ def _whole(path: Path) -> bool:
     return True
 
 
-def soak(photos: int, faults: int, seed: int = 0) -> dict[str, object]:
+def soak(photos: int, faults: int, seed: int = 0, disk: Path | None = None) -> dict[str, object]:
     """The figures of a soak: what was met, and what was wrong in the end."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        run = Soak(Path(name), photos, seed)
+        run = Soak(Path(name), photos, seed, disk)
         rounds = 0
         while run.met.total() < faults:
             run.round()
@@ -225,9 +251,10 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=2000)
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--disk", type=Path, help="a small disk for the results, to be filled now and then")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     args = parser.parse_args()
-    figures = soak(args.photos, args.faults, args.seed)
+    figures = soak(args.photos, args.faults, args.seed, args.disk)
     print(json.dumps(figures, indent=1))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
