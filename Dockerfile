@@ -6,8 +6,10 @@
 # The network is used while it is built, and by nothing after it: dlib's recogniser is in a package.
 FROM python:3.11-slim
 
-# torch alone decides on several gigabytes: its own index has it without CUDA
-RUN pip install --no-cache-dir torch torchvision --index-url https://download.pytorch.org/whl/cpu
+# torch alone decides on several gigabytes: its own index has it without CUDA.
+# With CUDA: docker build --build-arg TORCH="torch torchvision" -t mnd .   and   docker run --gpus all ...
+ARG TORCH="torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+RUN pip install --no-cache-dir $TORCH
 
 RUN --mount=type=bind,target=/src \
     cp -r /src /tmp/mnd && pip install --no-cache-dir /tmp/mnd && rm -rf /tmp/mnd

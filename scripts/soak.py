@@ -42,7 +42,7 @@ from tests.helpers.data_sets import bytes_of, command, files, lines, timeless, w
 FORMS = (("PNG", "png"), ("BMP", "bmp"), ("JPEG", "jpg"), ("WEBP", "webp"), ("TIFF", "tif"))
 BROKEN = 25
 """One of so many pictures is no picture from the beginning."""
-A_ROUND = 6
+A_ROUND = 12
 """Faults of a run, its end among them."""
 YEAR = 365 * 86400
 EARLY = 0.003
@@ -144,11 +144,17 @@ class Soak:
         ballast.unlink()
 
     def _until_it_works(self, process: subprocess.Popen[str]) -> None:
-        before, deadline = len(lines(self.dst)) if self.dst.exists() else 0, time.monotonic() + 60
+        """Until it writes of a picture; now and then sooner."""
+        before, deadline = self._written(), time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
-            if self.dst.exists() and (len(lines(self.dst)) > before or self.chance.random() < EARLY):
+            if self._written() != before or self.chance.random() < EARLY:
                 return
             time.sleep(0.1)
+
+    def _written(self) -> int:
+        """Bytes of the manifest, which grows by every line."""
+        path = manifest_path(self.dst)
+        return path.stat().st_size if path.exists() else 0
 
     def _end(self, process: subprocess.Popen[str], ending: str) -> None:
         time.sleep(self.chance.uniform(0, 4))
@@ -221,6 +227,8 @@ def _whole(path: Path) -> bool:
 
 def soak(photos: int, faults: int, seed: int = 0, disk: Path | None = None) -> dict[str, object]:
     """The figures of a soak: what was met, and what was wrong in the end."""
+    # who is started in the background may be deaf to Ctrl-C, and so would be the runs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         run = Soak(Path(name), photos, seed, disk)

@@ -28,7 +28,9 @@ def test_it_runs_as_a_user_of_its_own_and_starts_the_command():
 
 def test_torch_comes_from_the_index_without_cuda_before_all_else():
     first, *_ = [said for name, said in instructions() if name == "RUN"]
-    assert first.endswith("torch torchvision --index-url https://download.pytorch.org/whl/cpu")
+    said = dict(instructions())["ARG"]
+    assert said == 'TORCH="torch torchvision --index-url https://download.pytorch.org/whl/cpu"'
+    assert first == "pip install --no-cache-dir $TORCH"
 
 
 def test_its_context_has_what_the_build_needs():
