@@ -139,7 +139,8 @@ class Soak:
         if room > SMALL:
             raise ValueError(f"{self.disk} has {room:,} bytes free; only a disk below {SMALL:,} is filled")
         ballast = self.disk / "ballast"
-        ballast.write_bytes(bytes(max(room - self.chance.randrange(0, 20_000), 0)))
+        with contextlib.suppress(OSError):  # the run may have been quicker: full it is
+            ballast.write_bytes(bytes(max(room - self.chance.randrange(0, 20_000), 0)))
         yield
         ballast.unlink()
 

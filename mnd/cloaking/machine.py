@@ -16,7 +16,7 @@ from ..base.files import PhotoError, try_folder
 from ..base.proven import remember
 from ..base.runtime import hardware, pick_device, versions
 from ..base.weights import home, hub_folder
-from ..photo import walking
+from ..photo import FORMATS, walking
 from ..targets import registry
 from ..targets.own import import_entries
 from .devices import Trial, devices, tried
@@ -37,6 +37,12 @@ VARIABLES = ("MND_HOME", "MND_CONFIG", "TORCH_HOME", "OMP_NUM_THREADS", "CUDA_VI
 """Of the environment, those that change what happens."""
 
 
+def _formats() -> list[str]:
+    """The endings of the photos that can be read and written as it is installed."""
+    missing = () if registry.installed("heic") else FORMATS["HEIF"].suffixes
+    return sorted(set(walking.suffixes()) - set(missing))
+
+
 def machine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """What `mnd doctor --json` prints: no photo, no person and no user is named in it.
 
@@ -55,7 +61,7 @@ def machine(say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
         "versions": {name: version for name, version in versions(*PACKAGES).items() if name != "python"},
         "folders": {"weights": _folder(home), "torch": _folder(hub_folder)},
         "environment": {name: _discreet(os.environ[name]) for name in VARIABLES if name in os.environ},
-        "formats": sorted(walking.suffixes()),
+        "formats": _formats(),
         "extras": {name: registry.installed(name) for name in sorted(EXTRAS)},
         "targets": [
             {"name": it.card.name, "ready": it.ready, "present": it.present, "extra": it.card.extra}

@@ -53,6 +53,16 @@ def test_the_installed_command_on_this_machine(tmp_path: Path):
     assert list(home.iterdir()) == []  # it has only looked
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_formats_are_those_that_work(
+    there: bool, quick: list[Trial], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(machine.registry, "installed", lambda extra: there)
+    formats = json.loads(doctor(capsys, "--json")[1])["formats"]
+    assert {".jpg", ".avif", ".png"} <= set(formats)
+    assert {".heic", ".heif", ".hif"} & set(formats) == ({".heic", ".heif", ".hif"} if there else set())
+
+
 def test_what_people_read(quick: list[Trial], capsys: pytest.CaptureFixture[str]):
     status, out, _ = doctor(capsys)
     assert status == 0
