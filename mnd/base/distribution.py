@@ -6,6 +6,7 @@ On PyPI the name `mnd` belongs to another package with the same import name: nob
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 DISTRIBUTION = "mnd-cloak"
@@ -27,7 +28,9 @@ SOURCE = "."
 def pip_install(what: str) -> str:
     """The one line that installs an extra of this package, or a package of others.
 
-    The quotes are those that every shell takes, also that of Windows.
+    The quotes are those that every shell takes, also that of Windows. Where pipx or `uv tool` has made an
+    environment of its own for the command, a plain `pip` is another environment's: it would look for this
+    package on PyPI.
 
     Args:
         what: an extra in brackets, or the name of a package.
@@ -35,7 +38,14 @@ def pip_install(what: str) -> str:
     >>> print(pip_install("[onnx]"), pip_install("pyarrow"), sep="; ")
     pip install "mnd-cloak[onnx]"; pip install pyarrow
     """
-    return f'pip install "{DISTRIBUTION}{what}"' if what.startswith("[") else f"pip install {what}"
+    wanted = f'"{DISTRIBUTION}{what}"' if what.startswith("[") else what
+    here = Path(sys.prefix)
+    if what != SOURCE and (here / "pipx_metadata.json").is_file():
+        return f"pipx runpip {DISTRIBUTION} install {wanted}"
+    if what != SOURCE and (here / "uv-receipt.toml").is_file():
+        wanted = f'".{what}"' if what.startswith("[") else f". --with {what}"
+        return f"uv tool install {wanted} in the checkout"
+    return f"pip install {wanted}"
 
 
 def refuse_stranger(package: Any) -> None:

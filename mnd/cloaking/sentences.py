@@ -302,6 +302,10 @@ def _after(seen: _Seen) -> str:
         [WAYS.get(way, way) for way, held in ways.items() if held is which] for which in (True, False)
     )
     if lost:
+        if not all(
+            way in ways for way in MESSENGER
+        ):  # a quick look: a whole one may find that it is matched there
+            kept = [WAYS.get(way, way) for way, held in ways.items() if held and way not in MESSENGER]
         also = f", also after {_and(kept)}" if kept else ""
         return f"{also}, but {_again(seen)} again after {_and(lost)}"
     asked = [WAYS.get(way, way) for way in ways if way not in MESSENGER]

@@ -85,6 +85,30 @@ def test_a_shell_takes_the_advice_as_it_is(shell: str, tmp_path: Path):
     assert done.stdout == f"{DISTRIBUTION}[onnx]"
 
 
+@pytest.mark.parametrize(
+    ("mark", "extra", "other"),
+    [
+        (
+            "pipx_metadata.json",
+            'pipx runpip mnd-cloak install "mnd-cloak[heic]"',
+            "pipx runpip mnd-cloak install ray",
+        ),
+        (
+            "uv-receipt.toml",
+            'uv tool install ".[heic]" in the checkout',
+            "uv tool install . --with ray in the checkout",
+        ),
+    ],
+)
+def test_a_command_in_an_environment_of_its_own_is_advised_so(
+    mark: str, extra: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A plain pip is not that environment's: it would ask PyPI for our name."""
+    (tmp_path / mark).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert (pip_install("[heic]"), pip_install("ray")) == (extra, other)
+
+
 # another package's mnd --------------------------------------------------------------------------------
 
 
