@@ -43,3 +43,4 @@ said = record["regions"][0]["targets"]["mine"]
 print(
     f"{record['output']}: {said['unit']} {said['before']:.3f} -> {said['after']:.3f}, fooled {said['fooled']}"
 )
+print("random numbers take all faces for one, so nothing fools them; put your own weights and threshold in")

@@ -51,7 +51,8 @@ def test_own_attack(run):
 
 
 def test_own_recogniser(run):
-    [line] = run("own_recogniser.py")
+    line, why = run("own_recogniser.py")
+    assert "nothing fools them" in why
     assert re.match(r"own-recogniser/photo.cloaked.png: cosine similarity [\d.-]+ -> [\d.-]+, fooled", line)
 
 

@@ -72,7 +72,7 @@ def _run(run: Protection, meter: ProtectMeter, as_json: bool) -> int:
 
     status = to_its_end(work, meter)
     summary = run.summary()
-    show_summary(summary, meter.total, as_json)
+    show_summary(summary, meter.total, as_json, run.settings.verify)
     if status is None:
         status = DONE if summary.done else FAILED
     return status

@@ -21,10 +21,11 @@ PEOPLE = 10
 AGAIN = "run the same command again to go on"
 
 
-def show_summary(summary: Summary, total: int | None, quiet: bool) -> None:
+def show_summary(summary: Summary, total: int | None, quiet: bool, verified: bool = False) -> None:
     """What became of a data set; on standard error where standard output is for JSON."""
     out = console(stderr=quiet)
-    for line in (*_counts(summary), *_promise(summary), *_words(summary), *_failures(summary)):
+    lines = (*_counts(summary), *_promise(summary), *_words(summary), *_failures(summary))
+    for line in (*lines, *(_verified(summary) if verified else ())):
         out.print(Text(printable(line)), soft_wrap=True)
     for path in (summary.manifest, summary.report):
         if path is not None:
@@ -130,6 +131,13 @@ def _failures(summary: Summary) -> Iterator[str]:
         yield f"  and {more:,} more: see {where}"
     if old := summary.failed_before:
         yield f"{old:,} of these failed in earlier runs, and are tried again with --retry"
+
+
+def _verified(summary: Summary) -> Iterator[str]:
+    """What `--verify` found: without it the end reads like that of a run with nothing to do."""
+    good = summary.protected + summary.whole + summary.copied
+    bad = summary.failed + summary.held - summary.failed_before
+    yield f"verified: {counted('result', good)} read and judged again, as before; {bad or 'none'} not"
 
 
 def stopped(summary: Summary, total: int | None) -> str:

@@ -228,6 +228,23 @@ def test_the_first_ten_failures_are_named_at_the_end(failed: int, more: str, cap
     assert (f"without a result ({failed}):" in told) is (failed > 0)
 
 
+def test_what_verify_found_is_told(capsys):
+    from mnd.cli.summary import show_summary
+
+    count = Count()
+    error = {"kind": "empty", "message": "a.jpg: has 0 bytes"}
+    count.add({"input": "a.jpg", "status": "failed", "error": error}, "kept")  # of an earlier run
+    count.add({"input": "b.jpg", "status": "copied"}, "kept")
+    for bad, told in ((0, "none"), (1, "1")):
+        if bad:
+            error = {"kind": "damaged", "message": "c.jpg: is not what was written"}
+            count.add({"input": "c.jpg", "status": "failed", "error": error}, "")
+        show_summary(summary_of(count), None, quiet=False, verified=True)
+        assert f"verified: 1 result read and judged again, as before; {told} not" in capsys.readouterr().out
+    show_summary(summary_of(count), None, quiet=False)
+    assert "verified" not in capsys.readouterr().out
+
+
 def test_who_is_in_the_photos_is_told(capsys):
     from mnd.cli.summary import show_summary
 
