@@ -234,7 +234,7 @@ def test_what_verify_found_is_told(capsys):
     count = Count()
     error = {"kind": "empty", "message": "a.jpg: has 0 bytes"}
     count.add({"input": "a.jpg", "status": "failed", "error": error}, "kept")  # of an earlier run
-    count.add({"input": "b.jpg", "status": "copied"}, "kept")
+    count.add({"input": "b.jpg", "status": "protected", "protected": True}, "kept")
     for bad, told in ((0, "none"), (1, "1")):
         if bad:
             error = {"kind": "damaged", "message": "c.jpg: is not what was written"}
