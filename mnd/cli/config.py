@@ -11,6 +11,8 @@ from typing import Any
 from cyclopts import App, ArgumentCollection, CycloptsError
 from cyclopts.config import Dict
 
+from ..base.near import did_you_mean
+
 NAME, ENVIRONMENT = "mnd.toml", "MND_CONFIG"
 
 
@@ -51,7 +53,8 @@ def configured(app: App, commands: tuple[str, ...], given: ArgumentCollection) -
     for key in tables:
         if key not in known:
             names = ", ".join(sorted(known))
-            raise CycloptsError(msg=f"{path}: [{key}] is no command, expected one of {names}")
+            near = did_you_mean(key, known)
+            raise CycloptsError(msg=f"{path}: [{key}] is no command, expected one of {names}{near}")
     here: Any = tables
     for name in commands:
         here = here.get(name, {})

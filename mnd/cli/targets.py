@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from ..base.distribution import pip_install
 from ..base.jsonlines import finite
+from ..base.near import did_you_mean
 from .app import DONE, FAILED, UsageError, app
 from .options import AsJson
 
@@ -84,7 +85,9 @@ def get(
     try:
         entries = [registry.find(name) for name in chosen]
     except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
+        # `small` is no target, so that nothing else knows the word
+        near = next(filter(None, (did_you_mean(name, [SMALL]) for name in chosen)), "")
+        raise UsageError(f"{error}{near if 'did you mean' not in str(error) else ''}") from error
     named, meter, well = set(names), Meter(quiet=as_json), True
     for word, entry in zip(chosen, entries, strict=True):
         lacks = not registry.installed(entry.card.extra)

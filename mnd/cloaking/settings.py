@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..base.near import did_you_mean
 from ..base.runtime import Device
 from ..base.types import Edges
 from .levels import PLANS, Level, MovesFrom, Plan
@@ -174,7 +175,12 @@ class CloakSettings:
 
         Raises:
             ValueError: both were given, or a field has a bad value.
+            TypeError: there is no such field; the message has the nearest.
         """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise TypeError(f"there is no setting {name!r}{did_you_mean(name, known)}")
         if settings is not None:
             if options:
                 raise ValueError(f"got settings and {', '.join(options)}, expected one of the two")

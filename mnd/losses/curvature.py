@@ -79,7 +79,7 @@ def stiffness(distance: Metric, x: Tensor, v: Tensor, rounds: int = 8) -> Tensor
 def _product(distance: Metric, x: Tensor, z: Tensor) -> Tensor:
     """`H z`, as a difference of gradients: that at `y = x` is zero."""
     y = (x + STEP * z).requires_grad_(True)
-    (slope,) = torch.autograd.grad(distance(x, y).sum(), y)
+    (slope,) = torch.autograd.grad(_of_each(distance(x, y), len(x)).sum(), y)
     return slope / STEP
 
 
@@ -93,3 +93,14 @@ def _signs(x: Tensor, count: int) -> list[Tensor]:
 def _inside(x: Tensor) -> Tensor:
     """The picture one step away from black and white, so that a step either way is a picture too."""
     return x.clamp(STEP, 1 - STEP)
+
+
+def _of_each(values: Tensor, count: int) -> Tensor:
+    """The values of a distance, one for each picture: the mean of a batch would make its pictures one."""
+    got = f"a tensor {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+    if not isinstance(values, Tensor) or values.shape != (count,):
+        raise ValueError(
+            f"the distance gives {got}, expected ({count},): one number for each of {count} images, such as "
+            "(y - x).square().mean((1, 2, 3))"
+        )
+    return values

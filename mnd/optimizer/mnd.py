@@ -100,7 +100,7 @@ class MND:
 
         Raises:
             ValueError: x is no batch of pictures, or margins have another shape or are not finite; a target
-                that was not looked at in the first or the last step.
+                that was not looked at in the first or the last step; the distance gives no number an image.
         """
         check_images(x)
         geometry = geometry or Geometry.of(self.distance, x, mask, grey)

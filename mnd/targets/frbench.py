@@ -21,13 +21,14 @@ from filelock import FileLock
 from ..base.download import Wanted, download
 from ..base.errors import OfflineError
 from ..base.files import check_sha256, sha256_of
+from ..base.near import did_you_mean
 from ..base.types import Progress
 from ..base.weights import WeightsFile, home, load_state, read_state
 from .alignment import TEMPLATES
 from .card import TargetCard
 from .face import FaceTarget
 from .json_card import Reversed
-from .registry import Entry, did_you_mean, installed, register_family
+from .registry import Entry, installed, register_family
 
 RELEASE = "https://github.com/HKU-TASR/FRBench/releases/download/weights-v1.0.0"
 MANIFEST = "manifest.json"

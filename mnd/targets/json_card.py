@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from ..base.distribution import pip_install
 from ..base.files import LONGEST, shown
+from ..base.near import did_you_mean
 from ..base.weights import WeightsFile, load_state, read_state
 from .alignment import ALIGNMENTS
 from .card import TargetCard
 from .classifier import Classifier, Preprocess
 from .dlib.target import aligned
 from .looks import LOOKS
-from .registry import Entry, did_you_mean, register_family
+from .registry import Entry, register_family
 from .target import Target
 
 State = dict[str, Tensor]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 
 from ..base import plugins
 from ..base.distribution import EXTRAS, pip_install
+from ..base.near import did_you_mean
 from ..base.types import Progress
 from ..base.weights import WeightsFile
 from .card import TargetCard
@@ -127,16 +127,6 @@ def _import_families() -> None:
     for module in MODULES:
         importlib.import_module(f".{module}", __package__)
     import_entries()
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message: the names that look most like `name`.
-
-    >>> did_you_mean("dlip", ["dlib", "facenet-casia"])
-    '; did you mean dlib?'
-    """
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def names() -> list[str]:

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..base.near import did_you_mean
 from ..base.weights import read_state, torchvision_file
 from .card import TargetCard
 from .classifier import Classifier, Interpolation, Preprocess
-from .registry import Entry, did_you_mean, register_family
+from .registry import Entry, register_family
 from .target import Target
 
 

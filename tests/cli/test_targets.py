@@ -140,6 +140,8 @@ def test_an_extra_that_is_missing_is_told_and_a_judge_is(server: Serving, capsys
 def test_wrong_names_are_told_before_anything_is_fetched(server: Serving, capsys):
     assert cli.main(["targets", "get", "mobileface-v2", "mobilefacenot"]) == 2
     assert "did you mean mobilefacenet" in capsys.readouterr().err
+    assert cli.main(["targets", "get", "smal"]) == 2
+    assert "did you mean small" in capsys.readouterr().err
     assert cli.main(["targets", "get"]) == 2
     assert server.asked == []
 

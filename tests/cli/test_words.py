@@ -32,13 +32,13 @@ def test_one_sentence_a_photo(pretend, capsys, homes, monkeypatch):  # noqa: F81
     assert cli.main(["cloak", "a.png", "b.png", "--level", "minimum"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "a.png -> a.cloaked.png",
-        f"{AS_SAVED} 1 face changed; dlib no longer matches it in the saved file, also after half size, but "
-        "dlib matches again after JPEG 75.",
+        f"{AS_SAVED} 1 face changed; dlib no longer matches it in the saved file, but dlib matches again "
+        "after JPEG 75.",
         LIMITS,
         "To send it through a messenger, choose the level robust (--level robust).",
         "b.png -> b.cloaked.png",
-        f"{AS_SAVED} 1 face changed; dlib no longer matches it in the saved file, also after half size, but "
-        "dlib matches again after JPEG 75.",
+        f"{AS_SAVED} 1 face changed; dlib no longer matches it in the saved file, but dlib matches again "
+        "after JPEG 75.",
         "Only this photo stands for the person: --gallery, a folder of others, would protect better.",
         AWAY,
         "2 of 2 photos: all that the level promises holds",

@@ -67,14 +67,15 @@ CASES: dict[str, tuple[dict[str, Any], State, str, str]] = {
         record(region(dlib=target(channel={"jpeg75": True, "half": False}))),
         "as-saved",
         "As saved only: do not send it through a messenger",
-        "1 face changed; dlib no longer matches it in the saved file, but dlib matches again after half size.",
+        "1 face changed; dlib no longer matches it in the saved file, but dlib matches again after half "
+        "size.",
     ),
     "lost, in a whole look": (
         record(region(dlib=target(channel=HELD | {"half": False}))),
         "as-saved",
         "As saved only: do not send it through a messenger",
-        "1 face changed; dlib no longer matches it in the saved file, also after JPEG 90, JPEG 75, WebP 80 and "
-        "half size as JPEG 75, but dlib matches again after half size.",
+        "1 face changed; dlib no longer matches it in the saved file, also after JPEG 90, JPEG 75, WebP 80 "
+        "and half size as JPEG 75, but dlib matches again after half size.",
     ),
     "a quick look": (
         record(region(dlib=target(channel={"jpeg75": True, "half": True}))),

@@ -234,3 +234,8 @@ def test_what_a_large_photo_is_promised_is_the_levels_whatever_the_search_draws(
 
 def test_a_level_that_promises_no_sharing_asks_for_none_of_a_large_photo():
     assert CloakSettings(level="minimum").plan_for(False, (3000, 4000)).withstands == ()
+
+
+def test_a_setting_that_there_is_not_is_told_with_what_is_near():
+    with pytest.raises(TypeError, match="no setting 'levl'; did you mean level"):
+        CloakSettings.of(None, {"levl": "minimum"})

@@ -639,3 +639,12 @@ class TestKeep:
     def test_an_unknown_one_is_refused(self):
         with pytest.raises(ValueError, match="keep is 'best', expected one of cheapest, last"):
             SearchSettings(keep="best")
+
+
+@pytest.mark.parametrize(
+    ("distance", "got"), [(torch.nn.MSELoss(), r"a tensor \(\)"), (lambda x, y: 0.0, "a float")]
+)
+def test_a_distance_that_has_no_number_an_image_is_refused(distance, got):
+    """A mean over the batch, as losses of torch give it, would make two searches one."""
+    with pytest.raises(ValueError, match=rf"the distance gives {got}, expected \(2,\)"):
+        MND(distance)(torch.full((2, 3, 8, 8), 0.5), lambda y: y.mean((1, 2, 3)) - 0.49)
