@@ -99,14 +99,14 @@ RECIPES = {
 }
 
 
-def _foolbox() -> Any:
-    """The library. One of its parts wants git, the program, and would fail to be imported without it."""
+def _foolbox(name: str) -> Any:
+    """The library, for an attack. One of its parts wants git, the program, and fails without it."""
     kept = os.environ.get("GIT_PYTHON_REFRESH")
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     try:
         import foolbox
     except ModuleNotFoundError as error:
-        message = f"this attack is computed by foolbox, which is not installed ({error}): {INSTALL}"
+        message = f"the attack {name} is computed by foolbox, which is not installed ({error}): {INSTALL}"
         raise ModuleNotFoundError(message, name=error.name) from error
     finally:
         if kept is None:
@@ -157,7 +157,7 @@ def run(
     Raises:
         ModuleNotFoundError: foolbox is not installed.
     """
-    foolbox, recipe = _foolbox(), RECIPES[name]
+    foolbox, recipe = _foolbox(name), RECIPES[name]
     budget = setting if recipe.dial == "eps" else None
     attack = recipe.make(foolbox.attacks, recipe.steps if steps is None else steps)
     x = problem.x
@@ -180,7 +180,7 @@ def attack(name: str) -> Attack:
     Raises:
         ModuleNotFoundError: foolbox is not installed.
     """
-    foolbox, recipe = _foolbox(), RECIPES[name]
+    foolbox, recipe = _foolbox(name), RECIPES[name]
     return Attack(
         name=name,
         title=recipe.title,

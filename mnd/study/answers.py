@@ -121,6 +121,10 @@ def _answer(key: Key, answer: object, where: str) -> tuple[str, int]:
 def _object(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path}: there is no such file, expected the key or answers of a study"
+        ) from error
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: expected a JSON file: {error}") from error
     if not isinstance(told, dict):

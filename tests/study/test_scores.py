@@ -259,7 +259,7 @@ def test_other_files_are_refused(study, tmp_path):
     damaged.write_bytes(b"\xff{")
     with pytest.raises(ValueError, match=r"damaged\.json: expected a JSON file"):
         score(study, [damaged])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
         score(study, [tmp_path / "missing.json"])
     with pytest.raises(ValueError, match="got no answers"):
         score(study, [])
