@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,12 +77,30 @@ def _made(spec: str) -> Target:
         return own(given, place)
     if not callable(given):
         return own(given, place)
+    if needed := _needed(given):
+        raise PluginError(
+            f"{place}: wants {', '.join(needed)}, expected a function without arguments, or a target"
+        )
     try:
         made: Any = given()
     except Exception as error:
         line = plugins.line_of(error, Path(spec.rpartition(":")[0]).expanduser().resolve())
         raise PluginError(f"{spec}, {line}: {type(error).__name__}: {error}") from error
     return own(made, place)
+
+
+def _needed(function: Callable[..., Any]) -> list[str]:
+    """The arguments without which it cannot be called, as far as that is known.
+
+    >>> _needed(lambda a, b=1, *c, **d: None)
+    ['a']
+    """
+    try:
+        told = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = [it for it in told if it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
+    return [it.name for it in named if it.default is it.empty]
 
 
 @cache

@@ -114,7 +114,10 @@ def test_what_a_file_says_belongs_to_the_fingerprint(tmp_path: Path):
         ("make = 3\n", r"mine.py:make \(int\): got 3 without card, refer"),
         ("def make():\n    return 3\n", r"mine.py:make \(.*mine.py:1\): got 3 without card"),
         ("def make():\n    x = {}\n    return x['a']\n", r"mine.py:make, .*mine.py:3: KeyError: 'a'"),
-        ("def make(a):\n    return a\n", "TypeError: make.. missing 1 required positional argument"),
+        (
+            "def make(a):\n    return a\n",
+            r"mine.py:make \(.*mine.py:1\): wants a, expected a function without arguments",
+        ),
         (
             "class make:\n    card = refer = score = margin = to = 1\n",
             "its card is int, expected mnd.targets.TargetCard",
