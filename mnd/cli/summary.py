@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ..cloaking.levels import PLANS
+from ..cloaking.levels import in_which_file
 from ..photo.walking import counted
 from .console import console, printable
 from .terminal import OTHERS
@@ -68,18 +68,9 @@ def _promise(summary: Summary) -> Iterator[str]:
     """What "protected" means here: against whom, in which file, and what was not tried."""
     if not summary.against:
         return
-    file = (
-        "also after a messenger (JPEG, WebP, half size)"
-        if all(withstands(level) for level in summary.levels)
-        else "as saved only: do not send them through a messenger"
-    )
-    yield f"protected means: no longer matched by {', '.join(summary.against)}, {file}"
+    whom = ", ".join(summary.against)
+    yield f"protected means: no longer matched by {whom}, {in_which_file(summary.levels)}"
     yield "not tried: any other recogniser; most will still match"
-
-
-def withstands(level: str) -> bool:
-    """Whether a level promises anything of a file that was shared."""
-    return any(plan.withstands for (name, _), plan in PLANS.items() if name == level)
 
 
 def _words(summary: Summary) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -195,6 +195,18 @@ PLANS: dict[tuple[Level, bool], Plan] = {
     ("strong", False): replace(STRONG, headroom=0.05, similarity=0.15, jitter=0.05, misplaced=0.0),
 }
 """By level and whether there is a gallery: `docs/lab/transfer.md` has the figures of others."""
+
+
+def in_which_file(levels: Iterable[str]) -> str:
+    """Whether results of these levels hold after a messenger, in words that go on behind "no longer matched".
+
+    >>> in_which_file(["robust"]), in_which_file(["robust", "minimum"])[:13]
+    ('also after a messenger (JPEG, WebP, half size)', 'as saved only')
+    """
+    promised = {name for (name, _), plan in PLANS.items() if plan.withstands}
+    if (asked := set(levels)) and asked <= promised:  # a manifest without levels promises nothing
+        return "also after a messenger (JPEG, WebP, half size)"
+    return "as saved only: do not send them through a messenger"
 
 
 def told(name: str) -> str:

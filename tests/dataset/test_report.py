@@ -302,6 +302,23 @@ def test_photos_without_the_person_of_the_gallery_are_counted():
     assert text in sentences(found)
 
 
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        (["robust"], "in the saved file, also after a messenger (JPEG, WebP, half size)."),
+        (["robust", "minimum"], "in the saved file, as saved only: do not send them through a messenger."),
+        ([None], "in the saved file, as saved only"),
+    ],
+)
+def test_whether_results_may_be_sent_is_said_first(levels: list[str | None], told: str):
+    found = Tally()
+    target = {"unit": "euclidean distance", "threshold": 0.6, "after": 0.7, "fooled": True}
+    for number, level in enumerate(levels):
+        line = {"input": f"{number}.jpg", "status": "protected", "regions": [{"targets": {"dlib": target}}]}
+        found.add(number, line | {"level": level})
+    assert told in sentences(found)[0]
+
+
 def test_a_gallery_is_not_named(tmp_path: Path):
     header = {
         "mnd_manifest": 1, "source": "photos", "versions": {"torch": "2"},

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...base.files import write_atomic
 from ...base.html import PRIVATE, pairs, render
+from ...cloaking.levels import in_which_file
 from ...cloaking.record import without_person
 from ...photo.walking import said as in_words
 from ..lines import Line
@@ -98,6 +99,8 @@ class Tally:
         """Where the lines of failures are, and of photos that were held back."""
         self.left: Counter[str] = Counter()
         """Members of tar and Parquet files that were copied as they are and may show faces, by kind."""
+        self.levels: set[str] = set()
+        """At which the protected ones were made."""
         self.strangers = 0
         """Photos in which no face is that of the gallery's person."""
         self.several = False
@@ -120,6 +123,7 @@ class Tally:
 
     def _protected(self, line: Line) -> None:
         self.spreads["seconds"].add(line.get("seconds"))
+        self.levels.update(filter(None, [line.get("level")]))
         for region in line.get("regions") or ():
             for name, told in region["targets"].items():
                 self._judged(name, told)
@@ -262,7 +266,7 @@ def _means(found: Tally) -> str:
     if not names:
         return ""
     verb = "matches" if len(names) == 1 else "match"
-    told = f"{' and '.join(names)} no longer {verb} a face in the saved file"
+    told = f"{' and '.join(names)} no longer {verb} a face in the saved file, {in_which_file(found.levels)}"
     return f": {told}. Not tried: any other recogniser; most will still match"
 
 
