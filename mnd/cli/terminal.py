@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..base.distribution import pip_install
-from ..cloaking.appearance_in_words import appearance_in_words
+from ..cloaking.appearance_in_words import appearance_in_words, warning_in_words
 from ..cloaking.apps_told import approximated, apps_told
 from ..cloaking.record import without_person
 from ..cloaking.sentences import Told, nobody_in_words, told, told_check
@@ -105,6 +105,8 @@ class Teller:
             out.print(before_after(record))
             self._figures(out, record)
         self._sentence(out, words, _flag(record, words))
+        if looks := warning_in_words(record):
+            say(out, looks)
         self._apps(out, record)
         self._notes(out, (*gallery_told(record), *metadata_told(record, self.verbose)), words)
 

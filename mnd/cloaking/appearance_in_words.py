@@ -43,6 +43,23 @@ def appearance_in_words(record: Mapping[str, Any]) -> str:
     return "; ".join(parts) + "."
 
 
+def warning_in_words(record: Mapping[str, Any]) -> str:
+    """The same of a photo that was just cloaked, where it is disfigured; else empty.
+
+    A search knows strokes and irises alone, so that it cannot say that a change is hardly to be seen.
+
+    >>> drawn = {"ssimulacra2": None, "elpips": None, "iris": 0.3, "strokes": 13}
+    >>> regions = [{"psnr": 37.0, "appearance": drawn}]
+    >>> warning_in_words({"output": "a.jpg", "quality": {"regions": regions}})[:30]
+    'Looks: the face is drawn over;'
+    """
+    faces = [region.get("appearance") or {} for region in (record.get("quality") or {}).get("regions") or ()]
+    bad = any(face.get("strokes", 0) >= REDRAWN or face.get("iris", 0.0) >= TURNED for face in faces)
+    if not (bad and record["output"]):
+        return ""
+    return f"{appearance_in_words(record)} Look at it before you share it (--page has both side by side)."
+
+
 def _rank(seen: Mapping[str, Any]) -> tuple[bool, float, float]:
     """Lower is worse."""
     known = seen["ssimulacra2"]

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from mnd.cloaking.appearance_in_words import FAINT, FAINT_LEARNED, PLAIN, REDRAWN, TURNED, appearance_in_words
+from mnd.cloaking.appearance_in_words import (
+    FAINT,
+    FAINT_LEARNED,
+    PLAIN,
+    REDRAWN,
+    TURNED,
+    appearance_in_words,
+    warning_in_words,
+)
 
 
 def line(*faces: dict[str, Any] | None) -> str:
@@ -32,6 +40,24 @@ SEEN = "Looks: to be seen beside the original when enlarged"
 )
 def test_a_change_is_hardly_seen_or_seen(face, told):
     assert line(face) == told
+
+
+@pytest.mark.parametrize(
+    ("face", "said"),
+    [
+        ({"strokes": REDRAWN}, "Looks: the face is drawn over; 10 strokes"),
+        ({"iris": TURNED}, "an iris has another colour"),
+        ({"strokes": REDRAWN - 1}, ""),
+        (None, ""),
+    ],
+)
+def test_after_a_search_only_what_is_disfigured_is_said(face, said):
+    known = {"ssimulacra2": None, "elpips": None, "iris": 0.0, "strokes": 0}
+    regions = [{"psnr": 40.0, "appearance": None if face is None else known | face}, {"psnr": 40.0}]
+    told = warning_in_words({"output": "a.cloaked.jpg", "quality": {"regions": regions}})
+    assert said in told
+    assert bool(said) == ("before you share it" in told)
+    assert warning_in_words({"output": None, "quality": {"regions": regions}}) == ""
 
 
 def test_what_stands_out_is_named():
