@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -110,27 +109,10 @@ def test_what_is_no_code_is_there_too(site: Path):
     assert json.loads(told.stdout)["problems"] == [], told.stderr
 
 
-SUITE = ("base/test_files.py", "losses/test_lpips.py", "photo/test_photo.py", "optimizer/test_limits.py",
-         "dataset/test_manifest.py", "cli/test_faces.py")  # fmt: skip
-"""Tests that know nothing of the checkout, of each floor of the package."""
-
-
-def test_tests_pass_against_the_wheel(site: Path, tmp_path: Path):
-    """The checkout is out of their sight: what is missing in the wheel is missing for them."""
-    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "tests" / "test_where.py").write_text(
-        f"import mnd\n\n\ndef test_it_is_the_wheel():\n    assert mnd.__file__.startswith({str(site)!r})\n"
-    )
-    run = [sys.executable, "-m", "pytest", "-n", "0", "tests/test_where.py"]
-    run += [f"tests/{name}" for name in SUITE]
-    environment = os.environ | {"PYTHONPATH": str(site)}
-    done = subprocess.run(run, capture_output=True, text=True, env=environment, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-
-
 def test_another_package_over_the_wheel_is_told(site: Path, tmp_path: Path):
     """As pip leaves it: their `__init__` lies over ours."""
+    import shutil
+
     shutil.copytree(site, tmp_path / "site")
     (tmp_path / "site" / "mnd" / "__init__.py").write_text('__all__ = ["match", "dispatch", "handler"]\n')
     done = command(tmp_path / "site", "cloak", "photo.jpg")
