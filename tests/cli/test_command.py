@@ -120,7 +120,7 @@ def test_a_folder_below_home_can_be_named(home: Path, monkeypatch: pytest.Monkey
         ('[cloak]\nlevel = "weak"', "weak"),
         ("[cloak]\nphotos = ['a.jpg']", "photos"),
         ("[clock]\nseed = 1", "[clock] is no command, expected one of check, cloak"),
-        ("[clock]\nseed = 1", "did you mean cloak?"),
+        ("[clock]\nseed = 1", "did you mean cloak"),
         ("seed = 1", "[seed] is no command"),
         ("cloak = 3", "cloak"),
         ("[cloak", "cannot be read"),
