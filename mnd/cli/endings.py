@@ -46,7 +46,7 @@ def to_its_end(work: Callable[[], object], meter: Resting) -> int | None:
     except (ValueError, FileNotFoundError, PermissionError, ModuleNotFoundError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        meter.note(f"{error}; what is in the manifest is done, and another run goes on from there")
+        meter.note(f"{error}; make room: what is in the manifest is done, and another run goes on from there")
         return FAILED
     finally:
         meter.rest()

@@ -37,7 +37,14 @@ one; not-proven: it was changed where no face was seen."""
 
 
 class DiskFullError(MndError, OSError):
-    """There is no room for results: no photo's fault, and no other photo will fare better."""
+    """There is no room for results: no photo's fault, and no other photo will fare better.
+
+    >>> str(DiskFullError(errno.ENOSPC, "out/a.jpg: no room for 9 bytes"))
+    'out/a.jpg: no room for 9 bytes'
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
 
 
 def blank(name: str, settings: CloakSettings) -> Line:
