@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -46,7 +47,8 @@ def to_its_end(work: Callable[[], object], meter: Resting) -> int | None:
     except (ValueError, FileNotFoundError, PermissionError, ModuleNotFoundError) as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        meter.note(f"{error}; make room: what is in the manifest is done, and another run goes on from there")
+        room = "make room: " if error.errno == errno.ENOSPC else ""
+        meter.note(f"{error}; {room}what is in the manifest is done, and another run goes on from there")
         return FAILED
     finally:
         meter.rest()
