@@ -12,7 +12,8 @@ people     how well measures agree with judgements of people, where those are on
 
 A metric with random draws (E-LPIPS) is attacked through new draws at every step, and judged by others.
 
-Names: lpips, lpips:TRUNK, lpips:TRUNK:FILE, the same with rlpips, elpips:NAME (any of these),
+Names: lpips, lpips:TRUNK, lpips:TRUNK:FILE, the same with rlpips, rlpips-2, rlpips-2:FILE, mse,
+elpips:NAME (lpips or rlpips, as above),
 elpips-official:FILE (squeeze-maxpool), elpips-official:VARIANT:FILE.
 
 python scripts/evaluate_metrics.py people --data DIR --set kadid10k [--metrics psnr ssim rlpips ...]
@@ -26,8 +27,8 @@ import io
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import get_args
 
@@ -39,6 +40,7 @@ from rlpips import metric_plots, people
 from rlpips.metric_measures import (
     Ball,
     Change,
+    How,
     Measured,
     Metric,
     Move,
@@ -54,12 +56,20 @@ from mnd.channel import to_pixels, to_tensor
 from mnd.losses.elpips import ELPIPS, VARIANTS
 from mnd.losses.images import Distance
 from mnd.losses.lpips import LPIPS
+from mnd.losses.pyramid import RLPIPS2
 from mnd.losses.rlpips import RLPIPS
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DEFAULT = ("lpips", "rlpips", "elpips:lpips", "elpips:rlpips")
 """All on the trunk that needs no download: only the metrics differ."""
 PARTS = ("2afc", "inflation", "collapse")
+
+
+class MeanSquare(Distance):
+    """The mean square error, to compare."""
+
+    def at(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        return lambda y: (y - x).square().mean((1, 2, 3))
 
 
 def metric(name: str, device: torch.device | str = "cpu") -> Metric:
@@ -80,14 +90,18 @@ def _distance(name: str, whole: str) -> Distance:
         trunk, _, path = rest.partition(":")
         make = LPIPS if kind == "lpips" else RLPIPS
         return make(trunk or "efficientnet-lite0", path or None)
-    if kind == "elpips" and rest and not rest.startswith("elpips"):
+    if kind == "rlpips-2":
+        return RLPIPS2(rest or None)
+    if whole == "mse":
+        return MeanSquare()
+    if kind == "elpips" and rest and rest.startswith(("lpips", "rlpips")) and not rest.startswith("rlpips-2"):
         return ELPIPS(_distance(rest, whole))
     if kind == "elpips-official" and rest and whole == name:
         variant, _, path = rest.partition(":") if rest.split(":")[0] in VARIANTS else ("", "", rest)
         return ELPIPS.official(path, variant or "squeeze-maxpool")
     raise ValueError(
-        f"metric is {whole!r}, expected lpips[:TRUNK[:FILE]], rlpips[:TRUNK[:FILE]], elpips: and one of"
-        " these, or elpips-official:[VARIANT:]FILE"
+        f"metric is {whole!r}, expected lpips[:TRUNK[:FILE]], rlpips[:TRUNK[:FILE]], rlpips-2[:FILE],"
+        " mse, elpips: and one of the first two, or elpips-official:[VARIANT:]FILE"
     )
 
 
@@ -129,7 +143,7 @@ def photos(folder: Path, count: int, side: int, s: Settings) -> Tensor:
 
 def evaluate(args: argparse.Namespace) -> Measured:
     """Every part for every metric; each is printed when it is done."""
-    s = Settings(args.steps, args.restarts, args.draws, args.judged, args.search, args.batch, args.seed)
+    s = Settings(**{field.name: getattr(args, field.name) for field in fields(Settings)})
     balls = [Ball("linf", v / 255) for v in args.linf] + [Ball("l2", v) for v in args.l2]
     metrics = [metric(name, args.device) for name in args.metrics]
     pairs = x = mild = None
@@ -200,8 +214,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         default=["mse", "ssim"],
         help="collapse: what is made large",
     )
+    add("--how", choices=get_args(How), default="apgd", help="by what metrics without draws are attacked")
     for field, value in asdict(Settings()).items():
-        add(f"--{field}", type=int, default=value)
+        if field != "how":
+            add(f"--{field}", type=int, default=value)
     add("--device", default="cpu")
     add("--threads", type=int, default=1, help="of PyTorch")
     args = parser.parse_args(words)

@@ -21,7 +21,8 @@ from .jnd import AboveJND, JNDExcess, above_jnd, jnd, jnd_excess, jnd_weight
 from .local import Local
 from .lpips import LPIPS, lpips
 from .magnitude import Magnitude, magnitude
-from .rlpips import RLPIPS, rlpips
+from .pyramid import RLPIPS2
+from .rlpips import RLPIPS, packaged_rlpips, rlpips
 from .standard import standard
 from .structure import MSSSIM, SSIM, curvature, ms_ssim, ssim, ssim_index
 
@@ -31,6 +32,7 @@ __all__ = [
     "LPIPS",
     "MSSSIM",
     "RLPIPS",
+    "RLPIPS2",
     "SSIM",
     "AboveJND",
     "Colour",
@@ -65,6 +67,7 @@ __all__ = [
     "magnitude",
     "ms_ssim",
     "nearest",
+    "packaged_rlpips",
     "rlpips",
     "similarity_margin",
     "softplus",

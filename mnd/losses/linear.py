@@ -28,6 +28,11 @@ def read_checkpoint(path: Path | str, trunk: Trunk) -> tuple[list[Tensor], dict[
     """
     path = Path(path)
     state = _arrays(path) if path.suffix == ".npz" else read_state(path)
+    if "powers" in state and "base" in state:
+        raise ValueError(
+            f"{path}: weights of R-LPIPS version 2, expected linear ones for {trunk.name!r}:"
+            " RLPIPS2(weights=...) reads them"
+        )
     linear = []
     for index, channels in enumerate(trunk.channels):
         name = f"lin{index}.model.1.weight"

@@ -9,9 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .images import Distance, check_choice
 from .linear import brings_trunk
 from .lpips import LPIPS, PACKAGED
+from .pyramid import RLPIPS2
 from .trunks import Trunk, load_trunk
+
+VERSIONS = ("1", "2")
+"""Of the packaged R-LPIPS; every one of them stays."""
 
 
 class RLPIPS(LPIPS):
@@ -62,12 +67,26 @@ class RLPIPS(LPIPS):
         )
 
 
+def packaged_rlpips(version: str = "1") -> RLPIPS | RLPIPS2:
+    """The packaged R-LPIPS of a version: `1`, on the offline trunk, or `2`, on a pyramid and far more robust.
+
+    Raises:
+        ValueError: there is no such version.
+
+    >>> packaged_rlpips("2").label
+    'R-LPIPS (pyramid, version 2)'
+    """
+    check_choice("version", version, VERSIONS)
+    return RLPIPS() if version == "1" else RLPIPS2()
+
+
 @lru_cache(maxsize=8)
-def _metric(trunk: str, dtype: torch.dtype, device: torch.device) -> RLPIPS:
-    return RLPIPS(trunk).to(device, dtype)
+def _metric(trunk: str, dtype: torch.dtype, device: torch.device, version: str) -> Distance:
+    metric = RLPIPS(trunk) if version == "1" else packaged_rlpips(version)
+    return metric.to(device, dtype)
 
 
-def rlpips(x: Tensor, y: Tensor, trunk: str = "efficientnet-lite0") -> Tensor:
+def rlpips(x: Tensor, y: Tensor, trunk: str = "efficientnet-lite0", version: str = "1") -> Tensor:
     """The learned perceptual distance of two pictures that is hard to mislead, smaller is nearer.
 
     `d = sum_l mean_hw sum_c w_lc (f_lc(x) - f_lc(y))^2`, as `lpips`; but the weights w (and those of f, where
@@ -79,18 +98,20 @@ def rlpips(x: Tensor, y: Tensor, trunk: str = "efficientnet-lite0") -> Tensor:
     Args:
         x: `(B, 3, H, W)` in **[0, 1]**: other implementations take [-1, 1], this one converts by itself.
         y: the same.
-        trunk: `efficientnet-lite0`, the one with packaged weights; for others see `RLPIPS`.
+        trunk: `efficientnet-lite0`, the one with packaged weights; for others see `RLPIPS`. Of version 1.
+        version: `1`, or `2`: see `RLPIPS2`, which is not symmetric, x is the clean picture.
 
     Returns:
         `(B,)`, >= 0, exactly 0 for equal pictures; the scale is its own, not that of `lpips`.
 
     Raises:
-        ValueError: the pictures do not fit the description, or are smaller than the trunk allows.
+        ValueError: the pictures do not fit the description, or are smaller than the trunk allows; there is no
+            such version.
         FileNotFoundError: there are no packaged weights for the trunk.
 
     >>> x = torch.rand(1, 3, 64, 64)
     >>> rlpips(x, x).item()
     0.0
     """
-    distance: Tensor = _metric(trunk, x.dtype, x.device)(x, y)
+    distance: Tensor = _metric(trunk, x.dtype, x.device, version)(x, y)
     return distance

@@ -58,6 +58,7 @@ _CARDS = (
                "Chou and Li 1995, Yang et al. 2005"),
     MetricCard("lpips", "LPIPS", "lower", 0.0, None, "", "", "Zhang et al. 2018", digits=6),
     MetricCard("rlpips", "R-LPIPS", "lower", 0.0, None, "", "", "Ghazanfari et al. 2023", digits=6),
+    MetricCard("rlpips_2", "R-LPIPS 2", "lower", 0.0, None, "", "", "this project", digits=6),
     MetricCard("elpips", "E-LPIPS", "lower", 0.0, None, "", "", "Kettunen et al. 2019", digits=6),
     MetricCard("ssimulacra2", "SSIMULACRA2", "higher", None, 100.0, "",
                "scales, weights and blur of the C++ tool, in double precision", "Cloudinary 2022", digits=2),

@@ -11,6 +11,7 @@ import torch
 from ..base.types import Pixels
 from ..channel import to_tensor
 from ..losses.elpips import ELPIPS
+from ..losses.images import Distance
 from ..losses.local import tiles
 from ..losses.lpips import LPIPS
 from ..losses.rlpips import RLPIPS
@@ -94,7 +95,7 @@ def least_for_elpips(around: LPIPS) -> int:
 
 
 @torch.no_grad()
-def distance(metric: LPIPS, original: Pixels, changed: Pixels) -> tuple[float, bool]:
+def distance(metric: Distance, original: Pixels, changed: Pixels) -> tuple[float, bool]:
     """A learned distance, and whether it is that of the whole picture: of a large one it is a mean of pieces.
 
     >>> photo = np.full((32, 32, 3), 100, np.uint8)
@@ -107,7 +108,7 @@ def distance(metric: LPIPS, original: Pixels, changed: Pixels) -> tuple[float, b
 
 
 @torch.no_grad()
-def _mean(metric: LPIPS, original: Pixels, changed: Pixels) -> float:
+def _mean(metric: Distance, original: Pixels, changed: Pixels) -> float:
     total = 0.0
     for rows, columns in tiles(original.shape[0], original.shape[1], TILE):
         a, b = original[rows, columns], changed[rows, columns]

@@ -19,6 +19,7 @@ from .pictures import Given, Picture, pair
 
 if TYPE_CHECKING:
     from ..losses.lpips import LPIPS
+    from ..losses.pyramid import RLPIPS2
 
 Told = tuple[float | None, str]
 """A value, and what has to be said of it."""
@@ -116,6 +117,9 @@ def describe(name: str) -> MetricCard:
         return replace(card, version=f"2.1, weights of ssimulacra2 {version('ssimulacra2')}")
     if kind.startswith("butteraugli"):
         return replace(card, version=butteraugli.version())
+    if kind == "rlpips_2":
+        how = "sRGB in [0, 1], the whole picture; not symmetric, the first picture is the clean one"
+        return replace(card, version=f"pyramid, version {_second().version}", how=how)
     if kind in ("lpips", "rlpips", "elpips"):
         metric = _learned(name)
         how = "sRGB in [0, 1], the whole picture"
@@ -144,6 +148,7 @@ class _Judge:
             "ciede2000_worst": lambda: (self._colour()[1], ""),
             "above_jnd": lambda: (fidelity.share_above_jnd(self._a, self._b), ""),
             "ssimulacra2": self._ssimulacra2,
+            "rlpips_2": self._rlpips_2,
             "butteraugli": lambda: self._butteraugli(0),
             "butteraugli_norm": lambda: self._butteraugli(1),
         }
@@ -188,6 +193,14 @@ class _Judge:
             note = f"{fewer}; to be compared with pictures of this size alone"
         return fidelity.ssimulacra2(self._a, self._b), note
 
+    def _rlpips_2(self) -> Told:
+        from . import learned
+
+        if self._least < (metric := _second()).least:
+            return None, self._too_small(metric.least)
+        value, whole = learned.distance(metric, self._a, self._b)
+        return value, "" if whole else _pieces(learned.TILE)
+
     def _butteraugli(self, which: int) -> Told:
         if self._least < butteraugli.SMALLEST:
             return None, self._too_small(butteraugli.SMALLEST)
@@ -208,13 +221,24 @@ class _Judge:
             return None, got if large else self._too_small(learned.least_for_elpips(metric))
         if self._least < metric.trunk.least:
             return None, self._too_small(metric.trunk.least)
-        pieces = f"the mean over pieces of about {learned.TILE} pixels a side, since it is large"
         value, whole = learned.distance(metric, self._a, self._b)
-        return value, "" if whole else pieces
+        return value, "" if whole else _pieces(learned.TILE)
 
     def _too_small(self, least: int) -> str:
         height, width = self._a.shape[:2]
         return f"{width}x{height} pixels, expected at least {least} a side"
+
+
+def _pieces(side: int) -> str:
+    return f"the mean over pieces of about {side} pixels a side, since it is large"
+
+
+@cache
+def _second() -> RLPIPS2:
+    """The packaged R-LPIPS of version 2."""
+    from ..losses.pyramid import RLPIPS2
+
+    return RLPIPS2().eval()
 
 
 @cache

@@ -16,14 +16,18 @@ from torch import Tensor
 from mnd.channel import to_pixels
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.images import Distance
+from mnd.losses.lpips import LPIPS
 from mnd.losses.structure import SSIM
 from mnd.metrics.fidelity import ssimulacra2
 from rlpips.misleading import Norm, pgd
+from rlpips.square import square
 from rlpips.twoafc import Batch, score
 
 Move = Literal["x0", "x1", "both", "preferred", "ref"]
 """What an attack moves of a triplet; `preferred` is the one that the raters find nearer, pushed away."""
 Change = Literal["mse", "ssim"]
+How = Literal["apgd", "square", "transfer"]
+"""Along the metric's own slopes; by its values alone; along the slopes of LPIPS, as packaged."""
 Near = Callable[[Tensor], Tensor]
 Objective = Callable[[Distance], Near]
 """What is to be made large, `(B,)` of pictures, as a metric sees it."""
@@ -73,6 +77,10 @@ class Settings:
     """Steps of the search for collapse."""
     batch: int = 50
     seed: int = 0
+    queries: int = 1000
+    """Of the square attack."""
+    how: How = "apgd"
+    """By what metrics without draws are attacked in a ball of Linf."""
 
     def generator(self, *more: int) -> torch.Generator:
         """A new generator for the seed and further integers."""
@@ -117,6 +125,11 @@ def climb(m: Metric, objective: Objective, x: Tensor, ball: Ball, s: Settings) -
     radius = ball.radius(x)
     if not m.random:
         start = s.generator(ATTACK)
+        if s.how == "square":
+            return square(objective(m.distance), x, radius, s.queries, start)
+        if s.how == "transfer":
+            other = objective(LPIPS().to(x))
+            return pgd(other, x, ball.norm, radius, s.steps, restarts=s.restarts, generator=start)
         return pgd(objective(m.distance), x, ball.norm, radius, s.steps, restarts=s.restarts, generator=start)
     drawn = objective(m.drawn(s.draws, s.seed + ATTACK))
     best, value = x, torch.full_like(x[:, 0, 0, 0], -torch.inf)
@@ -183,7 +196,7 @@ def _misled(
     sign = torch.sign(1 - 2 * pairs.judge)
     d0, d1 = (d.clone() for d in clean)
     # most triplets fall in a few steps; what a random metric says of one is not certain enough to stop there
-    for steps in (s.steps,) if m.random else (max(1, s.steps // 5), s.steps):
+    for steps in (s.steps,) if m.random or s.how != "apgd" else (max(1, s.steps // 5), s.steps):
         right = (sign != 0) & (sign * (d0 - d1) <= 0)
         for rows in _split(right.nonzero()[:, 0], s):
             part = _rows(pairs, rows)

@@ -16,12 +16,22 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from mnd.base.files import PhotoError
 from mnd.base.types import Pixels
 from mnd.channel import to_tensor
-from mnd.losses import LPIPS, RLPIPS, ms_ssim
+from mnd.losses import LPIPS, RLPIPS, RLPIPS2, ms_ssim
 from mnd.metrics import METRICS, Measured, available, describe, measure
 from mnd.metrics import butteraugli as program
 from mnd.metrics.cards import CARDS, chosen
 
-PLAIN = ("psnr", "ssim", "ms_ssim", "ciede2000", "ciede2000_worst", "above_jnd", "lpips", "rlpips")
+PLAIN = (
+    "psnr",
+    "ssim",
+    "ms_ssim",
+    "ciede2000",
+    "ciede2000_worst",
+    "above_jnd",
+    "lpips",
+    "rlpips",
+    "rlpips_2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,7 @@ def test_each_is_what_others_compute(photos: tuple[Pixels, Pixels], found: dict[
         assert values["ms_ssim"] == pytest.approx(1 - ms_ssim(x, y).item(), abs=1e-7)
         assert values["lpips"] == pytest.approx(LPIPS()(x, y).item(), rel=1e-5)
         assert values["rlpips"] == pytest.approx(RLPIPS()(x, y).item(), rel=1e-5)
+        assert values["rlpips_2"] == pytest.approx(RLPIPS2()(x, y).item(), rel=1e-5)
 
 
 def test_more_change_is_worse_in_every_measure(photos: tuple[Pixels, Pixels]):
@@ -91,6 +102,7 @@ def test_every_measure_says_how_it_is_computed():
     assert "11x11" in describe("ssim").how
     assert "inside the picture" in describe("ssim").how
     assert describe("rlpips").version == "efficientnet-lite0, version 1"
+    assert describe("rlpips-2").version == "pyramid, version 2"
     told = measure(np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20, 3), np.uint8), "rlpips")[
         "rlpips"
     ].as_json()
@@ -131,7 +143,7 @@ def test_small_pictures_have_what_can_be_said_of_them():
     a = np.full((9, 12, 3), 100, np.uint8)
     found = measure(a, a + np.uint8(3))
     none = {name for name, it in found.items() if it.value is None}
-    assert none == {"ssim", "ms_ssim", "lpips", "rlpips"}
+    assert none == {"ssim", "ms_ssim", "lpips", "rlpips", "rlpips_2"}
     assert all(found[name].note.startswith("12x9 pixels, expected at least ") for name in none)
     assert found["ssim"].note == "12x9 pixels, expected at least 11 a side"
     assert found["psnr"].value == pytest.approx(38.59, abs=0.01)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import evaluate_metrics
@@ -15,7 +15,18 @@ import pytest
 import torch
 from PIL import Image
 from rlpips import metric_measures, metric_plots
-from rlpips.metric_measures import Ball, Metric, Move, Settings, climb, collapse, inflation, quality, two_afc
+from rlpips.metric_measures import (
+    Ball,
+    How,
+    Metric,
+    Move,
+    Settings,
+    climb,
+    collapse,
+    inflation,
+    quality,
+    two_afc,
+)
 from rlpips.twoafc import Batch
 from skimage import data
 from torch import Tensor
@@ -23,6 +34,7 @@ from torch import Tensor
 from mnd.losses.elpips import ELPIPS
 from mnd.losses.images import Distance
 from mnd.losses.lpips import LPIPS
+from mnd.losses.pyramid import RLPIPS2
 from mnd.losses.rlpips import RLPIPS
 
 QUICK = Settings(steps=10, judged=4, search=60, batch=3)
@@ -76,6 +88,18 @@ def test_the_climb_reaches_the_largest_distance_of_the_ball() -> None:
     ):
         y = climb(metric, lambda d: d.at(x), x, ball, replace(QUICK, steps=30))
         assert torch.allclose(Pattern()(x, y), torch.full((2,), most**2), rtol=0.02)
+
+
+def test_values_alone_climb_as_far_and_the_slopes_of_another_less() -> None:
+    x, metric = pictures(2, 32), Metric("squares", Squares())
+    reached = {}
+    for how in get_args(How):
+        y = climb(metric, lambda distance: distance.at(x), x, FOUR, Settings(20, queries=200, how=how))
+        assert (y - x).abs().max() <= FOUR.eps + 1e-6
+        reached[how] = metric.distance(x, y)
+    assert torch.allclose(reached["apgd"], torch.full((2,), FOUR.eps**2), rtol=1e-3)
+    assert torch.allclose(reached["square"], reached["apgd"], rtol=1e-3)
+    assert (reached["transfer"] < reached["apgd"]).all()
 
 
 def test_a_random_metric_is_climbed_as_far() -> None:
@@ -228,6 +252,10 @@ def test_names_make_metrics() -> None:
     assert type(evaluate_metrics.metric("lpips").distance) is LPIPS
     assert type(evaluate_metrics.metric("lpips:efficientnet-lite0").distance) is LPIPS
     assert type(evaluate_metrics.metric("rlpips").distance) is RLPIPS
+    assert type(evaluate_metrics.metric("rlpips-2").distance) is RLPIPS2
+    x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    square = evaluate_metrics.metric("mse").distance(x, 1 - x)
+    assert square.item() == pytest.approx((1 - 2 * x).square().mean().item())
     made = evaluate_metrics.metric("elpips:rlpips")
     assert isinstance(made.distance, ELPIPS)
     assert type(made.distance.base) is RLPIPS
@@ -243,6 +271,7 @@ def test_names_make_metrics() -> None:
         ("elpips", ValueError, "metric is 'elpips'"),
         ("elpips:", ValueError, "ends at a colon"),
         ("elpips:psnr", ValueError, "metric is 'elpips:psnr'"),
+        ("elpips:rlpips-2", ValueError, "metric is 'elpips:rlpips-2'"),
         ("elpips:elpips:lpips", ValueError, "metric is 'elpips:elpips:lpips'"),
         ("elpips:elpips-official:a.npz", ValueError, "metric is 'elpips:elpips-official"),
         ("lpips:efficientnet-lite0:nowhere.pth", FileNotFoundError, "nowhere.pth"),
