@@ -159,7 +159,7 @@ class RLPIPS2(Distance):
         """The same when every root mean power is changed by as much as a change of length `eps` can."""
         count = differences[0][0].numel()
         root = differences[0].square().mean((1, 2, 3)).sqrt()
-        total = self.base * (root + eps / UNIT / count**0.5).clamp_min(0) ** 2
+        total: Tensor = self.base * (root + eps / UNIT / count**0.5).clamp_min(0).square()
         row = torch.linalg.vector_norm(self.planes.flatten(1), dim=1)
         gains = torch.cat([row, row[:1], row[:1]])
         for level, (a, t, w) in enumerate(zip(self.powers, differences[1:], weights, strict=True)):
@@ -167,7 +167,7 @@ class RLPIPS2(Distance):
             step = w.amax((2, 3)) * gains * (0.5**level * eps / UNIT)
             for index, p in enumerate(POWERS):
                 root = (w * t).pow(p).mean((2, 3)) ** (1 / p)
-                total = total + (root + step / t[0, 0].numel() ** (1 / p)).clamp_min(0) ** p @ a[:, index]
+                total = total + (root + step / t[0, 0].numel() ** (1 / p)).clamp_min(0).pow(p) @ a[:, index]
         return total
 
     def _apart(self, x: Tensor) -> tuple[Callable[[Tensor], list[Tensor]], list[Tensor]]:
