@@ -10,13 +10,14 @@ from PIL import AvifImagePlugin, Image, ImageFile
 
 from ..base.files import PhotoError
 from ..base.pillow import without_limit
+from .avif_colours import meant
 from .format import Format
 from .heif import (
+    SHARED,
     Chroma,
     Codec,
     Coding,
     HeifEncoding,
-    Levels,
     bare,
     checked,
     heif_encoding,
@@ -25,6 +26,7 @@ from .heif import (
 )
 from .heif_boxes import brands
 from .heif_items import cut_out
+from .heif_quality import Levels
 from .metadata.noted import Noted
 
 _KIND = b"av01"
@@ -34,7 +36,10 @@ _SPEED = 6
 
 def _encoded(levels: Levels, coding: Coding, quality: int) -> bytes:
     buffer = io.BytesIO()
-    sampling = "4:0:0" if levels.ndim == 2 else ":".join(coding.chroma)
+    sampling = "4:0:0"
+    if levels.ndim == 3:
+        sampling = ":".join(coding.chroma)
+        levels = meant(levels, SHARED[coding.chroma], coding.full)
     # one thread: with several the file is another one
     Image.fromarray(levels).save(
         buffer,

@@ -21,7 +21,6 @@ from .heif import (
     Codec,
     Coding,
     HeifEncoding,
-    Levels,
     bare,
     checked,
     heif_encoding,
@@ -29,6 +28,7 @@ from .heif import (
     settings_of,
 )
 from .heif_boxes import brands
+from .heif_quality import Levels
 from .metadata.noted import Noted
 
 _KIND = b"hvc1"

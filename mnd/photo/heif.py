@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from ..base.files import PhotoError
@@ -22,27 +21,22 @@ from ..base.types import Box, Pixels
 from .encoding import Usual
 from .heif_boxes import Heif, Property, read
 from .heif_items import Layer, Shown, cut_out, others, shown, texts, turning
+from .heif_quality import Coder, Known, Levels, quality_by_size
 from .heif_writer import Part, as_parts, referring, written
 from .metadata.exif import clean_exif, shown_exif
 from .metadata.icc import clean_icc
 from .metadata.noted import Noted
 from .metadata.xmp import clean_xmp
-from .sized import quality_of
 
-Place = tuple[slice, slice]
 Chroma = Literal["400", "420", "422", "444"]
 """The resolution of the colours: none at all, half across and down, half across, full."""
-Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""`(h, w)` or `(h, w, 3)`; more than 8 bits in 16."""
-_SHARED: dict[str, tuple[int, int]] = {"400": (1, 1), "420": (2, 2), "422": (1, 2), "444": (1, 1)}
+SHARED: dict[str, tuple[int, int]] = {"400": (1, 1), "420": (2, 2), "422": (1, 2), "444": (1, 1)}
 """Rows and columns of pixels that share a colour."""
 _SEQUENCES = (b"hevc", b"hevx", b"hevm", b"hevs", b"msf1", b"avis")
 _TURNS = (b"irot", b"imir")
 _OF_THE_CODER = (b"hvcC", b"av1C", b"ispe", b"pixi", b"clap")
 _KEPT = {b"pasp": 8, b"clli": 4, b"mdcv": 24, b"cclv": 62, b"amve": 8, b"ndwt": 8}
 """Properties that stay true when pixels change, and how many bytes they have at most."""
-_TILES = 6
-"""So many tiles say what quality a picture has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +87,8 @@ class HeifEncoding(Usual):
     """The picture as it was read, grey or colours, in the eight bits that other readers show of it."""
     deep: Levels | None
     """The same at its full depth, where that is more."""
-    pieces: tuple[Place, ...]
-    """Parts of the source whose coded size is known: all of it, or some of its tiles."""
-    size: int
-    """Bytes of their pixels in the source file."""
+    known: Known
+    """What the size of the source says of its quality."""
     orientation: int = 1
     premultiplied: bool = False
 
@@ -120,7 +112,7 @@ class HeifEncoding(Usual):
     @property
     def shared(self) -> tuple[int, int]:
         """By the resolution of its colours."""
-        return _SHARED[self.coding.chroma]
+        return SHARED[self.coding.chroma]
 
     @property
     def unusual(self) -> str:
@@ -131,15 +123,15 @@ class HeifEncoding(Usual):
 
     @cached_property
     def quality(self) -> int:
-        """The quality whose pixels are nearest in size to the source's, found once."""
-
-        def measured(quality: int) -> int:
-            whole = replace(self.coding, tile=None) if self.coding.tile else self.coding
-            levels = self.source if self.deep is None else self.deep
-            files = (self.codec.encode(levels[place], whole, quality) for place in self.pieces)
-            return sum(self._layer(read(data)).length for data in files)
-
-        return quality_of(self.size, measured, self.codec.step, lowest=0)
+        """That whose pixels are nearest in size to the source's, or a truer one beside it; found once."""
+        whole = replace(self.coding, tile=None) if self.coding.tile else self.coding
+        coder = Coder(
+            coded=lambda levels, quality: self.codec.encode(levels, whole, quality),
+            decoded=lambda data: self.codec.decode(data, self.coding.depth),
+            length=lambda data: self._layer(read(data)).length,
+            step=self.codec.step,
+        )
+        return quality_by_size(self.source if self.deep is None else self.deep, self.known, coder)
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file."""
@@ -251,7 +243,6 @@ def heif_encoding(
         full=bool(numbers[3]),
     )
     source = _without_alpha(image)
-    pieces, size = _measured(seen.main, coding, source.shape[1::-1])
     nclx = Property(b"colr", b"nclx" + struct.pack(">HHHB", *numbers[:3], numbers[3] << 7))
     return HeifEncoding(
         codec=codec,
@@ -263,8 +254,7 @@ def heif_encoding(
         alpha=seen.alpha,
         source=source,
         deep=codec.decode(bare(data, codec.kind), depth) if depth > 8 else None,
-        pieces=pieces,
-        size=size,
+        known=Known.of(seen.main, coding.tile, source.shape[1::-1]),
         orientation=seen.orientation,
         premultiplied=seen.premultiplied,
     )
@@ -290,20 +280,6 @@ def _colours(main: Layer, codec: Codec, noted: Noted) -> tuple[list[Property], t
     if matrix not in codec.matrices:
         matrix = codec.matrices[0]
     return profiles, (primaries, transfer, matrix, full)
-
-
-def _measured(main: Layer, coding: Coding, size: tuple[int, int]) -> tuple[tuple[Place, ...], int]:
-    """Parts of the picture whose coded size is known, rows and columns of each, and that size: of all of it,
-    or of some of its tiles, evenly spread."""
-    side = coding.tile or max(size) + 1
-    across = -(-size[0] // side)
-    whole = [row * across + column for row in range(size[1] // side) for column in range(size[0] // side)]
-    if len(whole) <= _TILES:
-        return ((slice(None), slice(None)),), main.length
-    some = [whole[place * len(whole) // _TILES] for place in range(_TILES)]
-    corners = [(number // across * side, number % across * side) for number in some]
-    places = tuple((slice(y, y + side), slice(x, x + side)) for y, x in corners)
-    return places, sum(len(main.tiles[number].data) for number in some)
 
 
 def settings_of(data: bytes, kind: bytes) -> bytes:

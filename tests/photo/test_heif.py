@@ -401,3 +401,29 @@ def test_any_size(height: int, width: int, form: str, seed: int) -> None:
     out = photo.encode(photo.pixels)
     np.testing.assert_array_equal(photo.decode(out), photo.roundtrip(photo.pixels, (0, 0, width, height)))
     np.testing.assert_array_equal(upright(out), photo.decode(out))
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("sampling", ["4:2:0", "4:2:2", "4:4:4"])
+def test_colours_of_an_avif_stay_where_they_are_however_often_it_is_coded(sampling: str, full: bool) -> None:
+    """Pillow's encoder cuts colour differences off, and blurs them: both are taken back beforehand."""
+    asked = {"quality": 90, "subsampling": sampling, "range": "full" if full else "limited"}
+    first = Photo.from_bytes(coded("AVIF", EVEN // 2 + 64, **asked))
+    data = first.encode(first.pixels)
+    for _ in range(3):
+        data = Photo.from_bytes(data).encode(Photo.from_bytes(data).pixels)
+    moved = (Photo.from_bytes(data).pixels.astype(float) - first.pixels).mean((0, 1))
+    assert np.abs(moved).max() < 0.5  # plainly coded: about 1.5
+
+
+def test_a_photo_is_coded_anew_at_the_quality_that_it_was_coded_with() -> None:
+    """Where the encoder is the same one, that changes least; the next one costs a whole generation."""
+    source = coded("AVIF", quality=82)
+    photo = Photo.from_bytes(source)
+    assert photo.encoding.quality in (81, 82, 83)
+    again = photo.decode(photo.encode(photo.pixels)).astype(float)
+    buffer = io.BytesIO()
+    Image.fromarray(photo.pixels).save(buffer, "AVIF", quality=82, max_threads=1)
+    plain = upright(buffer.getvalue()).astype(float)
+    errors = [np.square(one - photo.pixels).mean() for one in (again, plain)]
+    assert errors[0] < 0.75 * errors[1]
