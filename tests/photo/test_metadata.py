@@ -62,6 +62,26 @@ def test_a_maker_note_with_a_preview_goes() -> None:
         assert 37500 not in kept.get_ifd(34665)
 
 
+@pytest.mark.parametrize("kind", [16, 17])
+def test_of_an_iphones_note_with_a_number_of_eight_bytes_only_what_hides_goes(kind: int) -> None:
+    """Newer iPhones write such numbers, which EXIF itself does not have."""
+    secret = np.random.default_rng(0).bytes(400)
+    head, count = b"Apple iOS\0\0\1MM", 3
+    values = len(head) + 2 + 12 * count + 4
+    rows = struct.pack(">HHII", 2, 7, len(secret), values + 8)
+    rows += struct.pack(">HHII", 23, kind, 1, values) + struct.pack(">HHIi", 47, 9, 1, 89)
+    number = struct.pack(">q", 0x0102_0304_0506_0708)
+    note = head + struct.pack(">H", count) + rows + bytes(4) + number + secret
+    photo = Photo.from_bytes(save(FACE, "JPEG", exif=b"Exif\0\0" + exif_block(">", maker=note)))
+    out = photo.encode(photo.pixels)
+    assert "MakerNote 0x0002" in photo.removed
+    assert "EXIF MakerNote" not in photo.removed
+    assert no_trace(secret, out)
+    kept = Image.open(io.BytesIO(out)).getexif().get_ifd(34665)[37500]
+    assert kept.startswith(head)
+    assert number in kept
+
+
 @given(st.binary(max_size=60), st.integers(0, 400))
 @settings(max_examples=150, deadline=None)
 def test_damaged_exif_never_raises_nor_keeps_a_picture(junk: bytes, at: int) -> None:
