@@ -33,8 +33,8 @@ from .metadata.noted import Noted
 
 _KIND = b"hvc1"
 _MAJOR = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-_PRESET = "fast"
-"""Of x265's: `slow` takes twice as long for a file that is a tenth smaller."""
+_PRESETS = ("fast", "slow")
+"""Of x265's. `slow` is libheif's own, and takes twice as long: it is for files that were made with it."""
 _CHROMA: tuple[Chroma, ...] = ("400", "420", "422", "444")
 """By HEVC's numbers."""
 
@@ -50,6 +50,9 @@ def _encoded(levels: Levels, coding: Coding, quality: int) -> bytes:
     mode = "L" if levels.ndim == 2 else "RGB"
     if coding.depth > 8:
         mode += f";{coding.depth}"
+    asked = {"preset": coding.way or _PRESETS[0]}
+    if levels.ndim == 3:
+        asked["chroma"] = coding.chroma
     buffer = io.BytesIO()
     _library().encode(
         mode,
@@ -59,7 +62,7 @@ def _encoded(levels: Levels, coding: Coding, quality: int) -> bytes:
         quality=quality,
         bit_depth=coding.depth,
         tile_size=coding.tile or 0,
-        enc_params={"preset": _PRESET} | ({} if levels.ndim == 2 else {"chroma": coding.chroma}),
+        enc_params=asked,
         color_primaries=1,
         transfer_characteristics=13,
         matrix_coefficients=coding.matrix,
@@ -82,6 +85,7 @@ HEVC = Codec(
     step=0.06,
     matrices=(6, 1, 5, 9),
     whole_below=400_000,
+    ways=_PRESETS,
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,8 @@ class Coding:
     """From RGB to YCbCr, by its number in ITU-T H.273."""
     full: bool
     """Levels use the full range."""
+    way: str = ""
+    """One of the codec's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Codec:
     matrices: tuple[int, ...]
     """Those that it can code with; the first is used in place of others."""
     whole_below: int
+    """Pictures of fewer pixels are coded whole for what a search sees."""
+    ways: tuple[str, ...] = ("",)
+    """Settings of the encoder that files are known to be made with, the usual one first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,21 +127,35 @@ class HeifEncoding(Usual):
         return "" if usual else f"primaries {primaries}, transfer {transfer}"
 
     @cached_property
-    def quality(self) -> int:
-        """That whose pixels are nearest in size to the source's, or a truer one beside it; found once."""
+    def found(self) -> tuple[int, int]:
+        """Which of the codec's ways, and the quality whose pixels are nearest in size to the source's, or a
+        truer one beside it; found once."""
         whole = replace(self.coding, tile=None) if self.coding.tile else self.coding
-        coder = Coder(
-            coded=lambda levels, quality: self.codec.encode(levels, whole, quality),
-            decoded=lambda data: self.codec.decode(data, self.coding.depth),
-            length=lambda data: self._layer(read(data)).length,
-            step=self.codec.step,
-        )
-        return quality_by_size(self.source if self.deep is None else self.deep, self.known, coder)
+        coders = [
+            Coder(
+                coded=partial(_coded, self.codec, replace(whole, way=way)),
+                decoded=lambda data: self.codec.decode(data, self.coding.depth),
+                length=lambda data: self._layer(read(data)).length,
+                step=self.codec.step,
+            )
+            for way in self.codec.ways
+        ]
+        way, quality = quality_by_size(self.source if self.deep is None else self.deep, self.known, coders)
+        return way, quality
+
+    @property
+    def quality(self) -> int:
+        """See `found`."""
+        return self.found[1]
+
+    def _file(self, picture: Image.Image) -> bytes:
+        """The library's own file of these pixels."""
+        coding = replace(self.coding, way=self.codec.ways[self.found[0]])
+        return self.codec.encode(self._levels(picture), coding, self.quality)
 
     def encode(self, picture: Image.Image) -> bytes:
         """The new file."""
-        data = self.codec.encode(self._levels(picture), self.coding, self.quality)
-        heif = read(data)
+        heif = read(self._file(picture))
         main = self._layer(heif)
         own = [it for it in main.item.properties if it.kind in _OF_THE_CODER]
         turns = [Property(*one, essential=True) for one in turning(self.orientation)]
@@ -161,13 +180,12 @@ class HeifEncoding(Usual):
         x0, y0, x1, y1 = box
         there = np.s_[y0:y1, x0:x1]
         part = replace(self, source=self.source[there], deep=self.deep[there])
-        vars(part)["quality"] = self.quality
+        vars(part)["found"] = self.found
         return part
 
     def seen(self, picture: Image.Image) -> Pixels:
         """What decoding gives; exact for whole pictures and for tiles."""
-        data = self.codec.encode(self._levels(picture), self.coding, self.quality)
-        return self.codec.decode(data, 8).astype(np.uint8, copy=False)
+        return self.codec.decode(self._file(picture), 8).astype(np.uint8, copy=False)
 
     def _layer(self, heif: Heif) -> Layer:
         return shown(heif, self.codec.kind, "the new file").main
@@ -182,6 +200,10 @@ class HeifEncoding(Usual):
         change = plain.astype(np.int32) - self.source
         deep = self.deep.astype(np.int32) + (change << self.coding.depth - 8)
         return deep.clip(0, (1 << self.coding.depth) - 1).astype(np.uint16)
+
+
+def _coded(codec: Codec, coding: Coding, levels: Levels, quality: int) -> bytes:
+    return codec.encode(levels, coding, quality)
 
 
 def checked(data: bytes, kind: bytes, name: str) -> tuple[Heif, Shown]:

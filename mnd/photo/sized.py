@@ -37,8 +37,8 @@ def quality_of(size: int, measured: Callable[[int], int], step: float, lowest: i
     return min(sizes, key=lambda quality: abs(sizes[quality] - want))
 
 
-def truest_of(near: int, coded: Callable[[int], tuple[int, float]], lowest: int = 1) -> int:
-    """The quality, within `REACH` of `near` and in size, that changes the picture least.
+def truest_of(near: int, coded: Callable[[int], tuple[int, float]], lowest: int = 1) -> tuple[int, float]:
+    """The quality, within `REACH` of `near` and in size, that changes the picture least, and its error.
 
     A decoded picture that is coded as it was the first time comes out almost as it went in; the next quality,
     finer or coarser, costs a whole generation.
@@ -49,7 +49,7 @@ def truest_of(near: int, coded: Callable[[int], tuple[int, float]], lowest: int 
         lowest: of all qualities.
 
     >>> truest_of(70, lambda quality: (1000 + 10 * quality, abs(quality - 72)))
-    72
+    (72, 0)
     """
     size, least = coded(near)
     best = near
@@ -57,4 +57,4 @@ def truest_of(near: int, coded: Callable[[int], tuple[int, float]], lowest: int 
         other, error = coded(quality) if quality != near else (size, least)
         if error < least and abs(math.log(max(other, 1) / max(size, 1))) < ALIKE:
             best, least = quality, error
-    return best
+    return best, least
