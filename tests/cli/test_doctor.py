@@ -112,6 +112,8 @@ def test_another_package_of_that_name_is_told(
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mnd\nVersion: 0.2.1\n")
     (info / "RECORD").write_text("mnd/__init__.py,,\nmnd/match.py,,\n")
+    (tmp_path / "site" / "mnd").mkdir()
+    (tmp_path / "site" / "mnd" / "match.py").touch()  # from 3.12 on only files that are there are told
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     status, _, err = doctor(capsys)
     assert status == 1
