@@ -44,6 +44,12 @@ def homes(monkeypatch, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def one_attempt(monkeypatch):
+    """A search that fails is not tried again: what such a test looks at does not depend on that."""
+    monkeypatch.setattr("mnd.cloaking.cloaker.ATTEMPTS", 1)
+
+
 @pytest.fixture(
     params=[
         "cpu",

@@ -273,7 +273,9 @@ def test_targets(tmp_path: Path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_gallery_is_advised_where_there_is_none(album: Path, tmp_path: Path, capsys, known: bool):
+def test_a_gallery_is_advised_where_there_is_none(
+    album: Path, tmp_path: Path, capsys, one_attempt, known: bool
+):
     """Too few steps to protect: what is told of the person does not depend on that."""
     gallery = tmp_path / "gallery"
     gallery.mkdir()

@@ -40,7 +40,7 @@ def test_faces_are_numbered_largest_first(folder: Path, capsys):
     assert files(folder) == ["both.png", "none.png"]  # nothing unasked
 
 
-def test_the_numbers_are_those_of_cloak(folder: Path, capsys):
+def test_the_numbers_are_those_of_cloak(folder: Path, capsys, one_attempt):
     assert cli.main(["faces", "both.png", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     told = ["cloak", "both.png", "--faces", "1", "--targets", "dlib", "--steps", "1", "--json"]

@@ -137,7 +137,7 @@ def test_minimum_looks_at_two_checks_and_needs_none_of_them(tmp_path):
 class TestOutOfReach:
     """A photo that cannot reach its level is not protected, and its record says how far it got."""
 
-    def test_not_fooled(self, tmp_path):
+    def test_not_fooled(self, tmp_path, one_attempt):
         record = cloaker(level="robust", steps=1).photo(write(tmp_path / "a.png", FACE))
         assert record["protected"] is False
         assert record["output"] is None
@@ -172,7 +172,7 @@ class TestOutOfReach:
         assert "] (euclidean" not in record["error"]["message"]
         assert files(tmp_path / "robust") == ["a.png"]
 
-    def test_too_visible(self, tmp_path):
+    def test_too_visible(self, tmp_path, one_attempt):
         record = cloaker(level="robust", steps=25, headroom=0.1, least_ssim=0.9999).photo(
             write(tmp_path / "a.png", FACE)
         )
@@ -341,7 +341,7 @@ class TestCommand:
             assert name in table
             assert f"fooled {value:.3f}" in table
 
-    def test_the_best_is_written_and_is_no_success(self, tmp_path, capsys):
+    def test_the_best_is_written_and_is_no_success(self, tmp_path, capsys, one_attempt):
         flags = ("--level", "robust", "--steps", "1", "--draws", "0")
         status, record, err = self.run(tmp_path, capsys, *flags, "--keep-best")
         assert (status, record["protected"], record["error"]["kind"]) == (1, False, "not-protected")
@@ -349,7 +349,7 @@ class TestCommand:
         assert files(tmp_path) == ["a.cloaked.png", "a.png"]
         assert "still recognised by dlib" in err
 
-    def test_too_visible(self, tmp_path, capsys):
+    def test_too_visible(self, tmp_path, capsys, one_attempt):
         flags = ("--level", "robust", "--steps", "20", "--headroom", "0.1", "--least-ssim", "0.9999")
         status, record, err = self.run(tmp_path, capsys, *flags)
         assert (status, record["output"], record["error"]["kind"]) == (1, None, "too-visible")

@@ -22,6 +22,11 @@ QUIET = (
 """So that a browser asks for nothing by itself: what is left is what the page asks for."""
 
 
+@pytest.fixture(autouse=True)
+def _once(one_attempt) -> None:
+    """The searches here are too short to fool anybody."""
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     found = os.environ.get("MND_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
