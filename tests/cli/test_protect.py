@@ -76,7 +76,7 @@ def test_the_bytes_are_those_of_mnd_cloak_whatever_the_number_of_workers(tmp_pat
     Image.fromarray(FACE).save(src / "face.jpg")
     Image.fromarray(FACE[:, ::-1].copy()).save(src / "a" / "face.png")
     Image.fromarray(NO_FACE[:80, :80]).save(src / "none.png")
-    flags = ("--targets", "dlib", "--level", "minimum", "--steps", "8", "--offline")
+    flags = ("--targets", "dlib", "--level", "minimum", "--steps", "12", "--offline")
     for workers in (1, 2):
         assert run(src, tmp_path / f"{workers}", *flags, "--workers", workers).returncode == 0
     alone = tmp_path / "alone"
