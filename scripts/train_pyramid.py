@@ -36,7 +36,7 @@ from typing import Any
 
 import torch
 from rlpips.pyramid_attack import FLOOR, apart, reached, small_changes
-from rlpips.stopping import Interrupted, Stop
+from rlpips.stopping import Stop, to_its_end
 from rlpips.twoafc import TwoAFC, fingerprint, score
 from torch import Tensor, nn
 
@@ -348,19 +348,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.resume and (args.out / "checkpoint.pt").exists():
         parser.error(f"{args.out} has a training already: --resume it, or give another folder")
     torch.set_num_threads(1)  # sums in the same order, however many cores there are
-    try:
+
+    def train() -> dict[str, Any]:
         training = Training(settings, args.sets, args.out)
         if args.resume:
             training.load()
-        card = training.run()
-    except Interrupted:
-        print(f"{parser.prog}: interrupted; --resume goes on from {args.out}", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(card["figures"]))
-    return 0
+        return training.run()
+
+    return to_its_end(train, parser.prog, args.out)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from typing import Any, cast
 import torch
 from rlpips.misleading import ATTACKED, Norm, Pictures, Which, attack, misjudging
 from rlpips.ranking import Dropout, Ranker
-from rlpips.stopping import Interrupted, Stop
+from rlpips.stopping import Interrupted, Stop, to_its_end
 from rlpips.twoafc import Batch, TwoAFC, fingerprint, score
 from torch import Tensor
 
@@ -430,18 +430,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.resume and (args.out / "checkpoint.pt").exists():
         parser.error(f"{args.out} has a training already: --resume it, or give another folder")
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
-    try:
+
+    def train() -> dict[str, Any]:
         training = Training(settings, args.data, args.out, device, args.minutes)
         (training.load if args.resume else training.begin)()
-        card = training.run()
-    except Interrupted:
-        print(f"{parser.prog}: interrupted; --resume goes on from {args.out}", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(card["figures"]))
-    return 0
+        return training.run()
+
+    return to_its_end(train, parser.prog, args.out)
 
 
 if __name__ == "__main__":

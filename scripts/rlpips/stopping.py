@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -38,3 +42,17 @@ class Stop:
         """Raises: Interrupted: somebody asked."""
         if self.asked:
             raise Interrupted
+
+
+def to_its_end(train: Callable[[], Mapping[str, Any]], program: str, out: Path) -> int:
+    """Run a training whose card it returns, and print its figures: 0 done, 1 not done, 130 interrupted."""
+    try:
+        card = train()
+    except Interrupted:
+        print(f"{program}: interrupted; --resume goes on from {out}", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(card["figures"]))
+    return 0
