@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -16,8 +15,8 @@ from .limits import Limits
 from .settings import Result, SearchSettings
 from .start import Start
 
-SAMPLE = 50_000
-"""At most so many values of a picture are asked for the multipliers; more find none that are better."""
+SAMPLE = 100_000
+"""So many values of a picture are enough to solve for the multipliers."""
 FAR = 1e12
 """The largest multiplier, in those of a first step: any value that has a slope is black or white by then."""
 
@@ -197,7 +196,7 @@ class Run:
 
         Of a large picture a sample of the pixels tells the sums well enough; the slack sees to the rest.
         """
-        every = max(math.ceil((self.x[0].numel() / SAMPLE) ** 0.5), 1)
+        every = max(round((self.x[0].numel() / SAMPLE) ** 0.5), 1)
         g = _sample(g, every).contiguous() * every**2
         offset = aim - _dot(g, _sample(self.y, every)[None])
         growth = self.settings.trust ** (2 if self.geometry.c else 1)
