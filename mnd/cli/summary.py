@@ -57,7 +57,7 @@ def _counts(summary: Summary) -> Iterator[str]:
         ("protected", summary.protected), ("protected as whole pictures, no face found", summary.whole),
         ("copied as they are, no face found", summary.copied), ("left out, no face found", summary.skipped),
         ("held back, may show a face", summary.held), ("failed", summary.failed),
-        ("files that are no pictures", summary.others),
+        ("file that is no picture" if summary.others == 1 else "files that are no pictures", summary.others),
     )  # fmt: skip
     told = [(what, f"{number:,}") for what, number in rows if number or what in ("protected", "failed")]
     width = max(len(number) for _, number in told)

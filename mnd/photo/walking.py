@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -310,10 +311,10 @@ def said(counts: Counter[str]) -> str:
 
 def counted(what: str, number: int) -> str:
     """
-    >>> counted("file that is no picture", 2), counted("photo", 1)
-    ('2 files that are no pictures', '1 photo')
+    >>> counted("file that is no picture", 2), counted("file of arrays", 3), counted("photo", 1)
+    ('2 files that are no pictures', '3 files of arrays', '1 photo')
     """
     if number != 1:
-        head, _, rest = what.partition(" that ")
-        what = f"{head}s" + (f" that {rest}".replace(" is no picture", " are no pictures") if rest else "")
+        head, *rest = re.split("(?= of | that )", what, maxsplit=1)
+        what = "".join([f"{head}s", *rest]).replace(" is no picture", " are no pictures")
     return f"{number:,} {what}"
