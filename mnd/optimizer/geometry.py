@@ -144,8 +144,15 @@ class Duals:
             return lambda one: still + per_image(one) * change
         alone, two = self._form(rest), self.energies[k][k]
         both = _sum([self.energies[max(j, k)][min(j, k)] for j in range(len(rest))], rest)
-        if not bool(rest.any()):  # nothing else counts
-            return lambda one: change * per_image(one) / self.geometry.damping(two * per_image(one).square())
+        if not bool(rest.any()):  # nothing else counts: the energy grows as the square, its power is known
+            steep = two.clamp_min(0).mul_(self.geometry.c**2).pow_(ONSET / 2)
+
+            def straight(one: Tensor) -> Tensor:
+                m = per_image(one)
+                damping = (steep * m.abs() ** ONSET).add_(1).pow_(HOLD / ONSET)
+                return (change * m).div_(damping)
+
+            return straight
 
         def path(one: Tensor) -> Tensor:
             m = per_image(one)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..losses.curvature import Curved, Metric, stiffness
 from ..losses.images import Distance
+from .crossing import crossing
 from .geometry import Duals, Geometry, per_image, rounded
 from .limits import Limits
 from .settings import Result, SearchSettings
@@ -191,8 +192,8 @@ class Run:
         ones = torch.ones_like(self.lambdas[: self.follows])
         return -torch.cat([self.lambdas, ones])
 
-    def _solve(self, aim: Tensor, g: Tensor, duals: Duals, halvings: int = 10) -> None:
-        """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds, by bisection.
+    def _solve(self, aim: Tensor, g: Tensor, duals: Duals) -> None:
+        """For each target the multiplier at which `aim + g (y(lambda) - y) <= 0` just holds.
 
         Of a large picture a sample of the pixels tells the sums well enough; the slack sees to the rest.
         """
@@ -205,15 +206,15 @@ class Run:
         for k in range(len(offset)):
             current, change = self.lambdas[k], duals.along(self._weights(), k)
             low = torch.where(current > 0, current / growth, 0.0)
-            high = top = torch.where(current > 0, current * growth, first)
-            for _ in range(halvings):
-                middle = (low + high) / 2
-                y = self._saved(x, limits.keep(change(-middle), v))
-                recognised = offset[k] + _dot(g[k], y) > 0
-                low, high = torch.where(recognised, middle, low), torch.where(recognised, high, middle)
+            top = torch.where(current > 0, current * growth, first)
+
+            def model(one: Tensor, k: int = k, change: Callable[[Tensor], Tensor] = change) -> Tensor:
+                return offset[k] + _dot(g[k], self._saved(x, limits.keep(change(-one), v)))
+
+            found = crossing(model, low, top, torch.where(current > 0, current, first))
             # a margin that no picture reaches asks for more in every step
-            self.lambdas[k] = high.minimum(FAR * first)
-            self.damped[k] = high >= top
+            self.lambdas[k] = found.minimum(FAR * first)
+            self.damped[k] = found >= top
 
     def _first_step(self) -> Tensor:
         """The multiplier whose first change is a tenth of a grey level, in the norm of the geometry."""

@@ -113,7 +113,7 @@ class TestStart:
 
 
 def test_a_search_that_begins_on_a_coarser_grid_ends_as_near():
-    """D is within a few percent after a fifth of the fine steps."""
+    """D is within a few thousandths after a fifth of the fine steps."""
     x = noise(1, 3, 48, 48).float() * 0.6 + 0.2
     grid = Grid(48, 48, 2)
     smooth = torch.nn.functional.interpolate(
@@ -135,10 +135,8 @@ def test_a_search_that_begins_on_a_coarser_grid_ends_as_near():
     then = MND(distance, SearchSettings(steps=8, momentum=(0.85, 0.95)))(
         x, margin, geometry=geometry, start=first.end.moved(grid.up)
     )
-    few = MND(distance, SearchSettings(steps=8))(x, margin)
     assert bool(then.success)
-    assert float(then.distance) < 1.05 * float(alone.distance)
-    assert float(then.distance) < float(few.distance)
+    assert float(then.distance) < 1.003 * float(alone.distance)
 
 
 def test_the_distance_is_asked_for_by_nobody_who_keeps_the_last():
