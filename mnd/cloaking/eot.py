@@ -206,15 +206,11 @@ class _FaceView(_View):
         """`(V, 1)`: a row a look; NaN for those that have no turn in this step."""
         chosen = self._turn(step)
         looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
-        views = [
-            self.target.looked(*self._face(arrival), looks)
-            for arrival in arrivals
-            for _ in range(self.plan.looks)
-        ]
+        faces = [self._face(arrival) for arrival in arrivals for _ in range(self.plan.looks)]
+        views = self.target.looked_at(faces, looks)
         rows = [torch.full((1,), torch.nan).to(views[0])] * len(self.looks)
         for place, row in enumerate(chosen):
-            embeddings = torch.stack([view[place] for view in views])
-            margins = self.target.compare(embeddings, self.known[looks[place].name])
+            margins = self.target.compare(views[:, place], self.known[looks[place].name])
             if self.plan.misplaced:  # the worst of crops out of place says little of those that judge
                 margins = margins.mean()[None]
             rows[row] = self._worst(margins, self.headrooms[looks[place].name])
@@ -339,7 +335,7 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(CLEAN)
         other = replace(view, generator=generator, plan=replace(view.plan, flips=0.5))
         faces = [other._face(Arrival(clean, lambda points: points)) for _ in range(CLEAN)]
-        own = torch.cat([target.looked(*face, [ALIGNED]) for face in faces])
+        own = target.looked_at(faces, [ALIGNED])[:, 0]
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .mnd import gradients, looked_at
+from ..base.seams import Seam, slopes
 
 CHUNK, CHUNK_ON_GPU = 4, 16
 """Pictures in a forward. A core gains nothing from more, and loses where there are fewer; a GPU has room."""
@@ -25,8 +25,8 @@ class _Asked:
     """What a thread waits for."""
 
     who: int
-    together: Callable[[list[Any]], list[Any]]
-    """Answers several questions of a kind at once."""
+    together: Callable[[list[_Asked]], list[Any]]
+    """Answers several of a kind at once."""
     kind: object
     """What can be answered together; None: the slopes of a step, for which networks do not wait."""
     question: Any
@@ -66,6 +66,8 @@ class Batcher:
         self._members: set[int] = set()
         """The threads in them."""
         self._waiting: list[_Asked] = []
+        self._seams: list[tuple[set[int], Seam]] = []
+        """The forwards through which gradients will go back, and the threads whose pictures were in them."""
 
     @staticmethod
     def on(device: str) -> Batcher:
@@ -96,20 +98,20 @@ class Batcher:
 
     def gradients(self, rows: Sequence[Tensor], y: Tensor) -> Tensor:
         """`mnd.optimizer.mnd.gradients`, of the rows of all who wait for them."""
-        answer: Tensor = self._ask(_slopes, None, (rows, y))
+        answer: Tensor = self._ask(self._slopes, None, (rows, y))
         return answer
 
     def outputs(self, net: nn.Module, x: Tensor) -> Tensor:
         """`net(x)`, of the pictures of all who wait for it."""
 
-        def together(pictures: list[Tensor]) -> list[Tensor]:
-            return _forward(net, pictures, self.chunk)
+        def together(asked: list[_Asked]) -> list[Tensor]:
+            return self._forward(net, asked)
 
         kind = (id(net), x.shape[1:], x.dtype, x.device)
         answer: Tensor = self._ask(together, kind, x)
         return answer
 
-    def _ask(self, together: Callable[[list[Any]], list[Any]], kind: object, question: Any) -> Any:
+    def _ask(self, together: Callable[[list[_Asked]], list[Any]], kind: object, question: Any) -> Any:
         asked = _Asked(threading.get_ident(), together, kind, question)
         is_member = asked.who in self._members
         if is_member:
@@ -144,6 +146,30 @@ class Batcher:
         self._waiting = [asked for asked in self._waiting if not asked.done]
         self._changed.notify_all()
 
+    def _forward(self, net: nn.Module, asked: list[_Asked]) -> list[Tensor]:
+        """What the network says to each, in forwards of exactly `chunk` pictures."""
+        # rows are cut and joined one by one: each chunk, and each gradient, has memory that begins with it,
+        # as kernels may add up otherwise where it does not
+        rows = [(one.who, row) for one in asked for row in one.question.unbind()]
+        said: list[Tensor] = []
+        for start in range(0, len(rows), self.chunk):
+            chunk = rows[start : start + self.chunk]
+            empty = [torch.zeros_like(chunk[0][1])] * (self.chunk - len(chunk))
+            x = torch.stack([row for _, row in chunk] + empty)
+            x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+            seam = Seam.of(net, x)
+            self._seams.append(({who for who, _ in chunk}, seam))
+            said += seam.said.unbind()[: len(chunk)]
+        told = iter(said)
+        return [torch.stack([next(told) for _ in one.question]) for one in asked]
+
+    def _slopes(self, asked: list[_Asked]) -> list[Tensor]:
+        """The gradients of each: back through each forward once, for all who had a picture in it."""
+        found = slopes([one.question for one in asked], [seam for _, seam in self._seams])
+        whose = {one.who for one in asked}
+        self._seams = [(left, seam) for who, seam in self._seams if (left := who - whose)]
+        return found
+
 
 class _Shared(nn.Module):
     """A network that is asked at a batcher."""
@@ -162,7 +188,7 @@ class _Shared(nn.Module):
 def _settle(asked: list[_Asked]) -> None:
     """Answer questions of one kind together; where that fails, each alone, and tell who is to blame."""
     try:
-        answers = asked[0].together([one.question for one in asked])
+        answers = asked[0].together(asked)
         for one, answer in zip(asked, answers, strict=True):
             one.answer, one.done = answer, True
     except Exception as error:
@@ -171,35 +197,3 @@ def _settle(asked: list[_Asked]) -> None:
                 _settle([one])
         else:
             asked[0].error, asked[0].done = error, True
-
-
-def _forward(net: nn.Module, pictures: list[Tensor], chunk: int) -> list[Tensor]:
-    """What the network says of each, in forwards of exactly `chunk` pictures."""
-    # rows are cut and joined one by one: each chunk, and each gradient, has memory that begins with it, as
-    # kernels may add up otherwise where it does not
-    rows = [row for x in pictures for row in x.unbind()]
-    rows += [torch.zeros_like(rows[0])] * (-len(rows) % chunk)
-    seen: list[Tensor] = []
-    for start in range(0, len(rows), chunk):
-        x = torch.stack(rows[start : start + chunk])
-        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        seen += net(x).unbind()
-    told = iter(seen)
-    return [torch.stack([next(told) for _ in x]) for x in pictures]
-
-
-def _slopes(asked: list[tuple[Sequence[Tensor], Tensor]]) -> list[Tensor]:
-    """`gradients` of each: the k-th row of one photo is done together with that of the others."""
-    if len(asked) == 1:
-        return [gradients(*asked[0], keep=True)]
-    found = [[torch.zeros_like(y) for _ in rows] for rows, y in asked]
-    for k in range(max(len(rows) for rows, _ in asked)):
-        here = [i for i, (rows, _) in enumerate(asked) if k < len(rows) and looked_at(rows[k])]
-        if not here:
-            continue
-        slopes = torch.autograd.grad(
-            [asked[i][0][k].sum() for i in here], [asked[i][1] for i in here], retain_graph=True
-        )
-        for i, slope in zip(here, slopes, strict=True):
-            found[i][k] = slope
-    return [torch.stack(each) for each in found]

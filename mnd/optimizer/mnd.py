@@ -11,10 +11,12 @@ and the weight between them is none that somebody chooses: it is the multiplier 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from ..base.seams import Seam, cut, slopes
 from ..losses.composite import Composite
 from ..losses.curvature import Metric
 from ..losses.images import check_images
@@ -70,7 +72,7 @@ class MND:
     ) -> None:
         self.distance = distance or Composite()
         self.settings = settings or SearchSettings()
-        self.slopes = slopes or gradients
+        self.slopes = slopes
 
     def __call__(
         self,
@@ -125,28 +127,23 @@ class MND:
         return run.result()
 
 
-def gradients(rows: Sequence[Tensor], y: Tensor, keep: bool = False) -> Tensor:
+def gradients(rows: Sequence[Tensor], y: Tensor, seams: Sequence[Seam] = ()) -> Tensor:
     """`(K, B, 3, H, W)`: the gradient of each row of margins `(B,)` by the pictures `y`.
 
     Args:
         rows: K rows, functions of y.
         y: `(B, 3, H, W)`.
-        keep: leave the graph as it is, for others who have a part in it.
+        seams: the networks on the way that were cut, see `mnd.base.seams`.
     """
-    last = len(rows) - 1
-    slopes = [
-        torch.autograd.grad(row.sum(), y, retain_graph=keep or k < last)[0]
-        if looked_at(row)
-        else torch.zeros_like(y)
-        for k, row in enumerate(rows)
-    ]
-    return torch.stack(slopes)
+    return slopes([(rows, y)], seams)[0]
 
 
-def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Tensor, Tensor]:
+def _slopes(margins: Margins, y: Tensor, grey: bool, others: Slopes | None) -> tuple[Tensor, Tensor]:
     """Margins `(K, B)` at y, and the gradient of each, `(K, B, 3, H, W)`."""
     y = y.detach().requires_grad_(True)
-    parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
+    context: AbstractContextManager[list[Seam]] = nullcontext([]) if others else cut()
+    with context as seams:
+        parts = [margins(y)] if callable(margins) else [margin(y) for margin in margins]
     rows = [row for part in parts for row in (part if part.ndim == 2 else part[None])]
     m = torch.stack([row.detach() for row in rows]).to(y.dtype)
     if m.shape[1:] != y.shape[:1]:
@@ -154,17 +151,9 @@ def _slopes(margins: Margins, y: Tensor, grey: bool, slopes: Slopes) -> tuple[Te
     if not m[_seen(m)[:, 0]].isfinite().all():
         raise _not_finite(m)
     # no network is asked for the slopes of what was not looked at
-    g = slopes([row if told else row.detach() for row, told in zip(rows, _seen(m), strict=True)], y)
+    rows = [row if told else row.detach() for row, told in zip(rows, _seen(m), strict=True)]
+    g = others(rows, y) if others else gradients(rows, y, seams)
     return m, (g.mean(2, keepdim=True).expand_as(g) if grey else g)
-
-
-def looked_at(row: Tensor) -> bool:
-    """Whether the slopes of a row of margins are to be asked for; not of one of NaN without a gradient.
-
-    >>> looked_at(torch.zeros(2, requires_grad=True)), looked_at(torch.full((2,), torch.nan))
-    (True, False)
-    """
-    return row.requires_grad or not bool(row.isnan().all())
 
 
 def _seen(m: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +84,14 @@ class FaceTarget(FrozenNetwork):
 
     def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
-        return self._seen(lambda chips: self.cut(image, faces, chips), looks)
+        return self.looked_at([(image, faces)], looks)[0]
+
+    def looked_at(self, pictures: Sequence[tuple[Tensor, Faces]], looks: Sequence[Look]) -> Tensor:
+        """`(P, V, D)`: `looked` of the face in each of P pictures, which the network sees together."""
+        shown = [seen(partial(self.cut, image, faces), looks) for image, faces in pictures]
+        said = iter(self.embed_chips(torch.cat([batch for batch, _ in shown])))
+        each = [(torch.stack([next(said) for _ in batch]), rows) for batch, rows in shown]
+        return torch.stack([_means(embeddings, rows) for embeddings, rows in each])
 
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
         """The same as the programs themselves would have it, of 8-bit pictures: what verdicts rest on."""
@@ -93,8 +100,7 @@ class FaceTarget(FrozenNetwork):
 
     def _seen(self, cut: Callable[[Sequence[Look]], Sequence[Tensor]], looks: Sequence[Look]) -> Tensor:
         batch, rows = seen(cut, looks)
-        embeddings = self.embed_chips(batch)
-        return torch.stack([embeddings[row].mean(0) for row in rows])
+        return _means(self.embed_chips(batch), rows)
 
     def embed(self, images: Tensor, faces: Tensor) -> Tensor:
         """Embeddings `(max(B, K), D)`, as the network gives them; differentiable in `images`.
@@ -196,3 +202,8 @@ class FaceTarget(FrozenNetwork):
             shared = SHARPNESS * self.card.threshold
             return distance_margin(embeddings, known, self.card.threshold, shared)
         return similarity_margin(embeddings, known, self.card.threshold, SHARPNESS)
+
+
+def _means(embeddings: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
+    """`(V, D)`: of each look the mean of its rows of `(N, D)`."""
+    return torch.stack([embeddings[row].mean(0) for row in rows])

@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from ..base.seams import asked
 from .card import TargetCard
 
 
@@ -59,5 +60,4 @@ class FrozenNetwork:
     def _out(self, x: Tensor) -> Tensor:
         """What the network says of pictures of its own input size in [0, 1]."""
         x = (x - self._mean) / self._std
-        out: Tensor = self.net(x.contiguous(memory_format=torch.channels_last))
-        return out
+        return asked(self.net, x.contiguous(memory_format=torch.channels_last))

@@ -96,14 +96,14 @@ def test_without_the_setting_a_batch_is_what_it_was(protector, items: list[Item]
 def test_photos_side_by_side_cost_the_calls_of_one(
     protector, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ):
-    forward, calls = batching._forward, [0, 0]
+    forward, calls = batching.Batcher._forward, [0, 0]
 
-    def counted(net: Any, pictures: list[Any], chunk: int) -> list[Any]:
+    def counted(self: batching.Batcher, net: Any, asked: list[Any]) -> list[Any]:
         calls[0] += 1
-        calls[1] += len(pictures)
-        return forward(net, pictures, chunk)
+        calls[1] += len(asked)
+        return forward(self, net, asked)
 
-    monkeypatch.setattr(batching, "_forward", counted)
+    monkeypatch.setattr(batching.Batcher, "_forward", counted)
     worker = protector(keep_best=True)
     worker(items[:1])
     attempts, calls[:] = calls[0] // tiny.OPTIONS["steps"], [0, 0]
