@@ -131,7 +131,7 @@ def write(path: Path, pixels: np.ndarray) -> Path:
 
 
 def cloaker(folder: Path, **options: Any) -> Cloaker:
-    settings = {"targets": ("dlib",), "offline": True, "steps": 5, "keep_best": True} | options
+    settings = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 12, "keep_best": True} | options
     return Cloaker(CloakSettings(galleries=folder, **settings))
 
 

@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, card: str) -> tuple[Pa
 # scripts/soak.py kills many times more
 ROUNDS = [
     *[pytest.param(n) for n in range(3)],
-    *[pytest.param(n, marks=pytest.mark.slow) for n in range(3, 10)],
+    *[pytest.param(n, marks=pytest.mark.slow) for n in range(3, 6)],
 ]
 
 
