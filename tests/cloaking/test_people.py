@@ -131,8 +131,8 @@ def write(path: Path, pixels: np.ndarray) -> Path:
 
 
 def cloaker(folder: Path, **options: Any) -> Cloaker:
-    settings = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 12, "keep_best": True} | options
-    return Cloaker(CloakSettings(galleries=folder, **settings))
+    settings = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 12, "keep_best": True}
+    return Cloaker(CloakSettings(galleries=folder, **settings | options))
 
 
 def test_who_has_no_photo_with_a_face_is_named(tmp_path: Path):
