@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,16 @@ def homes(monkeypatch, tmp_path) -> Path:
 def one_attempt(monkeypatch):
     """A search that fails is not tried again: what such a test looks at does not depend on that."""
     monkeypatch.setattr("mnd.cloaking.cloaker.ATTEMPTS", 1)
+
+
+@pytest.fixture(scope="module")
+def short_attacks() -> Iterator[None]:
+    """MND as an attack with a quarter of its steps: most tests do not ask how little it changes."""
+    from mnd.attacks.mnd import KINDS
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(KINDS, "mnd", replace(KINDS["mnd"], steps=25))
+        yield
 
 
 @pytest.fixture(

@@ -19,6 +19,11 @@ from tests.helpers.html_reader import Reader
 from tests.helpers.order import order
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _short(short_attacks: None) -> None:
+    """Searches are short."""
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")

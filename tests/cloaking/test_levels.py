@@ -401,14 +401,15 @@ def test_strong(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["robust", "strong"])
-def test_two_recognisers_of_different_units(tmp_path, shared, level):
+@pytest.mark.parametrize(("level", "steps"), [("robust", None), ("strong", 30)])
+def test_two_recognisers_of_different_units(tmp_path, shared, level, steps):
     """dlib's distances and MobileFaceNet's similarities at once, on a photo of an ordinary size."""
     card = shared("weights/mobilefacenet-ms1m.json")
     path = sorted(shared("faces/lfw10/Tony_Blair").glob("*.jpg"))[0]
     source = tmp_path / "a.jpg"
     source.write_bytes(path.read_bytes())
-    record = cloaker(targets=("dlib", f"card:{card}"), level=level, faces="largest").photo(source)
+    both = cloaker(targets=("dlib", f"card:{card}"), level=level, faces="largest", steps=steps)
+    record = both.photo(source)
     assert record["error"] is None
     clean, pixels = read(source), read(Path(record["output"]))
     shown = {"saved": pixels} | shared_as(pixels)

@@ -379,7 +379,7 @@ def until(happens: Any, process: subprocess.Popen[str], seconds: float = 180) ->
 
 
 @marked
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_nobody_and_is_gone_on_with(
     undisturbed: tuple[Path, Path], tmp_path: Path, card: str, temp: Path, how: signal.Signals
 ):

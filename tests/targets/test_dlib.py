@@ -114,11 +114,11 @@ def test_landmarks_of_mtcnn_give_about_dlibs_descriptor(target, oracle, astronau
 
 
 @pytest.mark.slow
-def test_landmarks_of_mtcnn_on_all_photos(target, oracle, shared):
+def test_landmarks_of_mtcnn_on_photos(target, oracle, shared):
     from facenet_pytorch import MTCNN
 
     finder, distances = MTCNN(), []
-    for pixels in lfw(shared, 100):
+    for pixels in lfw(shared, 40):
         boxes, _, marks = finder.detect(pixels, landmarks=True)
         centres = np.asarray([(b[:2] + b[2:]) / 2 for b in boxes], float)
         nearest = np.abs(centres - 125).sum(1).argmin()
@@ -127,7 +127,7 @@ def test_landmarks_of_mtcnn_on_all_photos(target, oracle, shared):
         distances.append(
             float(torch.linalg.vector_norm(got - oracle.descriptor(pixels, oracle.shape(pixels))))
         )
-    # measured: median .117, 90 % below .188, largest .41; the threshold is .6
+    # measured of all 100: median .117, 90 % below .188, largest .41; the threshold is .6
     assert np.median(distances) < 0.13
     assert max(distances) < 0.5
 
