@@ -94,7 +94,7 @@ def test_1_a_verification_asks_for_the_person_of_the_gallery_too(tmp_path, galle
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_2_a_turned_photo_is_protected_as_who_turns_it_sees_it(tmp_path, quarters):
     path = write(tmp_path / "a.png", np.ascontiguousarray(np.rot90(FACE, quarters)))
-    record = cloaker().photo(path)
+    record = cloaker(steps=20).photo(path)
     assert record["status"] == "protected"
     assert record["regions"][0]["turn"] == 360 - 90 * quarters
     upright = np.ascontiguousarray(np.rot90(read(Path(record["output"])), -quarters))

@@ -282,7 +282,7 @@ def test_services_are_judged_where_they_are_asked_for(pair):
     assert "again after" in told_check(record).sentence
 
 
-def test_a_cloak_is_judged_after_the_services_it_shall_withstand(tmp_path):
+def test_a_cloak_is_judged_after_the_services_it_shall_withstand(tmp_path, one_attempt):
     path = tmp_path / "a.png"
     Image.fromarray(FACE).save(path)
     settings = CloakSettings(targets=("dlib",), level="minimum", withstand=("thumbnail-5",), steps=3)

@@ -140,7 +140,7 @@ def test_grey_stays_grey(tmp_path):
 def test_same_seed_same_bytes(tmp_path):
     path = write(tmp_path / "a.jpg", FACE, quality=92)
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
-        assert cloaker(seed=seed).photo(path, tmp_path / f"{name}.jpg")["error"] is None
+        assert cloaker(seed=seed, steps=20).photo(path, tmp_path / f"{name}.jpg")["error"] is None
     one, two, three = ((tmp_path / f"{name}.jpg").read_bytes() for name in ("one", "two", "three"))
     assert one == two != three
 
@@ -268,7 +268,7 @@ def not_proven(record: dict) -> None:
 def test_what_was_not_proven_is_not_handed_on_as_a_result(tmp_path, monkeypatch):
     """The file lies there, but who asks for a protected photo gets an error that says so."""
     path = write(tmp_path / "cat.png", CAT[:200, :240])
-    how = {"targets": ("dlib",), "offline": True, "whole": True, "steps": 40}
+    how = {"targets": ("dlib",), "offline": True, "whole": True, "steps": 10}
     with pytest.raises(NotProtectedError, match="changed, not proven") as caught:
         cloak(path, **how)
     assert Path(caught.value.record["output"]).is_file()
@@ -291,7 +291,7 @@ def test_box_without_a_face_takes_an_upright_one(tmp_path):
     assert y1 < 300
 
 
-def test_box_around_a_face_finds_it(tmp_path, png):
+def test_box_around_a_face_finds_it(tmp_path, png, one_attempt):
     record = cloaker(box=(150, 30, 300, 200), keep_best=True, steps=4).photo(png.source, tmp_path / "out.png")
     (region,) = record["regions"]
     assert np.abs(np.subtract(region["box"], png.record["regions"][0]["box"])).max() <= 3

@@ -100,7 +100,7 @@ def test_bad_outputs(tmp_path, out, kind):
     assert files(tmp_path) == ["a.png"]
 
 
-def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch):
+def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch, one_attempt):
     monkeypatch.setattr(searching, "MND", Idle)
     path = write(tmp_path / "a.png", FACE)
     record = cloaker().photo(path)
@@ -117,7 +117,7 @@ def test_not_protected_is_an_error_and_no_file(tmp_path, monkeypatch):
     assert files(tmp_path) == ["a.png"]
 
 
-def test_what_is_judged_is_the_file(tmp_path, monkeypatch):
+def test_what_is_judged_is_the_file(tmp_path, monkeypatch, one_attempt):
     """A search that succeeds counts for nothing when the file, as it is read again, is recognised."""
     monkeypatch.setattr(Photo, "decode", lambda self, data: self.pixels)
     path = write(tmp_path / "a.png", FACE)
@@ -156,7 +156,7 @@ def test_disk_full(tmp_path, monkeypatch):
 class TestKinds:
     """`mnd.cloak`: the same kind comes out as went in."""
 
-    options = {"targets": ("dlib",), "offline": True, "level": "minimum"}  # noqa: RUF012
+    options = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 20}  # noqa: RUF012
 
     @pytest.mark.parametrize("kind", [str, pytest.param(Path, marks=pytest.mark.slow)])
     def test_path(self, tmp_path, kind):
@@ -245,7 +245,7 @@ def test_gallery_without_a_folder_or_faces(tmp_path):
     assert files(tmp_path) == ["a.png", "g"]
 
 
-def test_progress(tmp_path):
+def test_progress(tmp_path, one_attempt):
     seen: list[tuple[str, int, int]] = []
     c = Cloaker(CloakSettings(targets=("dlib",), level="minimum", steps=5), lambda *state: seen.append(state))
     c.photo(write(tmp_path / "a.png", FACE))

@@ -115,8 +115,7 @@ class TestRobust:
         assert structural_similarity(*grey) > ROBUST.least_ssim - 0.02
 
 
-def test_same_seed_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
+def test_same_seed_same_bytes(tmp_path, one_attempt):
     path = write(tmp_path / "a.png", FACE)
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
         c = cloaker(level="robust", seed=seed, steps=4, keep_best=True, least_ssim=0.0, rho=0.0)
@@ -153,9 +152,8 @@ class TestOutOfReach:
         assert record["quality"]["regions"][0]["ssim"] > 0.99
         assert files(tmp_path) == ["a.png"]
 
-    def test_fooled_as_saved_is_not_enough(self, tmp_path, monkeypatch):
+    def test_fooled_as_saved_is_not_enough(self, tmp_path, one_attempt):
         """Enough for the file, too little for what becomes of it: only the level `minimum` accepts that."""
-        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
         for level, enough in (("minimum", True), ("robust", False)):
             c = cloaker(level=level, steps=30, headroom=0.1, draws=0, jitter=0.0, spread=SPREAD)
             folder = tmp_path / level
@@ -194,8 +192,7 @@ class TestOutOfReach:
             ({"steps": 25, "headroom": 0.1, "least_ssim": 0.9999}, "too-visible"),
         ],
     )
-    def test_the_best_can_be_kept(self, tmp_path, options, kind, monkeypatch):
-        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
+    def test_the_best_can_be_kept(self, tmp_path, options, kind, one_attempt):
         c = cloaker(level="robust", keep_best=True, **options)
         record = c.photo(path := write(tmp_path / "a.png", FACE))
         assert record["protected"] is False
@@ -214,8 +211,7 @@ class TestOutOfReach:
         assert record["output"] is None
         assert files(tmp_path) == ["wall.png"]
 
-    def test_a_call_raises(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(cloaking, "ATTEMPTS", 1)
+    def test_a_call_raises(self, tmp_path, one_attempt):
         path = write(tmp_path / "a.png", FACE)
         for photo in (path, FACE):
             with pytest.raises(NotProtectedError, match=r"after half-jpeg75 \(") as caught:
