@@ -2,7 +2,7 @@
 
 python scripts/benchmark.py attacks | landmarks | faces | finding | levels | learned | time | memory |
     start | protect | variance | ui | sharing | countermeasures | looks | grain | kinds | blind | clusters |
-    formats | speed | burst | who | readme
+    formats | speed | photos | burst | who | readme
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from benchmarks import (
+    builds,
     bursts,
     clusters,
     costs,
@@ -79,7 +80,7 @@ DIGITS = {
     **levels.DIGITS, **landmarks.DIGITS, **finding.DIGITS, **variance.DIGITS, **costs.DIGITS,
     **protecting.DIGITS, **page.DIGITS, **sharing.DIGITS, **countermeasures.DIGITS, **sheets.DIGITS,
     **speed.DIGITS, **eyes.DIGITS, **clusters.DIGITS, **kinds.DIGITS, **formats.DIGITS,
-    **bursts.DIGITS,
+    **bursts.DIGITS, **builds.DIGITS,
     "no face": 0, "not protected": 0,
     "PSNR": 2, "SSIM": 5, "face SSIM": 4, "1-SSIM e-4": 3, "SSIMULACRA2": 2, "Butteraugli": 3,
     "MS-SSIM": 5, "R-LPIPS": 6, "LPIPS": 5, "E-LPIPS": 6, "CIEDE2000": 3, "passes": 0, "s a photo": 2,
@@ -303,7 +304,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "variance": variance.variance, "sharing": sharing.sharing, "formats": formats.formats,
     "countermeasures": countermeasures.countermeasures, "looks": sheets.looks, "grain": eyes.grain,
     "clusters": clusters.clusters, "who": who.who,
-    "kinds": kinds.kinds, "speed": speed.speed, "burst": bursts.bursts,
+    "kinds": kinds.kinds, "speed": speed.speed, "photos": builds.photos, "burst": bursts.bursts,
 }  # fmt: skip
 BY_EYE: dict[str, Callable[[argparse.Namespace], Figures]] = {"blind": eyes.blind}
 """What asks for somebody who looks."""
@@ -326,9 +327,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--attacks",
-        help="attacks, landmarks: which, separated by commas; sharing, countermeasures, formats, burst: "
-        "levels; levels: which plans, as patterns like 'strong-*' (none: only the tables of what is there); "
-        "all by default",
+        help="attacks, landmarks: which, separated by commas; sharing, countermeasures, formats, burst, "
+        "photos: levels; levels: which plans, as patterns like 'strong-*' (none: only the tables of what is "
+        "there); all by default",
     )
     parser.add_argument(
         "--out",
@@ -340,7 +341,9 @@ def main() -> None:
         "--order", type=Path, help="blind: the order by eye, to compare with (docs/lab/looks-order.json)"
     )
     parser.add_argument(
-        "--against", type=Path, help="speed: folder of another build (by default the one before coarse grids)"
+        "--against",
+        type=Path,
+        help="speed, photos: folder of another build (by default the one before coarse grids)",
     )
     parser.add_argument("--turns", type=int, default=3, help="speed: how often each photo is done by each")
     parser.add_argument("--threads", choices=["1", "all"], default="1", help="of PyTorch")

@@ -38,7 +38,7 @@ class Job(NamedTuple):
 def speed(args: argparse.Namespace) -> dict[str, Any]:
     """Ratios of this build to the one in `--against`, medians of some turns, and the quality of both."""
     rows = {}
-    with tempfile.TemporaryDirectory() as name, _other(args.against) as other:
+    with tempfile.TemporaryDirectory() as name, other_build(args.against) as other:
         folder = Path(name)
         for title, job in _jobs(args, folder):
             turns = [
@@ -65,7 +65,7 @@ def speed(args: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def _other(against: Path | None) -> Iterator[Path]:
+def other_build(against: Path | None) -> Iterator[Path]:
     """The folder of the other build: by default a worktree of the commit `BEFORE`, removed again."""
     if against is not None:
         yield against.resolve()
