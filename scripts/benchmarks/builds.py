@@ -34,7 +34,7 @@ for line in sys.stdin:
 
 
 def photos(args: argparse.Namespace) -> dict[str, Any]:
-    """Processor time of each first photo by that of `--against`, and what both change; --attacks: the level."""
+    """Processor time of first photos by that of `--against`, and what both change; the level is --attacks."""
     level, folder = args.attacks or "minimum", args.data or DATA / "faces" / "lfw38"
     chosen = sorted(folder.glob("*/*_0001.jpg"))[: args.limit or 10]
     rows: dict[str, list[dict[str, float]]] = {"the other build": [], "this build": []}
