@@ -277,6 +277,18 @@ class TestAttempts:
         assert record["quality"]["regions"][0]["ssim"] == pytest.approx(ssims[0], abs=1e-6)
         assert record["error"]["kind"] == "not-protected"
 
+    def test_a_wrecked_face_is_no_better_for_being_recognised_less(self, tmp_path, monkeypatch):
+        """Of three that are too visible the first is kept: the others went two and three times as far."""
+        monkeypatch.setattr(Shifting, "far", 0.1)
+        times = iter((3, 2, 1))
+        monkeypatch.setattr(cloaking, "recognised", lambda *_: next(times))
+        record = cloaker(level="robust", least_ssim=0.9, keep_best=True).photo(
+            write(tmp_path / "a.png", FACE)
+        )
+        assert len(Shifting.seen) == 3
+        assert 0.8 < record["quality"]["regions"][0]["ssim"] < 0.9
+        assert record["output"] is not None
+
     def test_one_that_is_too_visible_at_once_is_not_tried_harder(self, tmp_path, monkeypatch):
         """But with its colours, then freely, from the head-room that it had."""
         monkeypatch.setattr(Shifting, "far", 1.0)
