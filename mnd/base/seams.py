@@ -79,7 +79,7 @@ class _Row:
     """`(N,)`: at which pictures of each seam it looks."""
 
 
-def slopes(asked: Sequence[tuple[Sequence[Tensor], Tensor]], seams: Sequence[Seam]) -> list[Tensor]:
+def slopes(searches: Sequence[tuple[Sequence[Tensor], Tensor]], seams: Sequence[Seam]) -> list[Tensor]:
     """`(K, B, ...)` of each of some (K margins, pictures y they are functions of): their gradients by y.
 
     A margin is `(B,)`; one of NaN without a graph was not asked for, and has the gradient 0.
@@ -90,10 +90,10 @@ def slopes(asked: Sequence[tuple[Sequence[Tensor], Tensor]], seams: Sequence[Sea
     >>> slopes([([e[:1], 3 * e[1:]], y)], seams)[0].tolist()
     [[2.0, 0.0], [0.0, 6.0]]
     """
-    found = [torch.zeros((len(margins), *y.shape), dtype=y.dtype, device=y.device) for margins, y in asked]
+    found = [torch.zeros((len(margins), *y.shape), dtype=y.dtype, device=y.device) for margins, y in searches]
     rows = [
         _wanted(margin, y, slope, seams)
-        for (margins, y), into in zip(asked, found, strict=True)
+        for (margins, y), into in zip(searches, found, strict=True)
         for margin, slope in zip(margins, into, strict=True)
         if looked_at(margin)
     ]

@@ -207,7 +207,7 @@ class _FaceView(_View):
         chosen = self._turn(step)
         looks = [self.looks[row][step // self._pace(step) % len(self.looks[row])] for row in chosen]
         faces = [self._face(arrival) for arrival in arrivals for _ in range(self.plan.looks)]
-        views = self.target.looked_at(faces, looks)
+        views = self.target.looked_in(faces, looks)
         rows = [torch.full((1,), torch.nan).to(views[0])] * len(self.looks)
         for place, row in enumerate(chosen):
             margins = self.target.compare(views[:, place], self.known[looks[place].name])
@@ -335,7 +335,7 @@ def _person(view: _FaceView, clean: Tensor) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(CLEAN)
         other = replace(view, generator=generator, plan=replace(view.plan, flips=0.5))
         faces = [other._face(Arrival(clean, lambda points: points)) for _ in range(CLEAN)]
-        own = target.looked_at(faces, [ALIGNED])[:, 0]
+        own = target.looked_in(faces, [ALIGNED])[:, 0]
         own = _unit(target, _unit(target, own).mean(0, keepdim=True)).expand(len(known), 1, -1)
         mean = torch.cat([_unit(target, known), own], 1).mean(1, keepdim=True)
         known = mean if view.plan.reference == "mean" else torch.cat([known, mean], 1)

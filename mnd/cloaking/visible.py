@@ -28,18 +28,16 @@ def too_visible(record: Mapping[str, Any], plan: Plan) -> list[PassedRecord]:
     return [passed for at, told in enumerate(_qualities(record)) for passed in _passed(at, told, plan)]
 
 
-def how_visible(record: Mapping[str, Any], plan: Plan) -> int:
-    """0: as the level allows; 1: more than that; 2: a region has lost twice as much structure as is allowed.
+def wrecked(record: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a region has lost more than twice as much structure as is allowed.
 
     >>> from .levels import PLANS
-    >>> faces = [{"quality": {"regions": [{"ssim": ssim}]}} for ssim in (0.95, 0.9, 0.8)]
-    >>> [how_visible(face, PLANS["robust", False]) for face in faces]
-    [0, 1, 2]
+    >>> faces = [{"quality": {"regions": [{"ssim": ssim}]}} for ssim in (0.95, 0.9, 0.0, None)]
+    >>> [wrecked(face, PLANS["robust", False]) for face in faces]
+    [False, False, True, False]
     """
-    if not too_visible(record, plan):
-        return 0
-    wrecked = 2 * plan.least_ssim - 1
-    return 2 if any((told["ssim"] or 1.0) < wrecked for told in _qualities(record)) else 1
+    least = 2 * plan.least_ssim - 1
+    return any(told["ssim"] is not None and told["ssim"] < least for told in _qualities(record))
 
 
 def _qualities(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

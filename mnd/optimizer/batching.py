@@ -90,10 +90,14 @@ class Batcher:
         finally:
             with self._changed:
                 self._members.remove(me)
+                self._forget({me})  # an error may have ended a step between its forward and its gradients
                 self._changed.notify_all()
 
     def shared(self, net: nn.Module) -> nn.Module:
-        """The network `(B, ...)` -> `(B, ...)`, to be asked by all; without a gradient it answers at once."""
+        """The network `(B, ...)` -> `(B, ...)`, to be asked by all; without a gradient it answers at once.
+
+        What it says has its gradients from `gradients` alone: autograd's own path ends at it.
+        """
         return _Shared(net, self)
 
     def gradients(self, rows: Sequence[Tensor], y: Tensor) -> Tensor:
@@ -166,9 +170,12 @@ class Batcher:
     def _slopes(self, asked: list[_Asked]) -> list[Tensor]:
         """The gradients of each: back through each forward once, for all who had a picture in it."""
         found = slopes([one.question for one in asked], [seam for _, seam in self._seams])
-        whose = {one.who for one in asked}
-        self._seams = [(left, seam) for who, seam in self._seams if (left := who - whose)]
+        self._forget({one.who for one in asked})
         return found
+
+    def _forget(self, whose: set[int]) -> None:
+        """The forwards in which nobody but these had pictures are gone back through no more."""
+        self._seams = [(left, seam) for who, seam in self._seams if (left := who - whose)]
 
 
 class _Shared(nn.Module):

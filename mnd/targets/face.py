@@ -84,14 +84,14 @@ class FaceTarget(FrozenNetwork):
 
     def looked(self, image: Tensor, faces: Faces, looks: Sequence[Look]) -> Tensor:
         """Embeddings `(V, D)` of one face as V looks see it; differentiable in `image` `(1, 3, H, W)`."""
-        return self.looked_at([(image, faces)], looks)[0]
+        return self.looked_in([(image, faces)], looks)[0]
 
-    def looked_at(self, pictures: Sequence[tuple[Tensor, Faces]], looks: Sequence[Look]) -> Tensor:
+    def looked_in(self, pictures: Sequence[tuple[Tensor, Faces]], looks: Sequence[Look]) -> Tensor:
         """`(P, V, D)`: `looked` of the face in each of P pictures, which the network sees together."""
         shown = [seen(partial(self.cut, image, faces), looks) for image, faces in pictures]
-        said = iter(self.embed_chips(torch.cat([batch for batch, _ in shown])))
-        each = [(torch.stack([next(said) for _ in batch]), rows) for batch, rows in shown]
-        return torch.stack([_means(embeddings, rows) for embeddings, rows in each])
+        said = self.embed_chips(torch.cat([batch for batch, _ in shown]))
+        # rows are those of the looks, in each picture
+        return _means(said.reshape(len(shown), -1, said.shape[-1]), shown[0][1])
 
     def judged(self, image: Tensor, faces: Tensor, looks: Sequence[Look]) -> Tensor:
         """The same as the programs themselves would have it, of 8-bit pictures: what verdicts rest on."""
@@ -205,5 +205,5 @@ class FaceTarget(FrozenNetwork):
 
 
 def _means(embeddings: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
-    """`(V, D)`: of each look the mean of its rows of `(N, D)`."""
-    return torch.stack([embeddings[row].mean(0) for row in rows])
+    """`(..., V, D)`: of each look the mean of its rows of `(..., N, D)`."""
+    return torch.stack([embeddings[..., row, :].mean(-2) for row in rows], -2)

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
+from benchmarks import judging
 from benchmarks.judging import DATA, differences, read
 from benchmarks.speed import HERE, other_build
 
@@ -51,12 +52,8 @@ def photos(args: argparse.Namespace) -> dict[str, Any]:
                     its.append(one)
         for worker in workers:
             worker.communicate()
-    means = {
-        build: {"photos": len(its), **{name: fmean(one[name] for one in its) for name in its[0]}}
-        for build, its in rows.items()
-        if its
-    }
-    means.get("this build", {})["CPU, of the other"] = median(ratios)
+    means = {build: {"photos": float(len(its)), **judging.means(its)} for build, its in rows.items()}
+    means["this build"]["CPU, of the other"] = median(ratios)
     return {f"photos at {level}, means": means}
 
 
