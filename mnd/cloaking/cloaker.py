@@ -44,7 +44,7 @@ from .verdict import (
     regions,
     units_recognised,
 )
-from .visible import too_visible, wrecked
+from .visible import damage, too_visible
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room; when it is too
@@ -217,7 +217,7 @@ class Cloaker:
         settings = self.settings
         record["names"], record["metadata"] = photo.names, {"location": photo.location}
         plans = [settings.plan_for(known, photo.pixels.shape[:2]) for known in (False, True)]
-        data, best = b"", (True, True, math.inf)
+        data, best = b"", (True, True, math.inf, math.inf)
         withstands = (*plans[0].withstands, *photo.encoding.read_as)
         if found is None:
             self.progress("looking for faces", 0, 0)
@@ -234,9 +234,9 @@ class Cloaker:
             tried, seen = self._attempt(photo, subjects, before, plans, attempt, start)
             passed = {one["limit"] for one in too_visible(seen, plans[0])}
             ever |= passed
-            worth = (bool(passed), wrecked(seen, plans[0]), recognised(seen, withstands))
-            if worth < best:
-                data, best = tried, worth
+            done = damage(seen, plans[0], recognised(seen, withstands))
+            if done < best:
+                data, best = tried, done
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
             if not passed and all_fooled(seen, withstands):
                 break

@@ -28,16 +28,31 @@ def too_visible(record: Mapping[str, Any], plan: Plan) -> list[PassedRecord]:
     return [passed for at, told in enumerate(_qualities(record)) for passed in _passed(at, told, plan)]
 
 
-def wrecked(record: Mapping[str, Any], plan: Plan) -> bool:
-    """Whether a region has lost more than twice as much structure as is allowed.
+def lost(record: Mapping[str, Any]) -> float:
+    """How much of its structure the worst region has lost: 1 - SSIM; 0 where no region has one.
+
+    >>> faces = [{"ssim": 0.75}, {"ssim": 0.5}, {"ssim": None}]
+    >>> lost({"quality": {"regions": faces}}), lost({"quality": {"regions": faces[2:]}})
+    (0.5, 0.0)
+    """
+    return max((1 - told["ssim"] for told in _qualities(record) if told["ssim"] is not None), default=0.0)
+
+
+def damage(record: Mapping[str, Any], plan: Plan, recognised: float) -> tuple[bool, bool, float, float]:
+    """What makes one attempt worse than another, in the order in which it counts.
+
+    Too visible; a region that lost more than twice the structure that it may; how surely it is still
+    recognised; and of attempts that are alike in that, what they lost.
 
     >>> from .levels import PLANS
-    >>> faces = [{"quality": {"regions": [{"ssim": ssim}]}} for ssim in (0.95, 0.9, 0.0, None)]
-    >>> [wrecked(face, PLANS["robust", False]) for face in faces]
-    [False, False, True, False]
+    >>> def file(ssim, recognised):
+    ...     record = {"quality": {"regions": [{"ssim": ssim}]}}
+    ...     return damage(record, PLANS["robust", False], recognised)
+    >>> file(0.95, 0.3) < file(0.9, 0.1) < file(0.9, 0.2) < file(0.8, 0.0) < file(0.7, 0.0)
+    True
     """
-    least = 2 * plan.least_ssim - 1
-    return any(told["ssim"] is not None and told["ssim"] < least for told in _qualities(record))
+    gone = lost(record)
+    return bool(too_visible(record, plan)), gone > 2 * (1 - plan.least_ssim), recognised, gone
 
 
 def _qualities(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
