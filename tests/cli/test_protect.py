@@ -22,7 +22,7 @@ from tests.helpers.cloaks import FACE, NO_FACE
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny.write_card(tmp_path_factory.mktemp("card"))
+    return tiny.write_target(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture

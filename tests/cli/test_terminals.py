@@ -21,7 +21,7 @@ pty = pytest.importorskip("pty", reason="needs the terminals of Unix")
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny.write_card(tmp_path_factory.mktemp("card"))
+    return tiny.write_target(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture

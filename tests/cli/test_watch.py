@@ -21,7 +21,7 @@ QUICK = ("--settle", "0.5", "--every", "0.2", "--workers", "1")
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny.write_card(tmp_path_factory.mktemp("card"))
+    return tiny.write_target(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.helpers import tiny
 @pytest.fixture(scope="session")
 def card(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a target that costs next to nothing."""
-    return tiny.write_card(tmp_path_factory.mktemp("card"))
+    return tiny.write_target(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture
