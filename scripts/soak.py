@@ -59,7 +59,7 @@ class Soak:
     def __init__(self, folder: Path, photos: int, seed: int, disk: Path | None = None) -> None:
         self.src, self.dst, self.chance = folder / "src", (disk or folder) / "dst", random.Random(seed)
         self.disk, self.endings = disk, ENDINGS if disk is None else (*ENDINGS, FULL)
-        self.card = tiny.write_card(folder)
+        self.target = tiny.write_target(folder)
         self.met: collections.Counter[str] = collections.Counter()
         self.version = photos
         for number in range(photos):
@@ -71,7 +71,7 @@ class Soak:
         self.names = sorted(p for p in self.src.rglob("*") if p.is_file())
 
     def arguments(self, dst: Path) -> list[str]:
-        return command(self.src, dst, "--targets", self.card, *tiny.FLAGS, "--workers", 2)
+        return command(self.src, dst, "--targets", self.target, *tiny.FLAGS, "--workers", 2)
 
     # faults -----------------------------------------------------------------------------------------------
 

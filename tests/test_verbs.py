@@ -38,7 +38,8 @@ def test_cloak_and_check_tell_their_progress(tmp_path: Path):
         tmp_path / "a.png",
         targets="dlib",
         offline=True,
-        steps=20,
+        steps=8,
+        level="minimum",
         progress=lambda stage, *_: heard.append(stage),
     )
     assert "search" in heard

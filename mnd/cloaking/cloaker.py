@@ -338,7 +338,7 @@ def cloak(
         ValueError: settings or the kind of photo are not as described.
 
     >>> import skimage
-    >>> cloaked = cloak(skimage.data.astronaut(), targets=("dlib",), steps=20)
+    >>> cloaked = cloak(skimage.data.astronaut(), targets=("dlib",), level="minimum", steps=8)
     >>> cloaked.shape, cloaked.dtype
     ((512, 512, 3), dtype('uint8'))
     """

@@ -27,7 +27,9 @@ from tests.helpers.dlib_judge import SAME, distances
 
 
 def command(*words: object) -> int:
-    return cli.main([str(word) for word in (*words, "--level", "minimum", "--targets", "dlib", "--offline")])
+    how = ("--level", "minimum", "--targets", "dlib", "--offline")
+    quick = ("--steps", "16") if words[0] in ("cloak", "protect") else ()
+    return cli.main([str(word) for word in (*words, *how, *quick)])
 
 
 # 1: a gallery of somebody else ------------------------------------------------------------------------------

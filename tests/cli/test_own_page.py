@@ -28,7 +28,7 @@ def run(*arguments: object) -> int:
 
 def test_both_commands_make_a_page_beside_the_original(photo: Path, capsys) -> None:
     page = Path("a.cloaked.html")
-    run("cloak", photo, "-o", "out/", "--page", "--keep-best", "--steps", 20)
+    run("cloak", photo, "-o", "out/", "--page", "--keep-best", "--steps", 8)
     assert PRIVATE in page.read_bytes()
     assert f"open {page}" in capsys.readouterr().out.splitlines()
     assert [path.name for path in Path("out").iterdir()] == ["a.cloaked.png"]

@@ -15,13 +15,9 @@ import pytest
 
 from tests.helpers import tiny
 from tests.helpers.data_sets import files
+from tests.helpers.protecting import protected
 
 pty = pytest.importorskip("pty", reason="needs the terminals of Unix")
-
-
-@pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny.write_target(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture
@@ -77,7 +73,7 @@ def test_how_far_it_is_with_the_name_of_a_photo(src: Path, tmp_path: Path, card:
 @pytest.mark.parametrize(("answer", "status"), [("y", 0), ("", 2), ("no", 2)])
 def test_another_source_is_asked_about(src: Path, tmp_path: Path, card: str, answer: str, status: int):
     flags = ("--targets", card, *tiny.FLAGS, "--workers", "1")
-    assert at_terminal("protect", src, tmp_path / "dst", *flags)[0] == 0
+    assert protected(card, src, tmp_path / "dst").done
     before = files(tmp_path / "dst")
     tiny.write_pictures(tmp_path / "other", 1, first=9)
     got, told = at_terminal("protect", tmp_path / "other", tmp_path / "dst", *flags, answer=answer or "\n")

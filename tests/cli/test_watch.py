@@ -19,11 +19,6 @@ from tests.helpers.data_sets import files, lines
 QUICK = ("--settle", "0.5", "--every", "0.2", "--workers", "1")
 
 
-@pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny.write_target(tmp_path_factory.mktemp("card"))
-
-
 @pytest.fixture
 def src(tmp_path: Path) -> Path:
     tiny.write_pictures(tmp_path / "src", 2)

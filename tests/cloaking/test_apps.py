@@ -50,7 +50,9 @@ def made(tmp_path_factory) -> dict:
     home = tmp_path_factory.mktemp("apps")
     Image.fromarray(FACE).save(home / "a.png")
     gallery = of_the_person(home / "gallery")
-    settings = CloakSettings(targets=("dlib",), against=DLIB, level="minimum", gallery=gallery, offline=True)
+    settings = CloakSettings(
+        targets=("dlib",), against=DLIB, level="minimum", steps=16, gallery=gallery, offline=True
+    )
     record = Cloaker(settings).photo(home / "a.png")
     assert record["error"] is None
     return {"record": record, "settings": settings, "gallery": gallery, "home": home}

@@ -335,10 +335,16 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 import mnd
+import torch
+
+def peak() -> int:
+    # not getrusage: its peak is that of the process that started this one, where that was higher
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+libraries = peak()
 record = mnd.Cloaker(mnd.CloakSettings(targets=("dlib",), level="minimum")).photo(sys.argv[1])
 assert record["protected"], record["error"]
-# not getrusage: its peak is that of the process that started this one, where that was higher
-print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
+print(peak() - libraries)
 """
 
 
@@ -355,5 +361,5 @@ def test_memory_of_twelve_megapixels(tmp_path):
     run = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True,
                          env=environment)  # fmt: skip
     assert run.returncode == 0, run.stderr
-    # 1.6 GB since each step codes the coefficients around a head of this size; it was 1.5
-    assert float(run.stdout) <= 1.7e9
+    # beside what importing torch takes, which is .55 GB on one machine and .73 on another
+    assert float(run.stdout) <= 1.15e9

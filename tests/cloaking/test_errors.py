@@ -156,7 +156,7 @@ def test_disk_full(tmp_path, monkeypatch):
 class TestKinds:
     """`mnd.cloak`: the same kind comes out as went in."""
 
-    options = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 20}  # noqa: RUF012
+    options = {"targets": ("dlib",), "offline": True, "level": "minimum", "steps": 10}  # noqa: RUF012
 
     @pytest.mark.parametrize("kind", [str, pytest.param(Path, marks=pytest.mark.slow)])
     def test_path(self, tmp_path, kind):

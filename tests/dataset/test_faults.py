@@ -20,6 +20,7 @@ import pytest
 from mnd.dataset.manifest import manifest_path, read_manifest
 from tests.helpers import tiny
 from tests.helpers.data_sets import PHOTOS, ROOT, bytes_of, command, files, lines, run, timeless, workers_of
+from tests.helpers.protecting import protected
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, card: str) -> tuple[Pa
     """A source, and what a run makes of it that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
     tiny.write_pictures(folder / "src", PHOTOS)
-    done = run(folder / "src", folder / "dst", "--targets", card, *tiny.FLAGS)
-    assert done.returncode == 0, done.stderr
+    assert protected(card, folder / "src", folder / "dst").done
     return folder / "src", folder / "dst"
 
 

@@ -28,6 +28,7 @@ from mnd.dataset.settings import ProtectSettings
 from tests.helpers import tiny
 from tests.helpers.data_sets import PHOTOS, ROOT, alive, bytes_of, files, lines, timeless, tried
 from tests.helpers.fakes import FakeJob
+from tests.helpers.protecting import protected
 
 PATHS = str(ROOT)
 MISSING = importlib.util.find_spec("ray") is None
@@ -302,11 +303,10 @@ def command(*arguments: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, card: str) -> tuple[Path, Path]:
-    """A source, and what the local engine makes of it."""
+    """A source, and what no engine makes of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
     tiny.write_pictures(folder / "src", PHOTOS)
-    told = command(folder / "src", folder / "dst", "--targets", card, *tiny.FLAGS)
-    subprocess.run(told, check=True, capture_output=True)
+    assert protected(card, folder / "src", folder / "dst").done
     return folder / "src", folder / "dst"
 
 

@@ -25,6 +25,7 @@ from mnd.evaluation.run import Evaluation
 from mnd.evaluation.saved import decoded
 from mnd.evaluation.settings import EvaluationSettings
 from mnd.targets import registry
+from tests.helpers import tiny
 
 VOLATILE = {"seconds", "seconds_tried", "peak_mb"}
 """What differs from run to run."""
@@ -119,7 +120,9 @@ def test_mnd_fools_with_a_better_picture_than_a_budget(done):
             assert set(line["channel"]) == {"jpeg90", "jpeg75", "jpeg50", "webp80", "half"}
 
 
-def test_what_was_interrupted_goes_on_and_gives_the_same(done, classes, tmp_path, monkeypatch):
+def test_what_was_interrupted_goes_on_and_gives_the_same(card, tmp_path, monkeypatch):
+    few = settings(small_classes(tmp_path, card), card, crop=0)
+    undisturbed = Evaluation(few, tmp_path / "undisturbed").run()
     first = run.Evaluation._append
 
     def stop(self, line):
@@ -127,15 +130,26 @@ def test_what_was_interrupted_goes_on_and_gives_the_same(done, classes, tmp_path
         if len(self.lines) == 3:
             raise KeyboardInterrupt
 
+    out = tmp_path / "out"
     monkeypatch.setattr(run.Evaluation, "_append", stop)
     with pytest.raises(KeyboardInterrupt):
-        Evaluation(settings(classes), tmp_path).run()
+        Evaluation(few, out).run()
     monkeypatch.undo()
-    with (tmp_path / RESULTS).open("a") as file:
+    with (out / RESULTS).open("a") as file:
         file.write('{"attack": "mnd", "tar')  # as a power cut would leave it
-    lines = Evaluation(settings(classes), tmp_path).run()
-    assert lasting(lines) == lasting(done[1])
-    assert len((tmp_path / RESULTS).read_text().splitlines()) == 6
+    lines = Evaluation(few, out).run()
+    assert lasting(lines) == lasting(undisturbed)
+    assert len((out / RESULTS).read_text().splitlines()) == 6
+
+
+def small_classes(folder: Path, name: str) -> Path:
+    """Three pictures of 64 pixels, named by what a target sees in them."""
+    target, pictures = registry.load(name), folder / "pictures"
+    pictures.mkdir()
+    for number, pixels in enumerate(tiny.crops(3, 64)):
+        seen = int(target.refer(to_tensor(pixels)).known)
+        Image.fromarray(pixels).save(pictures / f"{seen:03}_{number}.png")
+    return pictures
 
 
 def test_nothing_is_done_twice(done, classes, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,15 @@ def inline(make: engines.Job, items: Iterator[Any], settings: Any) -> Iterator[d
         yield from work([item])
 
 
-@pytest.fixture
-def protect(card: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Summary]:
-    """`protect` with the tiny target and no processes."""
-    monkeypatch.setattr(engines, "load", lambda name: inline)
-
-    def run(src: Path, dst: Path, watcher: Any = None, **options: Any) -> Summary:
-        cloak, settings = both_settings({"targets": (card,)} | tiny.OPTIONS | options)
+def protected(card: str, src: Path, dst: Path, watcher: Any = None, **options: Any) -> Summary:
+    """What the command makes of a source, by the tiny target and without processes: seconds sooner."""
+    cloak, settings = both_settings({"targets": (card,)} | tiny.OPTIONS | options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "load", lambda name: inline)
         return Protection(src, dst, cloak, settings, watcher).run()
 
-    return run
+
+@pytest.fixture
+def protect(card: str) -> Callable[..., Summary]:
+    """`protected` with its target."""
+    return partial(protected, card)
