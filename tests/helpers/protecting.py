@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +42,22 @@ def inline(make: engines.Job, items: Iterator[Any], settings: Any) -> Iterator[d
 
 def protected(card: str, src: Path, dst: Path, watcher: Any = None, **options: Any) -> Summary:
     """What the command makes of a source, by the tiny target and without processes: seconds sooner."""
-    cloak, settings = both_settings({"targets": (card,)} | tiny.OPTIONS | options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "load", lambda name: inline)
-        return Protection(src, dst, cloak, settings, watcher).run()
+        return _run(card, src, dst, watcher, **options)
+
+
+def _run(card: str, src: Path, dst: Path, watcher: Any, **options: Any) -> Summary:
+    cloak, settings = both_settings({"targets": (card,)} | tiny.OPTIONS | options)
+    return Protection(src, dst, cloak, settings, watcher).run()
 
 
 @pytest.fixture
-def protect(card: str) -> Callable[..., Summary]:
-    """`protected` with its target."""
-    return partial(protected, card)
+def protect(card: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Summary]:
+    """`protected` with its target, by whatever engine the test puts in the place of that one."""
+    monkeypatch.setattr(engines, "load", lambda name: inline)
+
+    def run(src: Path, dst: Path, watcher: Any = None, **options: Any) -> Summary:
+        return _run(card, src, dst, watcher, **options)
+
+    return run

@@ -115,7 +115,7 @@ def fresh(tmp_path: Path, room: Path) -> dict[str, str]:
     environment = surroundings(room) | {
         "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(place),
         "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_CONFIG_FILE": os.devnull,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(tmp_path / ".pycache"),
     }  # fmt: skip
     environment.pop("PYTHONPATH")
     return environment
