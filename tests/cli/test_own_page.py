@@ -28,17 +28,17 @@ def run(*arguments: object) -> int:
 
 def test_both_commands_make_a_page_beside_the_original(photo: Path, capsys) -> None:
     page = Path("a.cloaked.html")
-    run("cloak", photo, "-o", "out/", "--page", "--keep-best", "--steps", 8)
+    run("cloak", photo, "-o", "out/", "--page", "--level", "minimum", "--steps", 12)
     assert PRIVATE in page.read_bytes()
     assert f"open {page}" in capsys.readouterr().out.splitlines()
     assert [path.name for path in Path("out").iterdir()] == ["a.cloaked.png"]
     page.write_text("mine")
-    status = run("check", photo, "out/a.cloaked.png", "--page", "--json")
+    status = run("check", photo, "out/a.cloaked.png", "--page", "--json", "--level", "minimum")
     told = capsys.readouterr()
     assert status == 1
     assert json.loads(told.out)["page"] is None
     assert "exists already" in told.err
-    run("check", photo, "out/a.cloaked.png", "--page-to", "pages/", "--json")
+    run("check", photo, "out/a.cloaked.png", "--page-to", "pages/", "--json", "--level", "minimum")
     made = Path(json.loads(capsys.readouterr().out)["page"])
     assert made == Path("pages", "a.cloaked.html")
     assert "a.cloaked.png against a.png" in made.read_text()
