@@ -87,7 +87,7 @@ def found(image: Tensor, face: Tensor) -> Points | None:
     own = face[0].numpy().astype(np.float64)
     scale = float(np.linalg.norm(own[1] - own[0]))
     five = np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
-    if scale == 0 or np.linalg.norm(five - own, axis=1).max() > OFF * scale:
+    if scale == 0 or np.max(np.linalg.norm(five - own, axis=1)) > OFF * scale:
         return None
     return points
 

@@ -90,7 +90,7 @@ def difference_map(
     first, second = pair(a, b)
     make: dict[str, Callable[[Pixels, Pixels], Values]] = {"ciede2000": _colour, "jnd": _jnd, "ssim": _ssim}
     values = make[kind](first.pixels, second.pixels)
-    return DifferenceMap(kind, values, float(values.max()) if white is None else white)
+    return DifferenceMap(kind, values, float(np.max(values)) if white is None else white)
 
 
 def _colour(a: Pixels, b: Pixels) -> Values:

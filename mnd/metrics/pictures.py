@@ -56,7 +56,7 @@ def picture(given: Given, name: str) -> Picture:
         photo, name = Photo.read(Path(given)), str(given)
     else:
         raise ValueError(f"{name} is a {type(given).__name__}, {EXPECTED}")
-    if photo.alpha is not None and (least := int(photo.alpha.min())) < 255:
+    if photo.alpha is not None and (least := int(np.min(photo.alpha))) < 255:
         got = f"{photo.mode} with alpha from {least}"
         raise PhotoError("unsupported", f"{name}: partly transparent ({got}), expected an opaque picture")
     return Picture(name, photo.pixels, "grey" if photo.mode[0] == "L" else "colour", photo.icc)

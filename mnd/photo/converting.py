@@ -7,6 +7,7 @@ import struct
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ..base.files import PhotoError
@@ -48,7 +49,7 @@ def converted(photo: Photo, form: Format | None) -> Photo:
         if how.coding.depth > 8:
             gone.append("bits beyond the eighth")
     if form == "jpeg" and photo.alpha is not None:
-        if photo.alpha.min() < 255:
+        if np.min(photo.alpha) < 255:
             got = f"{name}: a {photo.format} with transparency, which no JPEG has"
             raise PhotoError("unsupported", f"{got}, expected --format png")
         image = image.convert("L" if image.mode == "LA" else "RGB")

@@ -150,7 +150,7 @@ class Photo:
     def _of(cls, image: ImageFile.ImageFile, form: Format, how: Encoding, name: str) -> Photo:
         orientation = how.orientation
         stored, alpha = layers(image, name, how.depth) if how.stored is None else how.stored.layers()
-        if how.premultiplied and alpha is not None and alpha.min() < 255:
+        if how.premultiplied and alpha is not None and np.min(alpha) < 255:
             raise PhotoError(
                 "unsupported", f"{name}: a {form.name} with premultiplied alpha, expected plain alpha"
             )

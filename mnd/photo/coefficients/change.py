@@ -46,7 +46,9 @@ def changed(frame: Frame, found: Coefficients, before: Pixels, after: Pixels, rg
     """
     result = found.copy()
     different = after != before
-    moved = different if after.ndim == 2 else np.logical_or.reduce(np.moveaxis(different, 2, 0))
+    moved: npt.NDArray[np.bool_] = (
+        different if after.ndim == 2 else functools.reduce(np.logical_or, np.moveaxis(different, 2, 0))
+    )
     rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
     if not len(rows):
         return result

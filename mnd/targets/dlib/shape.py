@@ -149,9 +149,8 @@ def _brightness(pixels: Pixels, places: Float64) -> Float32:
     inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
     column, row = (np.where(inside, v, 0).astype(np.intp) for v in (x, y))
     values = pixels[row, column]
-    if pixels.ndim == 3:
-        values = values.sum(-1, dtype=np.int32) // 3
-    brightness: Float32 = (values * inside).T.astype(np.float32)
+    grey = np.sum(values, -1, dtype=np.int32) // 3 if pixels.ndim == 3 else values
+    brightness: Float32 = (grey * inside).T.astype(np.float32)
     return brightness
 
 

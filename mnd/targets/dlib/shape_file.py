@@ -71,7 +71,7 @@ class Forests:
                 raise FormatError(f"{name} have shape {getattr(self, name).shape}, expected {shape}")
         if splits & (splits + 1) or not splits or size % 2 or not size:
             raise FormatError(f"trees have {splits} splits and shapes {size} numbers: no predictor has these")
-        if max(self.first.max(), self.second.max()) >= features or self.anchors.max() >= size // 2:
+        if max(np.max(self.first), np.max(self.second)) >= features or np.max(self.anchors) >= size // 2:
             raise FormatError("an index leads to a pixel or a point that is not there")
         if not all(np.isfinite(a).all() for a in (self.mean, self.thresholds, self.leaves, self.deltas)):
             raise FormatError("a number is infinite or not a number")
