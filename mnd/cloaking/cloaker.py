@@ -44,7 +44,7 @@ from .verdict import (
     regions,
     units_recognised,
 )
-from .visible import damage, too_visible
+from .visible import badness, too_visible
 
 ATTEMPTS = 3
 """When the saved file is still recognised, the search is done again with more head-room; when it is too
@@ -234,9 +234,9 @@ class Cloaker:
             tried, seen = self._attempt(photo, subjects, before, plans, attempt, start)
             passed = {one["limit"] for one in too_visible(seen, plans[0])}
             ever |= passed
-            done = damage(seen, plans[0], recognised(seen, withstands))
-            if done < best:
-                data, best = tried, done
+            bad = badness(seen, plans[0], recognised(seen, withstands))
+            if bad < best:
+                data, best = tried, bad
                 record["regions"], record["quality"] = seen["regions"], seen["quality"]
             if not passed and all_fooled(seen, withstands):
                 break

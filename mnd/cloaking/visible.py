@@ -38,7 +38,7 @@ def lost(record: Mapping[str, Any]) -> float:
     return max((1 - told["ssim"] for told in _qualities(record) if told["ssim"] is not None), default=0.0)
 
 
-def damage(record: Mapping[str, Any], plan: Plan, recognised: float) -> tuple[bool, bool, float, float]:
+def badness(record: Mapping[str, Any], plan: Plan, recognised: float) -> tuple[bool, bool, float, float]:
     """What makes one attempt worse than another, in the order in which it counts.
 
     Too visible; a region that lost more than twice the structure that it may; how surely it is still
@@ -47,7 +47,7 @@ def damage(record: Mapping[str, Any], plan: Plan, recognised: float) -> tuple[bo
     >>> from .levels import PLANS
     >>> def file(ssim, recognised):
     ...     record = {"quality": {"regions": [{"ssim": ssim}]}}
-    ...     return damage(record, PLANS["robust", False], recognised)
+    ...     return badness(record, PLANS["robust", False], recognised)
     >>> file(0.95, 0.3) < file(0.9, 0.1) < file(0.9, 0.2) < file(0.8, 0.0) < file(0.7, 0.0)
     True
     """

@@ -28,7 +28,6 @@ from mnd.dataset.settings import ProtectSettings
 from tests.helpers import tiny
 from tests.helpers.data_sets import PHOTOS, ROOT, alive, bytes_of, files, lines, timeless, tried
 from tests.helpers.fakes import FakeJob
-from tests.helpers.protecting import protected
 
 PATHS = str(ROOT)
 MISSING = importlib.util.find_spec("ray") is None
@@ -303,10 +302,11 @@ def command(*arguments: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, card: str) -> tuple[Path, Path]:
-    """A source, and what no engine makes of it."""
+    """A source, and what the local engine makes of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
     tiny.write_pictures(folder / "src", PHOTOS)
-    assert protected(card, folder / "src", folder / "dst").done
+    told = command(folder / "src", folder / "dst", "--targets", card, *tiny.FLAGS)
+    subprocess.run(told, check=True, capture_output=True)
     return folder / "src", folder / "dst"
 
 
